@@ -1,0 +1,25 @@
+"""Audio files in and out, resampling and plots."""
+
+from ditto_music.audio.files import (
+    Recording,
+    check_output,
+    held_subtype,
+    is_silent,
+    read_audio,
+    read_recording,
+    resample,
+    write_audio,
+    write_recording,
+)
+
+__all__ = [
+    "Recording",
+    "check_output",
+    "held_subtype",
+    "is_silent",
+    "read_audio",
+    "read_recording",
+    "resample",
+    "write_audio",
+    "write_recording",
+]

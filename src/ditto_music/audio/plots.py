@@ -1,0 +1,161 @@
+"""Pictures of audio, curves and losses, drawn on axes the caller owns.
+
+Pure drawing: no pyplot and no global settings, so that it is safe in threads and servers. Times
+are in seconds, frequencies in Hz, levels in dB. Colours are those of Okabe and Ito, told apart by
+colour-blind readers; targets are also dashed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+Floats = npt.NDArray[np.floating[Any]]
+
+BLUE, ORANGE, INK, GRID = "#0072B2", "#D55E00", "#333333", "#E3E3E3"
+RANGE_DB = 80.0
+_WIDTH = 10.0  # inches
+_COLUMNS = 1200  # about as many as a figure has pixels to show
+_WINDOW = 2048
+_BANDS = 128
+_TICKS = (200, 500, 1000, 2000, 4000, 8000, 16000, 32000)
+
+
+def figure(rows: int, height: float = 2.2) -> tuple[Figure, list[Axes]]:
+    """A figure with `rows` axes below one another.
+
+    Parameters
+    ----------
+    rows : number of axes, at least 1
+    height : height of each, inches
+
+    Returns
+    -------
+    figure, axes
+        Save it with `figure.savefig(path)`.
+    """
+    picture = Figure(figsize=(_WIDTH, rows * height), layout="constrained", facecolor="white")
+    return picture, [picture.add_subplot(rows, 1, row + 1) for row in range(rows)]
+
+
+def spectrogram(ax: Axes, audio: Floats, sample_rate: int) -> AxesImage:
+    """Draw the power of mel bands up to half the sample rate, in dB below the loudest.
+
+    Parameters
+    ----------
+    ax : where to draw
+    audio : array, shape (N,)
+    sample_rate : Hz
+
+    Returns
+    -------
+    AxesImage
+        For a colour bar, if one is wanted.
+    """
+    power = _band_power(audio, sample_rate)
+    floor = np.finfo(np.float64).tiny
+    level = 10 * np.log10(np.maximum(power, floor) / max(float(power.max()), floor))
+    image = ax.imshow(
+        level,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=-RANGE_DB,
+        vmax=0,
+        extent=(0, len(audio) / sample_rate, 0, float(_mel(sample_rate / 2))),
+    )
+    ticks = [hertz for hertz in _TICKS if hertz <= sample_rate / 2]
+    ax.set_yticks([float(_mel(hertz)) for hertz in ticks])
+    ax.set_yticklabels([f"{hertz // 1000}k" if hertz >= 1000 else str(hertz) for hertz in ticks])
+    _dress(ax, "time (s)", "frequency (Hz)")
+    ax.grid(False)
+    return image
+
+
+def waveform(ax: Axes, audio: Floats, sample_rate: int) -> None:
+    """Draw the lowest and highest sample of each moment; the scale is [-1, 1], or more if needed.
+
+    Parameters
+    ----------
+    ax : where to draw
+    audio : array, shape (N,)
+    sample_rate : Hz
+    """
+    starts = np.unique(np.linspace(0, len(audio), _COLUMNS, endpoint=False, dtype=np.int64))
+    low, high = np.minimum.reduceat(audio, starts), np.maximum.reduceat(audio, starts)
+    ax.fill_between(starts / sample_rate, low, high, color=BLUE, linewidth=0.6)
+    top = max(1.0, float(np.abs(audio).max()))
+    ax.set_ylim(-top, top)
+    ax.set_xlim(0, len(audio) / sample_rate)
+    _dress(ax, "time (s)", "amplitude")
+
+
+def curve(ax: Axes, times: Floats, target: Floats, achieved: Floats, unit: str, label: str) -> None:
+    """Draw what was asked for, dashed, over what was achieved.
+
+    Parameters
+    ----------
+    ax : where to draw
+    times : array, shape (T,), seconds
+    target, achieved : arrays, shape (T,), in `unit`; NaN leaves a gap
+    unit : such as "dBFS"; may be empty
+    label : what is drawn, such as "intensity"
+    """
+    ax.plot(times, achieved, color=BLUE, linewidth=1.6, label="achieved")
+    ax.plot(times, target, color=ORANGE, linewidth=1.6, linestyle="--", label="target")
+    ax.margins(x=0)
+    ax.legend(frameon=False, fontsize="small", ncols=2)
+    _dress(ax, "time (s)", f"{label} ({unit})" if unit else label)
+
+
+def loss(ax: Axes, history: Sequence[float]) -> None:
+    """Draw the loss of each iteration, its best marked; logarithmic over more than a decade.
+
+    Parameters
+    ----------
+    ax : where to draw
+    history : the loss of each iteration, at least one; NaN leaves a gap
+    """
+    best = int(np.nanargmin(history))
+    ax.plot(range(len(history)), history, color=BLUE, linewidth=1.6)
+    ax.plot([best], [history[best]], "o", color=ORANGE, label=f"best: {history[best]:.4g}")
+    if history[best] > 0 and np.nanmax(history) > 10 * history[best]:
+        ax.set_yscale("log")
+    ax.legend(frameon=False, fontsize="small")
+    _dress(ax, "iteration", "loss")
+
+
+def _dress(ax: Axes, x: str, y: str) -> None:
+    ax.set_xlabel(x, color=INK, fontsize="small")
+    ax.set_ylabel(y, color=INK, fontsize="small")
+    ax.tick_params(colors=INK, labelsize="small", length=2)
+    ax.grid(True, color=GRID, linewidth=0.6)
+    ax.set_axisbelow(True)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(INK)
+
+
+def _mel(hertz: npt.ArrayLike) -> Floats:
+    return 2595 * np.log10(1 + np.asarray(hertz, dtype=np.float64) / 700)
+
+
+def _band_power(audio: Floats, sample_rate: int) -> Floats:
+    """Mean power of `_BANDS` bands of equal width in mel, shape (_BANDS, frames)."""
+    hop = max(_WINDOW // 4, len(audio) // _COLUMNS)
+    padded = np.pad(audio, _WINDOW // 2, mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::hop] * np.hanning(_WINDOW)
+    frequencies = np.fft.rfftfreq(_WINDOW, 1 / sample_rate)
+    power = np.abs(np.fft.rfft(frames)).T ** 2
+    edges = np.linspace(0, float(_mel(sample_rate / 2)), _BANDS + 2)[:, None]
+    place = _mel(frequencies)[None, :]
+    reach = np.maximum(edges[1] - edges[0], np.gradient(place[0])[None, :])
+    weights = np.maximum(0, 1 - np.abs(place - edges[1:-1]) / reach)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights @ power

@@ -1,0 +1,120 @@
+"""Files that appear whole or not at all: written beside their place, flushed, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ditto_music.errors import InputError
+
+_MENDS = {
+    errno.ENOSPC: "no space left on the disk; free some or write to another one",
+    errno.EDQUOT: "no space left in your quota; free some or write to another disk",
+    errno.EFBIG: "the file would be larger than this disk allows; write to another one",
+    errno.EROFS: "the disk is read-only; write to another one",
+    errno.EACCES: "no permission to write there; choose another folder",
+    errno.EPERM: "no permission to write there; choose another folder",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+
+
+def check_target(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+    """Check that a file can be written at `path`, before any long work. Nothing is written.
+
+    Parameters
+    ----------
+    path : path of the file to write
+    overwrite : whether a file that is already there may be replaced
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist or cannot be written to, if `path` is a folder, a device or a
+        protected file, or if it exists and `overwrite` is false.
+    """
+    path = Path(path)
+    with _mendable(path):
+        _check_place(path)
+        _check_existing(path, overwrite)
+
+
+def _check_place(path: Path) -> None:
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: the folder {folder} does not exist; create it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: the folder {folder} is not writable; choose another one")
+
+
+def _check_existing(path: Path, overwrite: bool) -> None:
+    if path.is_dir():
+        raise InputError(f"{path}: this is a folder; add a file name")
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise InputError(f"{path}: this is not an ordinary file; choose another name")
+    if not overwrite:
+        raise InputError(f"{path}: exists already; choose another name or allow overwriting")
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{path}: is write-protected; choose another name")
+
+
+@contextmanager
+def whole(path: str | os.PathLike[str]) -> Generator[Path]:
+    """Write a file that appears whole or not at all.
+
+    Yields a free name in the folder of `path`, with its suffix, for the body to write to. When the
+    body ends well the new file is flushed to the disk and renamed to `path`, replacing what was
+    there. On any failure, an interrupt included, the new file is removed and what was at `path`
+    stays as it was. A symbolic link is followed, not replaced.
+
+    Parameters
+    ----------
+    path : path of the file to write
+
+    Yields
+    ------
+    Path
+        The name to write to; the body must create this file.
+
+    Raises
+    ------
+    InputError
+        As `check_target`, and when the disk is full, read-only or closed to this user.
+
+    Examples
+    --------
+    >>> with whole("report.json") as draft:
+    ...     draft.write_text("{}")
+    """
+    path = Path(path)
+    check_target(path)
+    target = path.resolve()
+    draft = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
+    with _mendable(path):
+        try:
+            yield draft
+            _flush(draft)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _mendable(path: Path) -> Generator[None]:
+    """Errors of the file system become one line for the user where there is something to mend."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _MENDS:
+            raise InputError(f"{path}: {_MENDS[error.errno]}") from error
+        raise
