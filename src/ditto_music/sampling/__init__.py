@@ -1,0 +1,26 @@
+"""Noise schedules, deterministic samplers, guidance and checkpointing: pure functions of tensors.
+
+Every model is a denoiser that returns the clean estimate ``x0_hat(x_t, t)``; every sampler is one
+function that walks it from the initial noise to a clean latent and keeps no state, so a
+checkpointed step gives the same bits when it runs again.
+"""
+
+from ditto_music.sampling.checkpointing import Denoise, checkpointed
+from ditto_music.sampling.condition import Condition
+from ditto_music.sampling.ddim import ddim
+from ditto_music.sampling.guidance import guided
+from ditto_music.sampling.inversion import invert_ddim
+from ditto_music.sampling.noise import draw_noise
+from ditto_music.sampling.schedule import FlowSchedule, Schedule
+
+__all__ = [
+    "Condition",
+    "Denoise",
+    "FlowSchedule",
+    "Schedule",
+    "checkpointed",
+    "ddim",
+    "draw_noise",
+    "guided",
+    "invert_ddim",
+]
