@@ -1,0 +1,89 @@
+"""Models by name: the embedded one, a tiny random one for tests, or a folder of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ditto_music.errors import InputError
+from ditto_music.models.small import SmallModel, debug_model, load_small, shipped_weights
+from ditto_music.protocols import Model
+
+DEFAULT = "ditto-small"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model that `load_model` knows by name."""
+
+    name: str
+    about: str
+    licence: str
+    size_bytes: Callable[[], int]
+
+
+REGISTRY = (
+    Entry(
+        DEFAULT,
+        "the embedded model: 24 kHz mono, clips of 1 to 24 s, trained by this repository",
+        "MIT",
+        lambda: sum(file.stat().st_size for file in shipped_weights().glob("*.safetensors")),
+    ),
+    Entry("debug", "tiny and random: for tests and for trying the interface", "MIT", lambda: 0),
+)
+
+
+def load_model(name: str = DEFAULT, *, device: str = "cpu", dtype: str = "auto") -> Model:
+    """A model by its name, or from a folder that holds its weights.
+
+    Parameters
+    ----------
+    name : ``ditto-small``, ``debug``, or the path of a folder with ``codec.safetensors`` and
+        ``denoiser.safetensors``.
+    device : ``cpu``, ``cuda``, ``mps`` ...
+    dtype : of the denoiser's matrix products, ``float32`` or ``bfloat16``; ``auto`` takes bfloat16
+        on a GPU or a processor with matrix units for it, where it is faster.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, device or dtype.
+    """
+    where = _device(device)
+    precision = _dtype(dtype, where)
+    if name == "debug":
+        return debug_model(where)
+    if name == DEFAULT:
+        return load_small(shipped_weights(), where, precision, DEFAULT)
+    if Path(name).is_dir():
+        return load_small(Path(name), where, precision, name)
+    known = ", ".join(entry.name for entry in REGISTRY)
+    raise InputError(f"model '{name}' is unknown: take one of {known}, or a folder of weights")
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device '{name}' cannot be used here ({reason}): try cpu") from None
+    return device
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        fast = device.type == "cuda" or (
+            device.type == "cpu" and torch.cpu._is_amx_tile_supported()  # pyright: ignore[reportPrivateUsage]
+        )
+        return torch.bfloat16 if fast else torch.float32
+    choices = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+    if name not in choices:
+        raise InputError(f"dtype '{name}' is unknown: take auto, float32 or bfloat16")
+    return choices[name]
+
+
+__all__ = ["DEFAULT", "REGISTRY", "Entry", "SmallModel", "load_model"]
