@@ -1,0 +1,23 @@
+"""DITTO for everyone: training-free control of text-to-music diffusion models."""
+
+from ditto_music._version import __version__
+from ditto_music.controls import Control, Intensity, Match
+from ditto_music.errors import InputError
+from ditto_music.generate import generate
+from ditto_music.models import load_model
+from ditto_music.optimize import Progress, optimize
+from ditto_music.result import Result, Settings
+
+__all__ = [
+    "Control",
+    "InputError",
+    "Intensity",
+    "Match",
+    "Progress",
+    "Result",
+    "Settings",
+    "__version__",
+    "generate",
+    "load_model",
+    "optimize",
+]

@@ -1,0 +1,7 @@
+"""Controls: a feature, a target and a loss each; added and weighted with ``+`` and ``*``."""
+
+from ditto_music.controls.base import Control, Sum
+from ditto_music.controls.intensity import Intensity
+from ditto_music.controls.match import Match
+
+__all__ = ["Control", "Intensity", "Match", "Sum"]

@@ -1,0 +1,131 @@
+"""A control is three small pieces: a target, a differentiable feature, a loss between them.
+
+Write a subclass with those three methods and it works everywhere: in `optimize`, in sums with other
+controls, in reports and plots.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from torch import Tensor
+
+from ditto_music.protocols import Clip, Curve, Form
+
+
+class Term(ABC):
+    """What can be added and weighted: a control, or a sum of them."""
+
+    @abstractmethod
+    def objectives(self, form: Form) -> list[Aim]:
+        """Every control in it with its target made for `form`, and its weight.
+
+        Raises
+        ------
+        InputError
+            If a target cannot be made for such a clip: one line, what and how to mend it.
+        """
+
+    def __add__(self, other: Term) -> Sum:
+        """Ask for both."""
+        return Sum([(1.0, self), (1.0, other)])
+
+    def __rmul__(self, weight: float) -> Sum:
+        """Ask for it with this weight."""
+        return Sum([(float(weight), self)])
+
+    __mul__ = __rmul__
+
+
+class Control(Term):
+    """Something asked of a clip.
+
+    Attributes
+    ----------
+    name : in reports and plots.
+    tolerance : a loss this small counts as met, in the units of `loss`.
+    """
+
+    name: ClassVar[str]
+    tolerance: float = 0.0
+
+    @abstractmethod
+    def target(self, form: Form) -> Tensor:
+        """What is asked of a clip of this form: (...), on ``form.device``.
+
+        Raises
+        ------
+        InputError
+            If it cannot be asked of such a clip: one line that says what and how to mend it.
+        """
+
+    @abstractmethod
+    def feature(self, clip: Clip) -> Tensor:
+        """What the clip has: (B, ...), differentiable in ``clip.latent``."""
+
+    @abstractmethod
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        """How far the one is from the other: (B,), one value an item."""
+
+    def metrics(self, feature: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Further figures for reports, each (B,)."""
+        return {}
+
+    def curves(self, feature: Tensor, target: Tensor, form: Form) -> list[Curve]:
+        """What to draw of one item: `feature` comes without its batch axis."""
+        return []
+
+    def objectives(self, form: Form) -> list[Aim]:
+        """The control with its target made for `form`."""
+        return [Aim(self, self.target(form), form)]
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A control, its target for one form, and its weight in the sum."""
+
+    control: Control
+    target: Tensor
+    form: Form
+    weight: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """The control's."""
+        return self.control.name
+
+    @property
+    def tolerance(self) -> float:
+        """The control's."""
+        return self.control.tolerance
+
+    def loss(self, clip: Clip) -> Tensor:
+        """(B,), before the weight."""
+        return self.control.loss(self.control.feature(clip), self.target)
+
+    def metrics(self, clip: Clip) -> dict[str, Tensor]:
+        """The control's own figures, each (B,)."""
+        return self.control.metrics(self.control.feature(clip), self.target)
+
+    def curves(self, clip: Clip) -> list[list[Curve]]:
+        """What to draw, a list an item."""
+        features = self.control.feature(clip)
+        return [self.control.curves(one, self.target, self.form) for one in features]
+
+
+class Sum(Term):
+    """Several controls at once: the weighted sum of their losses, each reported on its own."""
+
+    def __init__(self, terms: Sequence[tuple[float, Term]]) -> None:
+        self.terms = list(terms)
+
+    def objectives(self, form: Form) -> list[Aim]:
+        """Those of every term, weights multiplied through."""
+        return [
+            replace(aim, weight=weight * aim.weight)
+            for weight, term in self.terms
+            for aim in term.objectives(form)
+        ]

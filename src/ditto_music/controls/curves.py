@@ -1,0 +1,126 @@
+"""Curves over time in every form people have them: two ends, break points, a CSV, a recording.
+
+A curve is a list of ``(seconds, value)`` points joined by straight lines and held at its ends.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ditto_music.errors import InputError
+
+FORMS = "start:end, a list of seconds=dB points, a CSV of seconds,dB rows, or an audio file"
+
+
+@dataclass(frozen=True)
+class Points:
+    """A curve by its break points; `relative` times run from 0 to 1 over the clip."""
+
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+    relative: bool = False
+
+    def at(self, times: Tensor, seconds: float) -> Tensor:
+        """Values at `times` (F,) in seconds of a clip of `seconds`.
+
+        Raises
+        ------
+        InputError
+            If a break point lies outside the clip.
+        """
+        own = np.array(self.times) * (seconds if self.relative else 1.0)
+        outside = own[(own < -1e-6) | (own > seconds + 1e-6)]
+        if len(outside):
+            raise InputError(
+                f"curve: the point at {outside[0]:g} s lies outside the clip of {seconds:g} s: "
+                "move it or change the duration"
+            )
+        values = np.interp(times.numpy().astype(np.float64), own, np.array(self.values))
+        return torch.from_numpy(values).float()
+
+
+def points(values: Sequence[float] | Sequence[tuple[float, float]] | np.ndarray) -> Points:
+    """Break points from numbers spread evenly over the clip, or from (seconds, value) pairs.
+
+    Raises
+    ------
+    InputError
+        If there are none, one is not a number, or times do not rise (equal times make a step).
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.size == 0 or array.ndim > 2 or (array.ndim == 2 and array.shape[1] != 2):
+        raise InputError(
+            "curve: give numbers spread over the clip, or (seconds, value) pairs; "
+            f"this has the shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise InputError("curve: every point must be a finite number")
+    if array.ndim < 2:
+        levels = np.atleast_1d(array)
+        return Points(tuple(np.linspace(0, 1, len(levels))), tuple(levels), relative=True)
+    times, levels = array.T
+    if (np.diff(times) < 0).any():
+        where = int(np.flatnonzero(np.diff(times) < 0)[0])
+        raise InputError(
+            f"curve: times must rise, but {times[where + 1]:g} s comes after {times[where]:g} s: "
+            "sort the points"
+        )
+    return Points(tuple(times), tuple(levels))
+
+
+def parse_points(text: str) -> Points:
+    """Break points from ``start:end`` (any number of values) or ``seconds=value`` pairs.
+
+    Pairs are separated by commas or spaces.
+
+    Raises
+    ------
+    InputError
+        If the text is neither.
+    """
+    try:
+        if "=" in text:
+            pairs = [pair.split("=") for pair in text.replace(",", " ").split()]
+            return points([(float(time), float(value)) for time, value in pairs])
+        return points([float(part) for part in text.split(":")])
+    except InputError:
+        raise
+    except ValueError:
+        raise InputError(f"curve '{text}' is not understood: give {FORMS}") from None
+
+
+def read_points(path: Path) -> Points:
+    """Break points from a CSV of ``seconds,value`` rows; a first row of words is a heading.
+
+    Raises
+    ------
+    InputError
+        If a row does not hold two numbers, with its line number.
+    """
+    rows: list[tuple[float, float]] = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            for number, row in enumerate(csv.reader(stream), start=1):
+                if not row:
+                    continue
+                try:
+                    time, value = (float(cell) for cell in row)
+                    rows.append((time, value))
+                except ValueError:
+                    if number > 1:
+                        raise InputError(
+                            f"{path}, line {number}: expected seconds,dB but found "
+                            f"'{','.join(row)[:40]}'"
+                        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as a CSV curve ({error})") from None
+    if not rows:
+        raise InputError(f"{path}: holds no seconds,dB rows")
+    return points(rows)

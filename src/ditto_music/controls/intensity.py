@@ -1,0 +1,122 @@
+"""Intensity: make the loudness of the music follow a curve (DITTO, sections 3.5 and 3.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ditto_music.audio import read_audio
+from ditto_music.controls.base import Control
+from ditto_music.controls.curves import FORMS, Points, parse_points, points, read_points
+from ditto_music.errors import InputError
+from ditto_music.features import intensity, intensity_times
+from ditto_music.features.loudness import smooth_curve
+from ditto_music.protocols import Clip, Curve, Form
+
+LOUDEST, QUIETEST = 0.0, -80.0
+
+CurveLike = str | Path | Sequence[float] | Sequence[tuple[float, float]] | np.ndarray
+
+
+class Intensity(Control):
+    """Frame RMS in dBFS, smoothed over a second, against a target curve smoothed alike.
+
+    Parameters
+    ----------
+    curve
+        Levels in dBFS: numbers spread evenly over the clip (``[-35, -14]`` is a rise),
+        ``(seconds, dB)`` pairs, text (``"-35:-14"`` or ``"0=-35,3=-14"``), a CSV of
+        ``seconds,dB`` rows, or an audio file whose intensity is copied.
+    loss
+        ``"mse"``, the mean squared error in dB^2; or ``"correlation"``, ``1 - Pearson(f, y)``:
+        the shape of the curve, free of its level.
+    """
+
+    name = "intensity"
+
+    def __init__(self, curve: CurveLike, loss: Literal["mse", "correlation"] = "mse") -> None:
+        if loss not in ("mse", "correlation"):
+            raise InputError(f"intensity loss '{loss}' is unknown: take mse or correlation")
+        self.kind = loss
+        self.curve = _understand(curve)
+        self.tolerance = 0.5 if loss == "mse" else 0.02
+
+    def target(self, form: Form) -> Tensor:
+        """The curve (F,) in dBFS on the intensity frames."""
+        times = intensity_times(form.frames, form.sample_rate)
+        if not len(times):
+            raise InputError(
+                f"a clip of {form.seconds:g} s is too short to have an intensity curve"
+            )
+        if isinstance(self.curve, Points):
+            wanted = self.curve.at(times, form.seconds)
+            outside = wanted[(wanted > LOUDEST) | (wanted < QUIETEST)]
+            if len(outside):
+                raise InputError(
+                    f"intensity: {outside[0]:g} dBFS is out of range: "
+                    f"keep between {QUIETEST:g} and {LOUDEST:g}"
+                )
+            wanted = smooth_curve(wanted)
+        else:
+            wanted = _copy(self.curve, form)
+        if self.kind == "correlation" and float(wanted.std()) < 1e-3:
+            raise InputError("intensity: a flat curve has no shape to correlate with: use mse")
+        return wanted.to(form.device)
+
+    def feature(self, clip: Clip) -> Tensor:
+        """The clip's intensity (B, F) in dBFS."""
+        return intensity(clip.mono, clip.sample_rate)
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        """(B,): dB^2, or one minus the correlation."""
+        if self.kind == "mse":
+            return (feature - target).square().mean(-1)
+        return 1 - pearson(feature, target)
+
+    def metrics(self, feature: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Root-mean-square error in dB and Pearson correlation, (B,)."""
+        return {
+            "rms_error_db": (feature - target).square().mean(-1).sqrt(),
+            "correlation": pearson(feature, target),
+        }
+
+    def curves(self, feature: Tensor, target: Tensor, form: Form) -> list[Curve]:
+        """Target over achieved."""
+        times = intensity_times(form.frames, form.sample_rate)
+        return [Curve("intensity", "dBFS", times, target.cpu(), feature.cpu())]
+
+
+def pearson(a: Tensor, b: Tensor) -> Tensor:
+    """Pearson correlation over the last axis, (...,); 0 where either is constant."""
+    a, b = a - a.mean(-1, keepdim=True), b - b.mean(-1, keepdim=True)
+    return (a * b).sum(-1) / (a.square().sum(-1) * b.square().sum(-1) + 1e-8).sqrt()
+
+
+def _understand(curve: CurveLike) -> Points | Path:
+    """Break points, or the path of a recording to copy."""
+    if not isinstance(curve, str | Path):
+        return points(curve)
+    path = Path(curve)
+    if path.suffix.lower() == ".csv":
+        return read_points(path)
+    if path.is_file():
+        return path
+    if isinstance(curve, Path) or path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3"):
+        raise InputError(f"{curve}: no such file for the intensity curve (or give {FORMS})")
+    return parse_points(curve)
+
+
+def _copy(path: Path, form: Form) -> Tensor:
+    """Intensity of a recording over the length of the clip."""
+    audio = torch.from_numpy(read_audio(path, form.sample_rate, mono=True))
+    if audio.shape[-1] < form.frames:
+        raise InputError(
+            f"{path}: {audio.shape[-1] / form.sample_rate:.2f} s of audio, but the clip has "
+            f"{form.seconds:g} s: give a longer recording or a shorter --duration"
+        )
+    return intensity(audio[:, : form.frames], form.sample_rate)[0].clamp(min=QUIETEST)

@@ -1,0 +1,47 @@
+"""Match a reference where a mask says so: the base of every edit (DITTO, sections 3.1 to 3.3)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ditto_music.controls.base import Control
+from ditto_music.errors import InputError
+from ditto_music.protocols import Clip, Form
+
+
+class Match(Control):
+    """``|| M (x_0 - x_ref) ||^2`` in the model's own latent domain, per latent value kept.
+
+    Parameters
+    ----------
+    reference : (..., T), the latent to match.
+    mask : (T,), 1 = keep the reference, 0 = make new; values between weigh a frame.
+    """
+
+    name = "match"
+    tolerance = 0.01
+
+    def __init__(self, reference: Tensor, mask: Tensor) -> None:
+        if not float(mask.sum()) > 0:
+            raise InputError("match: the mask keeps nothing of the reference")
+        self.reference = reference
+        self.mask = mask
+
+    def target(self, form: Form) -> Tensor:
+        """The reference (..., T), checked against the clip."""
+        if tuple(self.reference.shape) != tuple(form.latent_shape):
+            raise InputError(
+                f"match: the reference latent is {tuple(self.reference.shape)}, "
+                f"the clip's {tuple(form.latent_shape)}: give both the same duration"
+            )
+        return self.reference.to(form.device)
+
+    def feature(self, clip: Clip) -> Tensor:
+        """The clean latent itself (B, ..., T)."""
+        return clip.latent
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        """Weighted mean squared error (B,)."""
+        error = (feature - target).square().flatten(1, -2).mean(1)
+        mask = self.mask.to(error)
+        return (error * mask).sum(-1) / mask.sum()

@@ -1,0 +1,65 @@
+"""Intensity: frame-wise RMS in dBFS, smoothed over about a second (DITTO, section 3.5).
+
+Conventions: 0 dBFS is a full-scale square wave, so a sine of amplitude A reads
+``20 log10(A / sqrt 2)``. Frames last 2048 samples at 24 kHz and step by 512; both scale with the
+sample rate, so a curve means the same at any rate. Every frame lies inside the audio.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ditto_music.errors import InputError
+from ditto_music.features.smoothing import smooth
+
+WINDOW_SECONDS = 2048 / 24_000
+HOP_SECONDS = 512 / 24_000
+SMOOTHING_SECONDS = 1.0
+FLOOR = 1e-10  # mean square added under the root: -100 dBFS, and a finite gradient at silence
+
+
+def intensity(audio: Tensor, sample_rate: int, smoothing: float = SMOOTHING_SECONDS) -> Tensor:
+    """Intensity curve of mono audio.
+
+    Parameters
+    ----------
+    audio : (B, N)
+    sample_rate : Hz
+    smoothing : seconds of Savitzky-Golay context (order 2); 0 leaves the frames as they are.
+
+    Returns
+    -------
+    (B, F) in dBFS at the times `intensity_times` gives; differentiable everywhere.
+
+    Raises
+    ------
+    InputError
+        If the audio is shorter than one frame (85 ms).
+    """
+    window, hop = _window_and_hop(sample_rate)
+    if audio.shape[-1] < window:
+        raise InputError(
+            f"audio of {audio.shape[-1] / sample_rate:.3f} s is shorter than one intensity frame "
+            f"({WINDOW_SECONDS:.3f} s): give at least that much"
+        )
+    energy = F.avg_pool1d(audio.square()[:, None], window, hop)[:, 0]
+    level = 10 * torch.log10(energy + FLOOR)
+    return smooth_curve(level, smoothing)
+
+
+def smooth_curve(curve: Tensor, seconds: float = SMOOTHING_SECONDS) -> Tensor:
+    """Smooth a curve (..., F) on intensity frames over `seconds` of context; 0 leaves it alone."""
+    return smooth(curve, 2 * round(seconds / HOP_SECONDS / 2) + 1) if seconds else curve
+
+
+def intensity_times(samples: int, sample_rate: int) -> Tensor:
+    """Centres (F,) in seconds of the frames of `samples` samples of audio."""
+    window, hop = _window_and_hop(sample_rate)
+    count = max(0, (samples - window) // hop + 1)
+    return (torch.arange(count) * hop + window / 2) / sample_rate
+
+
+def _window_and_hop(sample_rate: int) -> tuple[int, int]:
+    return round(WINDOW_SECONDS * sample_rate), round(HOP_SECONDS * sample_rate)

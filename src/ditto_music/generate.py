@@ -1,0 +1,40 @@
+"""Plain text-to-music: the model's own sample of a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from ditto_music.problem import Problem
+from ditto_music.protocols import Control, Model
+from ditto_music.result import Result, Settings
+
+
+def generate(
+    model: Model,
+    prompt: str | Sequence[str],
+    control: Control | Sequence[Control] | None = None,
+    *,
+    seed: int | Sequence[int] = 0,
+    duration: float = 6.0,
+    steps: int = 20,
+    guidance: float = 3.0,
+    negative_prompt: str = "",
+    x_T: Tensor | None = None,
+) -> Result:
+    """Sample once. A `control` is not followed, only measured: the baseline of every comparison.
+
+    Parameters
+    ----------
+    As `optimize`.
+
+    Raises
+    ------
+    InputError
+        If a setting cannot be used.
+    """
+    problem = Problem(
+        model, prompt, control, seed, negative_prompt, Settings(duration, steps, guidance)
+    )
+    return problem.finish("plain", problem.noise() if x_T is None else x_T.to(model.device))

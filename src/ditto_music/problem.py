@@ -1,0 +1,173 @@
+"""One problem, whatever method solves it: prompts, targets, and how a candidate noise is judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from ditto_music.errors import InputError
+from ditto_music.protocols import Clip, Control, Form, Model, Objective
+from ditto_music.result import Item, Result, Row, Settings, Stopped
+from ditto_music.sampling import Denoise, checkpointed, ddim, draw_noise, guided
+
+T = TypeVar("T")
+
+
+class Problem:
+    """A batch of independent items on one model, ready to be sampled and measured.
+
+    Parameters
+    ----------
+    prompt, control, seed : one for all, or one an item; the longest list sets the batch.
+    negative_prompt : what guidance moves away from; empty is the unconditional model.
+
+    Raises
+    ------
+    InputError
+        If lists differ in length, the duration does not suit the model, or a control's target
+        cannot be made.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        prompt: str | Sequence[str],
+        control: Control | Sequence[Control] | None,
+        seed: int | Sequence[int],
+        negative_prompt: str,
+        settings: Settings,
+    ) -> None:
+        self.started = time.monotonic()
+        self.model = model
+        self.settings = settings
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        seeds = [seed] if isinstance(seed, int) else list(seed)
+        controls = [*control] if isinstance(control, Sequence) else [control]
+        size = max(len(prompts), len(seeds), len(controls))
+        self.prompts = _one_each("prompts", prompts, size)
+        self.seeds = _one_each("seeds", seeds, size)
+        self.form = form_of(model, settings.duration)
+        self.objectives: list[Sequence[Objective]] = [
+            each.objectives(self.form) if each else []
+            for each in _one_each("controls", controls, size)
+        ]
+        with torch.no_grad():
+            self.condition = model.condition(self.prompts, settings.duration)
+            self.negative = model.condition([negative_prompt] * size, settings.duration)
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def noise(self) -> Tensor:
+        """The seeds' own initial noise, (B, ...)."""
+        return draw_noise(self.form.latent_shape, self.seeds).to(self.model.device)
+
+    def denoiser(self, items: Sequence[int]) -> Denoise:
+        """The guided model for these items, ``(x_t, t) -> x0_hat``."""
+        condition, negative = self.condition[items], self.negative[items]
+        return guided(self.model.denoise, condition, negative, self.settings.guidance)
+
+    def sample(self, x_T: Tensor, items: Sequence[int], steps: int) -> Tensor:
+        """Clean latents of these items by DDIM; differentiable in `x_T`."""
+        denoise = self.denoiser(items)
+        if self.settings.checkpoint and torch.is_grad_enabled():
+            denoise = checkpointed(denoise)
+        return ddim(denoise, x_T, self.model.schedule, steps)
+
+    def clip(self, latent: Tensor) -> Clip:
+        """What controls look at."""
+        return Clip(self.model, latent, self.form.frames)
+
+    def measure(self, clip: Clip, items: Sequence[int]) -> tuple[Tensor, list[Row]]:
+        """Total losses (B,), and for each item a row of the total and each control's own."""
+        totals: list[Tensor] = []
+        rows: list[Row] = []
+        for place, item in enumerate(items):
+            one = clip.item(place)
+            total, row = clip.latent.new_zeros(()), Row()
+            for objective, name in zip(self.objectives[item], self.names(item), strict=True):
+                loss = objective.loss(one)[0]
+                total = total + objective.weight * loss
+                row[name] = float(loss.detach())
+            totals.append(total)
+            rows.append(Row(loss=float(total.detach())) | row)
+        return torch.stack(totals), rows
+
+    def met(self, item: int, row: Row) -> bool:
+        """Whether a row is within the tolerance asked for, or each control's own."""
+        if self.settings.tolerance is not None:
+            return row["loss"] <= self.settings.tolerance
+        pairs = zip(self.objectives[item], self.names(item), strict=True)
+        return all(row[name] <= objective.tolerance for objective, name in pairs)
+
+    def names(self, item: int) -> list[str]:
+        """Of the item's controls; one asked for twice is numbered."""
+        names = [objective.name for objective in self.objectives[item]]
+        return [
+            name if names.count(name) == 1 else f"{name}-{names[: i + 1].count(name)}"
+            for i, name in enumerate(names)
+        ]
+
+    @torch.no_grad()
+    def finish(
+        self,
+        method: str,
+        x_T: Tensor,
+        stopped: Sequence[Stopped] | None = None,
+        histories: Sequence[list[Row]] | None = None,
+    ) -> Result:
+        """Sample the noises found with all steps, measure what came out, and pack it up."""
+        everyone = range(len(self))
+        latent = self.sample(x_T, everyone, self.settings.steps)
+        clip = self.clip(latent)
+        _, rows = self.measure(clip, everyone)
+        items: list[Item] = []
+        for i in everyone:
+            one = clip.item(i)
+            pairs = list(zip(self.objectives[i], self.names(i), strict=True))
+            items.append(
+                Item(
+                    prompt=self.prompts[i],
+                    seed=self.seeds[i],
+                    audio=one.audio[0].float().cpu(),
+                    x_T=x_T[i].detach().cpu(),
+                    latent=latent[i].cpu(),
+                    stopped=stopped[i] if stopped else "iterations",
+                    history=histories[i] if histories else [],
+                    final=rows[i],
+                    metrics={
+                        name: {key: float(value) for key, value in objective.metrics(one).items()}
+                        for objective, name in pairs
+                    },
+                    curves=[curve for objective, _ in pairs for curve in objective.curves(one)[0]],
+                )
+            )
+        seconds = time.monotonic() - self.started
+        rate = self.model.sample_rate
+        return Result(self.model.name, method, self.settings, rate, items, seconds)
+
+
+def form_of(model: Model, seconds: float) -> Form:
+    """The clip of `seconds` on this model.
+
+    Raises
+    ------
+    InputError
+        If the model does not make clips that short or long.
+    """
+    shortest, longest = model.seconds_range
+    if not shortest <= seconds <= longest:
+        raise InputError(
+            f"duration {seconds:g} s: {model.name} makes clips of {shortest:g} to {longest:g} s"
+        )
+    return Form(seconds, model.sample_rate, model.latent_shape(seconds), model.device)
+
+
+def _one_each(what: str, values: Sequence[T], size: int) -> list[T]:
+    if len(values) not in (1, size):
+        raise InputError(f"{len(values)} {what} for {size} items: give one for all or one an item")
+    return [*values] * (size // len(values))

@@ -1,0 +1,195 @@
+"""What the parts of the house ask of one another; nothing here runs.
+
+A *model* turns prompts into conditions, noise into clean latents, latents into audio. A *control*
+looks at a clip and says how far it is from what was asked. `optimize` takes one of each and knows
+nothing else of either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ditto_music.sampling import Condition, Schedule
+
+
+class Model(Protocol):
+    """A frozen text-to-music diffusion model. Every method is a pure function."""
+
+    @property
+    def name(self) -> str:
+        """What `load_model` was given."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the audio, in Hz."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Of the audio."""
+        ...
+
+    @property
+    def schedule(self) -> Schedule:
+        """The noise schedule the denoiser was trained on."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        ...
+
+    @property
+    def seconds_range(self) -> tuple[float, float]:
+        """Shortest and longest clip the model makes well."""
+        ...
+
+    @property
+    def seconds_per_frame(self) -> float:
+        """Of audio that one frame of the latent stands for."""
+        ...
+
+    def latent_shape(self, seconds: float) -> tuple[int, ...]:
+        """Shape of one latent that holds at least `seconds` of audio, time last."""
+        ...
+
+    def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
+        """Read the prompts; an empty one is the unconditional model. No gradient."""
+        ...
+
+    def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Clean estimate of `x_t` (B, ...) at the time `t` (), the same shape; differentiable."""
+        ...
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Audio (B, channels, N) to latents (B, ...); N is padded to whole frames. No gradient."""
+        ...
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latents (B, ...) to audio (B, channels, N); differentiable, never clipped or scaled."""
+        ...
+
+
+class Clip:
+    """What a control looks at: a batch of clean latents and, once someone asks, their audio.
+
+    Parameters
+    ----------
+    model : decodes.
+    latent : (B, ...) clean latents.
+    frames : samples of audio to keep; a latent holds whole frames and so often a little more.
+    """
+
+    def __init__(self, model: Model, latent: Tensor, frames: int) -> None:
+        self.model = model
+        self.latent = latent
+        self.frames = frames
+
+    @property
+    def sample_rate(self) -> int:
+        """Of `audio`, in Hz."""
+        return self.model.sample_rate
+
+    @cached_property
+    def audio(self) -> Tensor:
+        """(B, channels, N), decoded at the first look and in the graph."""
+        return self.model.decode(self.latent)[..., : self.frames]
+
+    def item(self, index: int) -> Clip:
+        """One item of the batch as a batch of one; the audio is decoded for all at once."""
+        return _Item(self, index)
+
+    @cached_property
+    def mono(self) -> Tensor:
+        """(B, N), the mean of the channels."""
+        return self.audio.mean(1)
+
+
+class _Item(Clip):
+    """One item's view of a batch."""
+
+    def __init__(self, batch: Clip, index: int) -> None:
+        super().__init__(batch.model, batch.latent[index : index + 1], batch.frames)
+        self.batch, self.index = batch, index
+
+    @cached_property
+    def audio(self) -> Tensor:
+        return self.batch.audio[self.index : self.index + 1]
+
+
+@dataclass(frozen=True)
+class Form:
+    """The clip that a target is made for, before any of it exists."""
+
+    seconds: float
+    sample_rate: int
+    latent_shape: tuple[int, ...]
+    device: torch.device
+
+    @property
+    def frames(self) -> int:
+        """Samples of audio."""
+        return round(self.seconds * self.sample_rate)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Something to draw: a target over what was achieved, against time in seconds, all (F,)."""
+
+    name: str
+    unit: str
+    times: Tensor
+    target: Tensor
+    achieved: Tensor
+
+
+class Objective(Protocol):
+    """A control whose target has been made for one form: what `optimize` minimises."""
+
+    @property
+    def name(self) -> str:
+        """Of the control, for reports."""
+        ...
+
+    @property
+    def weight(self) -> float:
+        """Its factor in the sum."""
+        ...
+
+    @property
+    def tolerance(self) -> float:
+        """A loss this small is as good as met."""
+        ...
+
+    def loss(self, clip: Clip) -> Tensor:
+        """(B,), one value an item."""
+        ...
+
+    def metrics(self, clip: Clip) -> dict[str, Tensor]:
+        """Further figures in the control's own units, each (B,)."""
+        ...
+
+    def curves(self, clip: Clip) -> list[list[Curve]]:
+        """What to draw, a list an item."""
+        ...
+
+
+class Control(Protocol):
+    """Something asked of a clip, not yet tied to a length."""
+
+    def objectives(self, form: Form) -> Sequence[Objective]:
+        """Make the targets for a clip of this form; several for a sum.
+
+        Raises
+        ------
+        InputError
+            If a target cannot be made for it: one line that says what and how to mend it.
+        """
+        ...

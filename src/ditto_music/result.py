@@ -1,0 +1,220 @@
+"""What an optimisation was asked, how it went, and what came out."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ditto_music._version import __version__
+from ditto_music.audio import write_audio
+from ditto_music.errors import InputError
+from ditto_music.protocols import Curve
+from ditto_music.whole import whole
+
+Row = dict[str, float]
+Stopped = Literal["tolerance", "iterations", "time", "interrupted", "diverged"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers of one run. See `optimize` for what each means.
+
+    Raises
+    ------
+    InputError
+        If one is out of range.
+    """
+
+    duration: float = 6.0
+    steps: int = 20
+    guidance: float = 3.0
+    iterations: int = 0
+    tolerance: float | None = None
+    lr: float = 5e-2
+    surrogate_steps: int | None = None
+    time_limit: float | None = None
+    checkpoint: bool = True
+
+    def __post_init__(self) -> None:
+        checks = (
+            ("duration", self.duration, self.duration > 0, "above 0 seconds"),
+            ("steps", self.steps, 1 <= self.steps <= 1000, "from 1 to 1000"),
+            ("guidance", self.guidance, self.guidance >= 0, "0 or more"),
+            ("iterations", self.iterations, self.iterations >= 0, "0 or more"),
+            ("lr", self.lr, self.lr > 0, "above 0"),
+            ("surrogate-steps", self.sampled_steps, self.sampled_steps >= 1, "1 or more"),
+        )
+        if self.tolerance is not None:
+            checks += (("tolerance", self.tolerance, self.tolerance >= 0, "0 or more"),)
+        if self.time_limit is not None:
+            checks += (("time-limit", self.time_limit, self.time_limit > 0, "above 0 seconds"),)
+        for name, value, good, wanted in checks:
+            if not good or not math.isfinite(value):
+                raise InputError(f"{name} is {value:g}: it must be {wanted}")
+
+    @property
+    def sampled_steps(self) -> int:
+        """Sampler steps of each iteration."""
+        return self.steps if self.surrogate_steps is None else self.surrogate_steps
+
+
+@dataclass(frozen=True)
+class Item:
+    """One clip of a batch.
+
+    Attributes
+    ----------
+    audio : (channels, N)
+    x_T : the initial noise it grew from; the best one found.
+    latent : the clean latent, same shape.
+    history : a row an iteration, the total ``loss`` and each control's own before its weight.
+    final : the same row for the audio returned.
+    metrics : per control, further figures of the audio returned.
+    """
+
+    prompt: str
+    seed: int
+    audio: Tensor
+    x_T: Tensor
+    latent: Tensor
+    stopped: Stopped = "iterations"
+    history: list[Row] = field(default_factory=list[Row])
+    final: Row = field(default_factory=Row)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    curves: list[Curve] = field(default_factory=list[Curve])
+
+
+@dataclass(frozen=True)
+class Result:
+    """A batch of clips with all there is to know of them; most often a batch of one."""
+
+    model: str
+    method: str
+    settings: Settings
+    sample_rate: int
+    items: list[Item]
+    seconds: float
+    peak_memory_bytes: int = field(default_factory=lambda: peak_memory())
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Result]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> Result:
+        """One item as a result of its own."""
+        return Result(
+            self.model,
+            self.method,
+            self.settings,
+            self.sample_rate,
+            [self.items[index]],
+            self.seconds,
+            self.peak_memory_bytes,
+        )
+
+    @property
+    def audio(self) -> Tensor:
+        """(B, channels, N), at the level the model gave: never normalised."""
+        return torch.stack([item.audio for item in self.items])
+
+    @property
+    def x_T(self) -> Tensor:
+        """(B, ...) the initial noise found."""
+        return torch.stack([item.x_T for item in self.items])
+
+    def save(self, path: str | os.PathLike[str]) -> int:
+        """Write the audio, several items as ``name-1.wav``, ``name-2.wav`` ...
+
+        Returns
+        -------
+        How many samples were beyond full scale and so were clipped.
+        """
+        paths = self._numbered(Path(path))
+        return sum(
+            write_audio(one, item.audio.numpy(), self.sample_rate)
+            for one, item in zip(paths, self.items, strict=True)
+        )
+
+    def plot(self, path: str | os.PathLike[str]) -> None:
+        """Draw each item: curves asked and achieved, spectrogram, loss. PNG, SVG or PDF."""
+        from ditto_music.pictures import draw_item
+
+        for one, item in zip(self._numbered(Path(path)), self.items, strict=True):
+            draw_item(one, item, self.sample_rate)
+
+    def report(self, **more: object) -> dict[str, Any]:
+        """Everything measured, as plain values; for several items a list under ``items``."""
+        reports = [self._report_item(item) | more for item in self.items]
+        return reports[0] if len(reports) == 1 else {"items": reports}
+
+    def save_report(self, path: str | os.PathLike[str], **more: object) -> None:
+        """Write the report as JSON."""
+        with whole(path) as temporary:
+            text = json.dumps(finite(self.report(**more)), indent=2)
+            Path(temporary).write_text(text + "\n", encoding="utf-8")
+
+    def _report_item(self, item: Item) -> dict[str, Any]:
+        losses = [row["loss"] for row in item.history]
+        return {
+            "version": __version__,
+            "command": "",
+            "model": self.model,
+            "method": self.method,
+            "prompt": item.prompt,
+            "seed": item.seed,
+            "duration": item.audio.shape[-1] / self.sample_rate,
+            "sample_rate": self.sample_rate,
+            "steps": self.settings.steps,
+            "surrogate_steps": self.settings.sampled_steps,
+            "guidance": self.settings.guidance,
+            "lr": self.settings.lr,
+            "iterations": len(losses),
+            "stopped": item.stopped,
+            "loss": {
+                "initial": losses[0] if losses else None,
+                "final": item.final.get("loss"),
+                "best": min((x for x in losses if math.isfinite(x)), default=None),
+                "history": losses,
+            },
+            "controls": {
+                name: {"loss": item.final[name]} | figures for name, figures in item.metrics.items()
+            },
+            "latent_std": float(item.x_T.std()),
+            "seconds": self.seconds,
+            "peak_memory_bytes": self.peak_memory_bytes,
+            "out": None,
+        }
+
+    def _numbered(self, path: Path) -> list[Path]:
+        if len(self.items) == 1:
+            return [path]
+        return [path.with_stem(f"{path.stem}-{i}") for i in range(1, len(self.items) + 1)]
+
+
+def peak_memory() -> int:
+    """Most memory this process has held, in bytes (of the GPU where one was used)."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def finite(value: object) -> object:
+    """JSON knows no NaN: such numbers become null."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,25 @@
+"""Shared pieces: the tiny random model, in both precisions."""
+
+import pytest
+import torch
+
+from ditto_music.models.small import SmallModel, debug_model
+
+
+@pytest.fixture(scope="session")
+def model() -> SmallModel:
+    return debug_model()
+
+
+@pytest.fixture(scope="session")
+def double_model() -> SmallModel:
+    """The same weights in float64, where gradients can be compared closely."""
+    model = debug_model()
+    model.codec.double()
+    model.denoiser.double()
+    return model
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

@@ -1,0 +1,224 @@
+"""The optimiser: it meets targets, keeps the best, and leaves everything else alone."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from ditto_music import Control, InputError, Intensity, Progress, generate, optimize
+from ditto_music.models.small import SmallModel
+from ditto_music.protocols import Clip, Form
+
+FAST = {"duration": 0.7, "steps": 3, "surrogate_steps": 3}
+
+
+class Energy(Control):
+    """Mean square of the latent, against a number: smooth, so descent is easy to foresee."""
+
+    name = "energy"
+
+    def __init__(self, wanted: float) -> None:
+        self.wanted = wanted
+
+    def target(self, form: Form) -> Tensor:
+        return torch.tensor(self.wanted)
+
+    def feature(self, clip: Clip) -> Tensor:
+        return clip.latent.square().mean((1, 2))
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        return (feature - target).square()
+
+
+def test_the_loss_falls_to_the_target(model: SmallModel) -> None:
+    result = optimize(model, "calm", Energy(2.0), iterations=60, tolerance=1e-3, lr=5e-2, **FAST)
+    item = result.items[0]
+    assert item.stopped == "tolerance"
+    assert item.history[0]["loss"] > 0.05
+    assert item.final["loss"] <= 1e-3
+
+
+def test_intensity_moves_towards_the_curve(model: SmallModel) -> None:
+    plain = generate(model, "calm", Intensity([-40, -40]), duration=0.7, steps=3)
+    wanted = plain.items[0].curves[0].achieved - 0.5
+    times = plain.items[0].curves[0].times
+    control = Intensity(torch.stack([times, wanted], dim=1).tolist())
+    result = optimize(model, "calm", control, iterations=25, tolerance=0.02, **FAST)
+    losses = [row["loss"] for row in result.items[0].history]
+    assert min(losses) < 0.5 * losses[0]
+
+
+def test_first_iteration_is_the_uncontrolled_sample(model: SmallModel) -> None:
+    control = Intensity([-30, -20])
+    plain = generate(model, "calm", control, seed=5, duration=0.7, steps=3)
+    result = optimize(model, "calm", control, seed=5, iterations=1, **FAST)
+    assert result.items[0].history[0]["loss"] == pytest.approx(plain.items[0].final["loss"])
+    assert torch.equal(result.x_T, plain.x_T)
+
+
+def test_same_seed_same_bits(model: SmallModel) -> None:
+    runs = [optimize(model, "calm", Intensity([-30, -20]), iterations=4, **FAST) for _ in range(2)]
+    assert torch.equal(runs[0].audio, runs[1].audio)
+    assert torch.equal(runs[0].x_T, runs[1].x_T)
+
+
+def test_batch_of_four_equals_four_singles(double_model: SmallModel) -> None:
+    prompts = ["calm", "techno", "", "slow jazz"]
+    controls = [Energy(w) for w in (1.0, 2.0, 3.0, 4.0)]
+    start = torch.randn(4, *double_model.latent_shape(0.7), dtype=torch.float64)
+    settings = dict(iterations=8, tolerance=0.02, **FAST)
+    batch = optimize(double_model, prompts, controls, seed=[1, 2, 3, 4], x_T=start, **settings)
+    lengths = set()
+    for i, one in enumerate(batch):
+        alone = optimize(
+            double_model, prompts[i], controls[i], seed=i + 1, x_T=start[i : i + 1], **settings
+        )
+        assert torch.allclose(one.audio, alone.audio, atol=1e-8)
+        assert len(one.items[0].history) == len(alone.items[0].history)
+        assert one.items[0].stopped == alone.items[0].stopped
+        lengths.add(len(one.items[0].history))
+    assert len(lengths) > 1, "the items should have stopped at different times"
+
+
+def test_weights_are_never_touched(model: SmallModel) -> None:
+    before = {k: v.clone() for k, v in model.denoiser.state_dict().items()}
+    before |= {k: v.clone() for k, v in model.codec.state_dict().items()}
+    optimize(model, "calm", Intensity([-30, -20]), iterations=3, **FAST)
+    after = model.denoiser.state_dict() | model.codec.state_dict()
+    assert all(torch.equal(after[k], v) for k, v in before.items())
+    parameters = [*model.denoiser.parameters(), *model.codec.parameters()]
+    assert all(p.grad is None and not p.requires_grad for p in parameters)
+
+
+def test_the_best_iterate_is_kept(model: SmallModel) -> None:
+    """A huge learning rate makes things worse; what comes back is still the best there was."""
+    result = optimize(model, "calm", Energy(1.0), iterations=6, lr=20.0, **FAST)
+    item = result.items[0]
+    losses = [row["loss"] for row in item.history]
+    assert losses[-1] > min(losses)
+    assert item.final["loss"] == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_time_limit_stops(model: SmallModel) -> None:
+    result = optimize(model, "calm", Energy(9.0), iterations=10_000, time_limit=0.2, **FAST)
+    assert result.items[0].stopped == "time"
+    assert result.seconds < 5
+
+
+@pytest.mark.parametrize("how", ["returns True", "Ctrl-C"])
+def test_interrupt_keeps_the_best(model: SmallModel, how: str) -> None:
+    def callback(progress: Progress) -> bool:
+        if progress.iteration == 3 and how == "Ctrl-C":
+            raise KeyboardInterrupt
+        return progress.iteration == 3
+
+    result = optimize(model, "calm", Energy(9.0), iterations=50, callback=callback, **FAST)
+    assert result.items[0].stopped == "interrupted"
+    assert len(result.items[0].history) == 3
+
+
+def test_interrupt_before_anything_is_passed_on(model: SmallModel) -> None:
+    class Stopping(Energy):
+        def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        optimize(model, "calm", Stopping(1.0), iterations=5, **FAST)
+
+
+def test_callback_sees_each_iteration(model: SmallModel) -> None:
+    seen: list[Progress] = []
+    optimize(model, ["calm", "jazz"], Energy(9.0), iterations=2, callback=seen.append, **FAST)
+    assert [p.iteration for p in seen] == [1, 2]
+    assert seen[0].items == [0, 1]
+    assert set(seen[0].rows[0]) == {"loss", "energy"}
+    assert seen[0].clip.audio.shape[:2] == (2, 1)
+
+
+def test_not_a_number_later_keeps_the_best(model: SmallModel) -> None:
+    class Breaking(Energy):
+        calls = 0
+
+        def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+            self.calls += 1
+            return super().loss(feature, target) * (math.nan if self.calls == 3 else 1.0)
+
+    result = optimize(model, "calm", Breaking(9.0), iterations=10, **FAST)
+    assert result.items[0].stopped == "diverged"
+    assert len(result.items[0].history) == 3
+    assert torch.isfinite(result.audio).all()
+
+
+def test_not_a_number_from_the_start_is_an_error(model: SmallModel) -> None:
+    class Broken(Energy):
+        def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+            return super().loss(feature, target) * math.nan
+
+    with pytest.raises(FloatingPointError, match="never a finite number"):
+        optimize(model, "calm", Broken(1.0), iterations=3, **FAST)
+
+
+def test_sums_weigh_and_report_each_part(model: SmallModel) -> None:
+    control = Energy(3.0) + 0.5 * Intensity([-30, -20]) + Energy(1.0)
+    result = generate(model, "calm", control, duration=0.7, steps=3)
+    final = result.items[0].final
+    assert set(final) == {"loss", "energy-1", "energy-2", "intensity"}
+    total = final["energy-1"] + 0.5 * final["intensity"] + final["energy-2"]
+    assert final["loss"] == pytest.approx(total, rel=1e-5)
+
+
+def test_duration_is_exact_and_level_untouched(model: SmallModel, tmp_path: Path) -> None:
+    import soundfile
+
+    result = generate(model, "calm", duration=1.2345, steps=2)
+    assert result.audio.shape == (1, 1, round(1.2345 * 24_000))
+    loud = generate(model, "calm", duration=1, steps=2)
+    loud.items[0].audio.mul_(0.01 / loud.audio.abs().max())
+    loud.save(tmp_path / "quiet.wav")
+    samples, rate = soundfile.read(tmp_path / "quiet.wav")
+    assert rate == 24_000
+    assert abs(samples).max() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_report_has_the_stable_names(model: SmallModel, tmp_path: Path) -> None:
+    result = optimize(model, "calm", Intensity([-30, -20]), seed=7, iterations=2, **FAST)
+    result.save_report(tmp_path / "r.json", command="control", out="x.wav")
+    report = json.loads((tmp_path / "r.json").read_text())
+    names = (
+        "version command model method prompt seed duration sample_rate steps iterations stopped "
+        "loss controls seconds peak_memory_bytes out"
+    )
+    assert set(names.split()) <= set(report)
+    assert report["seed"] == 7
+    assert report["command"] == "control"
+    assert set(report["loss"]) == {"initial", "final", "best", "history"}
+    assert len(report["loss"]["history"]) == report["iterations"] == 2
+    assert set(report["controls"]["intensity"]) >= {"loss", "rms_error_db", "correlation"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"duration": -1}, "duration"),
+        ({"duration": math.nan}, "duration"),
+        ({"duration": 1e9}, "makes clips of"),
+        ({"steps": 0}, "steps"),
+        ({"surrogate_steps": 0}, "surrogate-steps"),
+        ({"lr": 0}, "lr"),
+        ({"iterations": -1}, "iterations"),
+        ({"guidance": math.inf}, "guidance"),
+        ({"time_limit": 0}, "time-limit"),
+        ({"tolerance": -0.1}, "tolerance"),
+        ({"seed": [1, 2, 3], "prompt": ["a", "b"]}, "one for all or one an item"),
+    ],
+)
+def test_bad_settings_are_one_clear_line(
+    model: SmallModel, wrong: dict[str, object], says: str
+) -> None:
+    call = {"prompt": "calm", **FAST, **wrong}
+    with pytest.raises(InputError, match=says) as caught:
+        optimize(model, control=Energy(1.0), **call)
+    assert "\n" not in str(caught.value)
