@@ -1,0 +1,104 @@
+"""Joining new audio to old: levels, channels, and a cross-fade of constant power.
+
+Audio here is float64 (channels, N) at the recording's own rate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Audio = npt.NDArray[np.floating[Any]]
+
+FADE_SECONDS = 0.04
+SEARCH_SECONDS = 0.03
+MOST_GAIN_DB = 6.0
+
+
+def rms(audio: Audio) -> float:
+    """Root mean square over everything, with a floor of -100 dBFS."""
+    return float(np.sqrt(np.mean(np.square(audio, dtype=np.float64)) + 1e-10))
+
+
+def spread(mono: Audio, like: Audio) -> Audio:
+    """Mono (N,) to the channels of `like` (C, M), each as loud as there beside the others."""
+    middle = rms(like.mean(0))
+    gains = np.array([rms(channel) / middle for channel in like])
+    return np.clip(gains, 0, 4)[:, None] * mono
+
+
+def level_gain(new: Audio, old: Audio) -> float:
+    """Factor that brings `new` to the level of `old`, at most 6 dB either way."""
+    most = 10 ** (MOST_GAIN_DB / 20)
+    return float(np.clip(rms(old) / rms(new), 1 / most, most))
+
+
+def crossfade(old: Audio, new: Audio) -> Audio:
+    """From `old` to `new`, both (C, n), at constant power whatever their correlation.
+
+    Uncorrelated sounds get the equal-power fade, identical ones the linear fade, and everything
+    between the fade whose power, with the measured correlation, stays level.
+    """
+    ramp = (np.arange(old.shape[1]) + 0.5) / old.shape[1]
+    fade_in, fade_out = np.sin(ramp * np.pi / 2), np.cos(ramp * np.pi / 2)
+    alike = correlation(old, new)
+    power = fade_in**2 + fade_out**2 + 2 * max(0.0, alike) * fade_in * fade_out
+    return (fade_out * old + fade_in * new) / np.sqrt(power)
+
+
+def correlation(a: Audio, b: Audio) -> float:
+    """Of two signals of one shape, from -1 to 1; 0 where one is silent."""
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-20))
+
+
+def best_join(old: Audio, new: Audio, fade: int, search: int) -> int:
+    """Where within `search` samples a fade of `fade` samples finds the two most alike."""
+    last = min(search, old.shape[1] - fade)
+    places = range(0, max(1, last), max(1, search // 200))
+    return max(places, key=lambda p: correlation(old[:, p : p + fade], new[:, p : p + fade]))
+
+
+def splice(old: Audio, new: Audio, sample_rate: int, *, left: bool, right: bool) -> Audio:
+    """`new` in place of `old`, both (C, N), faded over where they adjoin what stays.
+
+    Parameters
+    ----------
+    left, right : whether music that stays adjoins on that side; the fades lie inside.
+    """
+    length = old.shape[1]
+    fade = max(1, min(round(FADE_SECONDS * sample_rate), length // 4))
+    search = min(round(SEARCH_SECONDS * sample_rate), length // 4)
+    out = np.array(new, dtype=np.float64)
+    if left:
+        place = best_join(old, new, fade, search)
+        out[:, :place] = old[:, :place]
+        out[:, place : place + fade] = crossfade(
+            old[:, place : place + fade], new[:, place : place + fade]
+        )
+    if right:
+        out = splice(old[:, ::-1], out[:, ::-1], sample_rate, left=True, right=False)[:, ::-1]
+    return out
+
+
+def mirror_fill(audio: Audio, start: int, stop: int) -> Audio:
+    """`audio` (C, N) with ``start:stop`` replaced by its surroundings, mirrored at either edge.
+
+    So nothing of what shall go is left to leak into an encoder's view of what stays.
+    """
+    length = stop - start
+    ramp = (np.arange(length) + 0.5) / length
+    before, after = audio[:, :start], audio[:, stop:]
+    parts: list[tuple[Audio, Audio]] = []
+    if before.shape[1]:
+        mirrored = np.pad(before, ((0, 0), (0, length)), mode="symmetric")[:, start:]
+        parts.append((mirrored, np.cos(ramp * np.pi / 2)))
+    if after.shape[1]:
+        mirrored = np.pad(after, ((0, 0), (length, 0)), mode="symmetric")[:, :length]
+        parts.append((mirrored, np.sin(ramp * np.pi / 2)))
+    out = np.array(audio, dtype=np.float64)
+    out[:, start:stop] = (
+        sum(part * fade for part, fade in parts) if len(parts) == 2 else parts[0][0]
+    )
+    return out
