@@ -1,0 +1,1 @@
+"""How ditto-small is made: data, text, codec, diffusion. Never imported by the product."""

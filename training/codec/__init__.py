@@ -1,0 +1,1 @@
+"""Training the codec: spectral losses first, then an adversary for the decoder alone."""

@@ -1,0 +1,122 @@
+"""What every training run shares: a schedule, an average of weights, a log, a checkpoint.
+
+A run lives in one folder: ``log.csv`` (a row every few steps), ``checkpoint.pt`` (everything needed
+to go on, replaced whole). Ctrl-C and SIGTERM save before they end the run.
+"""
+
+from __future__ import annotations
+
+import csv
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ditto_music.whole import whole
+
+
+def trapezoid(step: int, steps: int, *, warm: int = 200, cool: float = 0.35) -> float:
+    """Learning-rate factor: linear warm-up, flat, linear to zero over the last `cool` share."""
+    rise = min(1.0, (step + 1) / warm)
+    fall = min(1.0, (steps - step) / max(1.0, cool * steps))
+    return rise * max(0.0, fall)
+
+
+class Average:
+    """Exponential moving average of a module's parameters, warmed up so that early steps fade."""
+
+    def __init__(self, module: nn.Module, decay: float = 0.999) -> None:
+        self.decay = decay
+        self.count = 0
+        self.values = {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Fold the module's present weights in."""
+        self.count += 1
+        weight = 1 - min(self.decay, self.count / (self.count + 20))
+        for key, value in module.state_dict().items():
+            self.values[key].lerp_(value, weight)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"count": self.count, "values": self.values}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
+        self.count = int(state["count"])
+        self.values = dict(state["values"])
+
+
+@dataclass
+class Run:
+    """One resumable training run in `folder` over `steps` steps."""
+
+    folder: Path
+    steps: int
+    parts: Mapping[str, Any]
+    log_every: int = 25
+    save_every: int = 400
+    step: int = 0
+    seconds: float = 0.0
+    _stop: bool = False
+    _row: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = self.folder / "checkpoint.pt"
+        if checkpoint.exists():
+            state = torch.load(checkpoint, weights_only=True)
+            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            for name, part in self.parts.items():
+                part.load_state_dict(state[name])
+            print(f"resumed {self.folder} at step {self.step}", flush=True)
+
+    def __iter__(self) -> Iterator[int]:
+        def ask_to_stop(number: int, frame: FrameType | None) -> None:
+            self._stop = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, ask_to_stop)
+        started = time.monotonic() - self.seconds
+        while self.step < self.steps and not self._stop:
+            yield self.step
+            self.step += 1
+            self.seconds = time.monotonic() - started
+            if self.step % self.log_every == 0:
+                self._write_row()
+            if self.step % self.save_every == 0:
+                self.save()
+        self.save()
+        if self._stop:
+            raise SystemExit(f"stopped at step {self.step}; run again to go on")
+
+    def log(self, **values: float | Tensor) -> None:
+        """Collect values of this step; the mean of each goes to the log every few steps."""
+        for name, value in values.items():
+            self._row.setdefault(name, []).append(float(value))
+
+    def save(self) -> None:
+        """Write the checkpoint whole."""
+        state = {name: part.state_dict() for name, part in self.parts.items()}
+        with whole(self.folder / "checkpoint.pt") as path:
+            torch.save(state | {"step": self.step, "seconds": self.seconds}, path)
+
+    def _write_row(self) -> None:
+        row = {"step": float(self.step), "seconds": round(self.seconds, 1)}
+        row |= {name: sum(values) / len(values) for name, values in self._row.items()}
+        self._row.clear()
+        print("  ".join(f"{k} {v:.5g}" for k, v in row.items()), flush=True)
+        log = self.folder / "log.csv"
+        new = not log.exists()
+        with log.open("a", newline="") as stream:
+            writer = csv.DictWriter(stream, fieldnames=list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
