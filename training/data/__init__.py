@@ -1,0 +1,1 @@
+"""The data of `ditto-small`: fully labelled music, composed and rendered from seeds."""
