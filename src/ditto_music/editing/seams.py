@@ -54,10 +54,10 @@ def measure_seam(
     inside = np.ones(len(times), dtype=bool)
     for start, stop in new:
         inside &= (times < start - 2 * REACH_SECONDS) | (times > stop + 2 * REACH_SECONDS)
-    own_flux, own_jump = (_maxima(x, times)[inside] for x in (flux, jump))
     if not inside.any() or not near.any():
         nothing = float("nan")
         return Seam(seconds, nothing, nothing, nothing, nothing, nothing, nothing)
+    own_flux, own_jump = (_maxima(x, times)[inside] for x in (flux, jump))
     here_flux, here_jump = float(flux[near].max()), float(jump[near].max())
     return Seam(
         seconds,

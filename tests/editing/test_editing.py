@@ -1,0 +1,177 @@
+"""Inpainting: outside the hole nothing changes, at the hole's edges nothing jumps."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ditto_music import InputError
+from ditto_music.audio import Recording
+from ditto_music.editing import inpaint, joins, measure_seam
+from ditto_music.editing.inpaint import check_regions, place, window_of
+from ditto_music.models.small import SmallModel
+
+FAST = {"steps": 3, "surrogate_steps": 3, "iterations": 2}
+
+
+def music(seconds: float, rate: int, channels: int, subtype: str = "PCM_16") -> Recording:
+    """Two decaying tones a beat and a little noise, the right channel at half the level."""
+    rng = np.random.default_rng(0)
+    t = np.arange(round(seconds * rate)) / rate
+    beat = np.exp(-4 * (t % 0.5))
+    sound = 0.3 * beat * (np.sin(2 * np.pi * 220 * t) + np.sin(2 * np.pi * 660 * t)) / 2
+    sound += 0.002 * rng.standard_normal(len(t))
+    audio = np.stack([sound, 0.5 * sound][:channels])
+    kind = {"PCM_16": np.int32, "PCM_24": np.int32, "FLOAT": np.float32}[subtype]
+    blank = Recording(np.zeros((len(t), channels), kind), rate, "WAV", subtype)
+    return blank.with_region(0, audio)
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "subtype"),
+    [(44_100, 2, "PCM_16"), (24_000, 1, "PCM_24"), (48_000, 2, "FLOAT"), (11_025, 1, "PCM_16")],
+)
+def test_outside_the_hole_every_sample_is_the_users(
+    model: SmallModel, rate: int, channels: int, subtype: str
+) -> None:
+    original = music(3.3, rate, channels, subtype)
+    edit = inpaint(model, original, [(1.1, 1.7)], "calm", **FAST)
+    start, stop = round(1.1 * rate), round(1.7 * rate)
+    out = edit.recording
+    assert (out.sample_rate, out.subtype, out.samples.shape) == (
+        rate,
+        subtype,
+        original.samples.shape,
+    )
+    assert np.array_equal(out.samples[:start], original.samples[:start])
+    assert np.array_equal(out.samples[stop:], original.samples[stop:])
+    changed = (out.samples[start:stop] != original.samples[start:stop]).any(1)
+    assert changed.mean() > 0.8
+
+
+def test_several_regions_and_the_very_edges(model: SmallModel) -> None:
+    original = music(4.0, 24_000, 1)
+    edit = inpaint(model, original, [(3.5, 4.0), (0.0, 0.4), (1.5, 2.0)], **FAST)
+    same = (edit.recording.samples == original.samples)[:, 0]
+    kept = np.ones(len(same), dtype=bool)
+    for start, stop in edit.regions:
+        kept[round(start * 24_000) : round(stop * 24_000)] = False
+    assert edit.regions == [(0.0, 0.4), (1.5, 2.0), (3.5, 4.0)]
+    assert same[kept].all()
+    assert not same[~kept].all()
+    assert [seam.seconds for seam in edit.seams] == [0.4, 1.5, 2.0, 3.5]
+
+
+def test_a_long_file_costs_what_its_hole_costs() -> None:
+    recording = music(60.0, 8_000, 1)
+    window = window_of(recording, (30.0, 31.0), 24.0)
+    assert (window.end - window.begin) / 8_000 == pytest.approx(6.0, abs=0.01)
+    at_start = window_of(recording, (0.2, 1.2), 24.0)
+    assert at_start.begin == 0
+    assert (at_start.end - at_start.begin) / 8_000 == pytest.approx(6.0, abs=0.01)
+
+
+def test_same_seed_same_samples(model: SmallModel) -> None:
+    original = music(2.0, 24_000, 1)
+    runs = [inpaint(model, original, [(0.8, 1.2)], seed=3, **FAST) for _ in range(2)]
+    assert np.array_equal(runs[0].recording.samples, runs[1].recording.samples)
+    other = inpaint(model, original, [(0.8, 1.2)], seed=4, **FAST)
+    assert not np.array_equal(runs[0].recording.samples, other.recording.samples)
+
+
+def test_the_new_part_takes_the_level_and_balance_of_its_surroundings() -> None:
+    original = music(3.0, 24_000, 2)
+    window = window_of(original, (1.0, 2.0), 24.0)
+    clip = original.audio().mean(0)[window.begin : window.end] * 0.6  # a codec that loses 4 dB
+    out = place(original, window, clip, 24_000).audio()[:, 26_000:46_000]
+    wanted = original.audio()[:, 26_000:46_000]
+    for new, old in zip(out, wanted, strict=True):
+        assert 20 * math.log10(joins.rms(new) / joins.rms(old)) == pytest.approx(0, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("regions", "says"),
+    [
+        ([], "no region"),
+        ([(2.0, 1.0)], "ends before it begins"),
+        ([(1.0, 1.0)], "ends before it begins"),
+        ([(-1.0, 1.0)], "outside the recording"),
+        ([(1.0, 9.0)], "outside the recording"),
+        ([(1.0, 1.01)], "make it longer"),
+        ([(1.0, math.nan)], "two numbers"),
+        ([(0.0, 2.9)], "less than half a second"),
+        ([(0.5, 1.5), (1.2, 2.0)], "overlap"),
+    ],
+)
+def test_bad_regions_are_one_clear_line(regions: list[tuple[float, float]], says: str) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        check_regions(music(3.0, 8_000, 1), regions, 24.0)
+    assert "\n" not in str(caught.value)
+
+
+def test_silence_cannot_be_followed() -> None:
+    silent = replace(music(3.0, 8_000, 1), samples=np.zeros((24_000, 1), np.int32))
+    with pytest.raises(InputError, match="silent"):
+        check_regions(silent, [(1.0, 2.0)], 24.0)
+
+
+def test_crossfade_keeps_the_power_whatever_the_correlation() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((2, 1, 40_000))
+    for other in (b, a, 0.7 * a + math.sqrt(1 - 0.49) * b):
+        mixed = joins.crossfade(a, other)[0]
+        powers = np.square(mixed).reshape(8, -1).mean(1)
+        assert np.allclose(powers, 1, atol=0.08)
+    assert np.allclose(joins.crossfade(a, a), a)
+
+
+def test_crossfade_starts_with_the_old_and_ends_with_the_new() -> None:
+    old, new = np.full((1, 1000), 1.0), np.full((1, 1000), -0.5)
+    mixed = joins.crossfade(old, new)
+    assert mixed[0, 0] == pytest.approx(1.0, abs=0.01)
+    assert mixed[0, -1] == pytest.approx(-0.5, abs=0.01)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 5000), st.booleans(), st.booleans())
+def test_splice_is_continuous_where_music_adjoins(length: int, left: bool, right: bool) -> None:
+    t = np.arange(length) / 8_000
+    old, new = 0.5 * np.sin(2 * np.pi * 200 * t)[None], 0.5 * np.sin(2 * np.pi * 350 * t + 1)[None]
+    out = joins.splice(old, new, 8_000, left=left, right=right)
+    assert out.shape == old.shape
+    assert np.isfinite(out).all()
+    if length > 400:
+        if left:
+            assert out[0, 0] == pytest.approx(old[0, 0], abs=0.1)
+        if right:
+            assert out[0, -1] == pytest.approx(old[0, -1], abs=0.1)
+
+
+def test_mirror_fill_is_blind_to_the_hole() -> None:
+    a = music(2.0, 8_000, 2).audio().astype(np.float64)
+    b = a.copy()
+    b[:, 6_000:9_000] = 0.9
+    assert np.array_equal(joins.mirror_fill(a, 6_000, 9_000), joins.mirror_fill(b, 6_000, 9_000))
+    filled = joins.mirror_fill(b, 6_000, 9_000)
+    assert np.array_equal(filled[:, :6_000], a[:, :6_000])
+    assert np.array_equal(filled[:, 9_000:], a[:, 9_000:])
+    assert abs(filled).max() < 0.6
+
+
+def test_a_bad_seam_ranks_high_and_an_untouched_moment_does_not() -> None:
+    sound = music(6.0, 24_000, 1).audio().astype(np.float64)
+    quiet = measure_seam(sound, 24_000, 3.2, [(3.2, 3.6)])
+    broken = sound.copy()
+    broken[:, 76_800:86_400] = 0.4 * np.random.default_rng(0).standard_normal(9_600)
+    loud = measure_seam(broken, 24_000, 3.2, [(3.2, 3.6)])
+    assert quiet.flux_rank < 0.95
+    assert loud.flux_rank > 0.99
+    assert loud.flux > 2 * quiet.flux
+
+
+def test_a_seam_with_no_music_around_it_is_unknown() -> None:
+    seam = measure_seam(np.zeros((1, 500)), 24_000, 0.01, [(0.0, 0.02)])
+    assert math.isnan(seam.flux)

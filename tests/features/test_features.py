@@ -1,0 +1,88 @@
+"""Smoothing and intensity against what the equations say."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.signal import savgol_coeffs, savgol_filter
+
+from ditto_music import InputError
+from ditto_music.features import intensity, intensity_times, savgol_kernel, smooth
+
+
+def test_kernel_values_of_the_literature() -> None:
+    assert torch.allclose(savgol_kernel(5) * 35, torch.tensor([-3.0, 12, 17, 12, -3]).double())
+    wide = savgol_kernel(87)
+    assert float(wide[0]) == pytest.approx(-0.016273, abs=1e-6)
+    assert float(wide[43]) == pytest.approx(0.025868, abs=1e-6)
+    assert float(wide.sum()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("window", [5, 23, 87])
+def test_kernel_equals_scipy_and_orders_two_and_three_agree(window: int) -> None:
+    assert np.allclose(savgol_kernel(window, 2), savgol_coeffs(window, 2), atol=1e-9)
+    assert torch.allclose(savgol_kernel(window, 2), savgol_kernel(window, 3), atol=1e-9)
+
+
+def test_smoothing_equals_scipy(generator: torch.Generator) -> None:
+    x = torch.randn(3, 200, generator=generator).double()
+    wanted = savgol_filter(x.numpy(), 47, 2, mode="nearest")
+    assert np.allclose(smooth(x, 47), wanted, atol=1e-9)
+
+
+def test_constants_pass_and_lines_pass_away_from_the_borders() -> None:
+    flat = torch.full((1, 100), -23.0)
+    assert torch.allclose(smooth(flat, 47), flat, atol=1e-4)
+    line = torch.linspace(-40, -12, 200).double()[None]
+    assert torch.allclose(smooth(line, 47)[:, 24:-24], line[:, 24:-24], atol=1e-9)
+
+
+@pytest.mark.parametrize("window", [4, 1])
+def test_bad_windows_are_refused(window: int) -> None:
+    with pytest.raises(ValueError, match="odd"):
+        savgol_kernel(window)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4, 5])
+def test_short_curves_are_smoothed_with_what_there_is(frames: int) -> None:
+    assert smooth(torch.ones(1, frames), 47).shape == (1, frames)
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000, 44_100])
+@pytest.mark.parametrize("amplitude", [1.0, 0.1, 0.001])
+def test_a_sine_reads_its_rms(rate: int, amplitude: float) -> None:
+    t = torch.arange(2 * rate) / rate
+    curve = intensity(amplitude * torch.sin(2 * math.pi * 440 * t)[None], rate)
+    wanted = 20 * math.log10(amplitude / math.sqrt(2))
+    assert torch.allclose(curve, torch.full_like(curve, wanted), atol=0.05)
+
+
+def test_times_are_centres_of_frames_and_count_them() -> None:
+    for samples in (2048, 24_000, 144_000):
+        times = intensity_times(samples, 24_000)
+        assert intensity(torch.ones(1, samples), 24_000).shape[-1] == len(times)
+    assert float(times[0]) == pytest.approx(1024 / 24_000)
+    assert float(times[1] - times[0]) == pytest.approx(512 / 24_000)
+    assert float(times[-1]) <= 6 - 1024 / 24_000 + 1e-6
+
+
+def test_a_step_is_seen_where_it_is() -> None:
+    audio = torch.cat([torch.full((1, 48_000), 0.01), torch.full((1, 48_000), 0.1)], dim=1)
+    curve = intensity(audio, 24_000, smoothing=0)[0]
+    times = intensity_times(96_000, 24_000)
+    assert torch.allclose(curve[times < 1.9], torch.tensor(-40.0), atol=0.01)
+    assert torch.allclose(curve[times > 2.1], torch.tensor(-20.0), atol=0.01)
+
+
+def test_silence_is_finite_with_a_finite_gradient() -> None:
+    audio = torch.zeros(1, 24_000, requires_grad=True)
+    curve = intensity(audio, 24_000)
+    curve.sum().backward()
+    assert torch.allclose(curve, torch.tensor(-100.0), atol=1e-3)
+    assert torch.isfinite(audio.grad).all()
+
+
+def test_audio_shorter_than_a_frame_is_one_clear_line() -> None:
+    with pytest.raises(InputError, match="shorter than one intensity frame"):
+        intensity(torch.zeros(1, 100), 24_000)
