@@ -82,9 +82,7 @@ def run_prompt(model: Model, number: int, folder: Path, iterations: int) -> list
         clock.append(time.monotonic())
 
     seeds = [number] * len(controls)
-    result = optimize(
-        model, prompt, controls, seed=seeds, iterations=iterations, callback=tick
-    )
+    result = optimize(model, prompt, controls, seed=seeds, iterations=iterations, callback=tick)
     rows: list[dict[str, object]] = []
     for name, one in zip(CURVES, result, strict=True):
         path = folder / f"{number:02d}-{name}.wav"
@@ -160,7 +158,9 @@ def main() -> None:
     print(table(rows))
     single = [time_single(model, curve, i) for i, curve in enumerate(CURVES)]
     for curve, took in zip(CURVES, single, strict=True):
-        print(f"one item alone to 2 dB², {curve}:", took and f"{took[0]} iterations, {took[1]:.1f} s")
+        print(
+            f"one item alone to 2 dB², {curve}:", took and f"{took[0]} iterations, {took[1]:.1f} s"
+        )
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def adversarial_phase(
     for step in run:
         rng = np.random.default_rng([args.seed, 2, step])
         noise = torch.Generator().manual_seed(args.seed * 1_000_003 + 500_009 + step)
-        audio = batch(music, train, args.batch, rng)
+        audio = batch(music, train, args.batch // 2, rng)
         output, _ = reconstruct(codec, audio, noise)
         factor = trapezoid(step, args.adversarial_steps, warm=50)
         for optimizer, lr in ((decoder_optimizer, 2e-4), (judge_optimizer, 4e-4)):
@@ -168,7 +168,8 @@ def main() -> None:
     average = spectral_phase(codec, music, args.out, args)
     codec.load_state_dict(average.values)
     standardise(codec, music)
-    save_weights(target, codec.state_dict(), codec.config)
+    if not (args.out / "adversarial").exists():
+        save_weights(target, codec.state_dict(), codec.config)
     if args.adversarial_steps:
         average = adversarial_phase(codec, music, args.out, args)
         codec.load_state_dict(average.values)

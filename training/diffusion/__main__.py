@@ -1,9 +1,8 @@
 """Train the denoiser and its text encoder: ``python -m training.diffusion --help``.
 
 Flow matching (Lipman et al. 2023) on the codec's latents: times from a logit-normal, velocity
-targets, captions written anew for every crop and dropped one time in ten for guidance. Hidden
-matrices learn by Muon (Jordan et al. 2024), the rest by AdamW. Crops are 3 to 12 seconds long, so
-that the model knows any of these lengths; most begin on a bar line.
+targets, captions written anew for every crop and dropped one time in ten for guidance. Crops are 3
+to 12 seconds long, so that the model knows any of these lengths; most begin on a bar line.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,45 +25,6 @@ from training.weights import save_weights
 
 LENGTHS = (3.0, 4.0, 6.0, 6.0, 6.0, 8.0, 12.0)
 FRAME_RATE = 24_000 / 512
-
-
-class Optimizers:
-    """Muon for the matrices inside the blocks, AdamW for everything else; one checkpoint."""
-
-    def __init__(self, model: nn.Module, lr: float) -> None:
-        named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-        hidden = [
-            p
-            for n, p in named
-            if p.ndim == 2
-            and ("blocks." in n or "text.looks" in n or "text.feeds" in n)
-            and "offset" not in n
-        ]
-        ids = {id(p) for p in hidden}
-        rest = [p for _, p in named if id(p) not in ids]
-        self.each = (
-            torch.optim.Muon(
-                hidden, lr=lr, weight_decay=0.01, momentum=0.95, adjust_lr_fn="match_rms_adamw"
-            ),
-            torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.97), weight_decay=0.0),
-        )
-
-    def step(self, lr: float) -> None:
-        """Update everything at this learning rate and clear the gradients."""
-        for optimizer in self.each:
-            for group in optimizer.param_groups:
-                group["lr"] = lr
-            optimizer.step()
-            optimizer.zero_grad()
-
-    def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {str(i): optimizer.state_dict() for i, optimizer in enumerate(self.each)}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """From a checkpoint."""
-        for i, optimizer in enumerate(self.each):
-            optimizer.load_state_dict(state[str(i)])
 
 
 class Batches:
@@ -141,7 +100,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--tokens", type=int, default=32 * 282, help="latent frames a batch")
-    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--lr", type=float, default=1.2e-3)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
@@ -151,11 +110,12 @@ def main() -> None:
     model = Denoiser(config)
     model.text.vectors.copy_(vectors)
     batches = Batches(Music(args.data), load_latents(args.latents), words)
-    optimizers, average = Optimizers(model, args.lr), Average(model, 0.998)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, betas=(0.9, 0.97))
+    average = Average(model, 0.998)
     run = Run(
         args.out / "diffusion",
         args.steps,
-        {"model": model, "optimizers": optimizers, "average": average},
+        {"model": model, "optimizer": optimizer, "average": average},
         save_every=200,
     )
     judge = Denoiser(config)
@@ -165,7 +125,10 @@ def main() -> None:
         loss = flow_loss(model, *batches.draw("train", args.tokens, rng), noise)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizers.step(args.lr * trapezoid(step, args.steps))
+        for group in optimizer.param_groups:
+            group["lr"] = args.lr * trapezoid(step, args.steps)
+        optimizer.step()
+        optimizer.zero_grad()
         average.update(model)
         run.log(loss=loss.detach(), norm=norm)
         if (step + 1) % 200 == 0:

@@ -1,0 +1,146 @@
+"""ditto-small's parts: shapes, exactness where it can be had, and files that are refused clearly."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ditto_music import InputError, load_model
+from ditto_music.models.small import SmallModel
+from ditto_music.models.small.codec import Decoder, overlap_add
+from ditto_music.models.small.denoiser import rotate, waves
+from ditto_music.models.small.words import vocabulary_to_tensor
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 3.3, 6.0, 12.0])
+def test_a_latent_holds_the_duration(model: SmallModel, seconds: float) -> None:
+    _, frames = model.latent_shape(seconds)
+    held = frames * model.seconds_per_frame
+    assert seconds <= held < seconds + 2 * model.seconds_per_frame
+    assert frames % model.denoiser.config.patch == 0
+
+
+@pytest.mark.parametrize("samples", [12_000, 12_345, 24_000])
+def test_encode_and_decode_agree_on_length(model: SmallModel, samples: int) -> None:
+    audio = 0.1 * torch.randn(2, 2, samples, generator=torch.Generator().manual_seed(0))
+    latent = model.encode(audio)
+    assert latent.shape == (2, *model.latent_shape(samples / 24_000))
+    decoded = model.decode(latent)
+    assert decoded.shape[:2] == (2, 1)
+    assert decoded.shape[2] >= samples
+
+
+def test_the_inverse_stft_head_is_exact(model: SmallModel) -> None:
+    """Spectra of a real signal, given as log-magnitude and phase, come back as that signal."""
+    decoder: Decoder = model.codec.decoder
+    c = decoder.config
+    audio = torch.randn(1, 40 * c.hop, generator=torch.Generator().manual_seed(0)).double()
+    padded = torch.nn.functional.pad(audio, [(c.n_fft - c.hop) // 2] * 2)
+    window = torch.hann_window(c.n_fft).double()
+    spectrum = torch.stft(padded, c.n_fft, c.hop, window=window, center=False, return_complex=True)
+    head = torch.cat([spectrum.abs().log(), spectrum.angle()], dim=1).mT
+    out = decoder.synthesize(head)
+    assert torch.allclose(out[:, c.n_fft : -c.n_fft], audio[:, c.n_fft : -c.n_fft], atol=1e-9)
+
+
+def test_overlap_add_sums_at_the_hop() -> None:
+    frames = torch.ones(1, 5, 8)
+    assert overlap_add(frames, 2).shape == (1, 10)
+    assert overlap_add(frames, 2)[0, 3:7].tolist() == [4, 4, 4, 4]
+
+
+def test_rotary_attention_depends_on_distance_alone() -> None:
+    q = torch.randn(1, 1, 1, 16, generator=torch.Generator().manual_seed(0)).double()
+    same = rotate(q.expand(1, 1, 9, 16))
+    products = same[0, 0] @ same[0, 0].T
+    for offset in range(9):
+        diagonal = products.diagonal(offset)
+        assert torch.allclose(diagonal, diagonal[:1].expand_as(diagonal), atol=1e-6)
+
+
+def test_waves_tell_neighbouring_tempi_apart() -> None:
+    tempi = torch.log2(torch.arange(60.0, 200.0, 2.0))
+    code = waves(4 * tempi, 16, 64.0)
+    distance = torch.cdist(code, code) + 10 * torch.eye(len(code))
+    assert (distance.min(1).values > 0.1).all()
+    nearest = distance.argmin(1)
+    assert ((nearest - torch.arange(len(code))).abs() == 1).float().mean() > 0.95
+
+
+def test_an_empty_prompt_is_the_unconditional_model(model: SmallModel) -> None:
+    condition = model.condition(["", "¿¡", "calm piano"], 1.0)
+    assert torch.equal(condition.tensors["pooled"][0], condition.tensors["pooled"][1])
+    assert not torch.allclose(condition.tensors["pooled"][0], condition.tensors["pooled"][2])
+
+
+def test_a_prompt_means_the_same_alone_and_in_a_batch(model: SmallModel) -> None:
+    alone = model.condition(["slow jazz"], 1.0)
+    batch = model.condition(["slow jazz", "calm piano techno drums 120 bpm"], 1.0)
+    x, t = torch.randn(1, *model.latent_shape(1.0)), torch.tensor(0.5)
+    assert torch.allclose(model.denoise(x, t, alone), model.denoise(x, t, batch[[0]]), atol=1e-5)
+
+
+def test_a_number_is_read_by_value(model: SmallModel) -> None:
+    one, near, far = model.condition(["90 bpm", "92 bpm", "180 bpm"], 1.0).tensors["pooled"]
+    assert 0 < (one - near).norm() < (one - far).norm()
+
+
+def test_the_velocity_becomes_a_clean_estimate(model: SmallModel) -> None:
+    x = torch.randn(2, *model.latent_shape(1.0), generator=torch.Generator().manual_seed(0))
+    condition = model.condition(["calm", "jazz"], 1.0)
+    assert torch.equal(model.denoise(x, torch.tensor(0.0), condition), x)
+    assert not torch.equal(model.denoise(x, torch.tensor(0.7), condition), x)
+
+
+def save(model: SmallModel, folder: Path) -> None:
+    for name, network in (("codec", model.codec), ("denoiser", model.denoiser)):
+        state = dict(network.state_dict())
+        if name == "denoiser":
+            state["vocabulary"] = vocabulary_to_tensor(model.words.pieces)
+        save_file(
+            state, folder / f"{name}.safetensors", {"config": json.dumps(asdict(network.config))}
+        )
+
+
+def test_a_folder_of_weights_loads_to_the_same_model(model: SmallModel, tmp_path: Path) -> None:
+    save(model, tmp_path)
+    loaded = load_model(str(tmp_path))
+    assert loaded.name == str(tmp_path)
+    z = torch.randn(1, *model.latent_shape(1.0), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(loaded.decode(z), model.decode(z))
+    a, b = (m.denoise(z, torch.tensor(0.5), m.condition(["calm"], 1.0)) for m in (loaded, model))
+    assert torch.equal(a, b)
+
+
+def test_files_that_are_not_weights_are_refused(model: SmallModel, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        load_model(str(tmp_path))
+    save(model, tmp_path)
+    whole = (tmp_path / "codec.safetensors").read_bytes()
+    (tmp_path / "codec.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="damaged"):
+        load_model(str(tmp_path))
+    save_file({"x": torch.zeros(1)}, tmp_path / "codec.safetensors", {"config": "{}"})
+    with pytest.raises(InputError, match="another version"):
+        load_model(str(tmp_path))
+    config = json.dumps(asdict(replace(model.codec.config, channels=9)))
+    save_file(dict(model.codec.state_dict()), tmp_path / "codec.safetensors", {"config": config})
+    with pytest.raises(InputError, match="not weights of ditto-small"):
+        load_model(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        ({"name": "ditto-huge"}, "take one of ditto-small"),
+        ({"name": "debug", "device": "warp"}, "device 'warp'"),
+        ({"name": "debug", "dtype": "int3"}, "take auto, float32 or bfloat16"),
+    ],
+)
+def test_unknown_names_are_one_clear_line(call: dict[str, str], says: str) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        load_model(**call)
+    assert "\n" not in str(caught.value)
