@@ -1,9 +1,10 @@
 """Train the codec: ``python -m training.codec --data DIR --out DIR``.
 
 Phase one trains encoder and decoder on spectral distances, with noise of a fixed size added to the
-latent (a VAE whose posterior has one standard deviation). Phase two freezes the encoder, so latents
-already encoded stay valid, and tunes the decoder against STFT discriminators. Each phase resumes;
-the averaged weights are written after each as ``codec.safetensors``.
+latent (a VAE whose posterior has one standard deviation). Then the encoder is frozen, so latents
+already encoded stay valid: phase two teaches the decoder to keep the phase of tones coherent, phase
+three tunes it against STFT discriminators as well. Each phase resumes; the averaged weights are
+written after each as ``codec.safetensors``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ import torch
 from torch import Tensor
 
 from ditto_music.models.small.codec import Codec
-from training.codec.losses import Discriminators, fool_loss, judge_loss, spectral_distance
+from training.codec.losses import (
+    Discriminators,
+    fool_loss,
+    judge_loss,
+    phase_distance,
+    spectral_distance,
+)
 from training.data.dataset import Music
 from training.loop import Average, Run, trapezoid
 from training.weights import save_weights
@@ -76,6 +83,35 @@ def spectral_phase(codec: Codec, music: Music, folder: Path, args: argparse.Name
     return average
 
 
+def decoder_phase(codec: Codec, music: Music, folder: Path, args: argparse.Namespace) -> Average:
+    """The decoder alone, on spectral distances and the steps of the phase."""
+    codec.encoder.requires_grad_(False)
+    optimizer = torch.optim.AdamW(codec.decoder.parameters(), lr=args.lr, betas=(0.9, 0.98))
+    average = Average(codec)
+    run = Run(
+        folder / "decoder",
+        args.decoder_steps,
+        {"codec": codec, "optimizer": optimizer, "average": average},
+        save_every=200,
+    )
+    train = music.split("train")
+    for step in run:
+        rng = np.random.default_rng([args.seed, 4, step])
+        noise = torch.Generator().manual_seed(args.seed * 1_000_003 + 700_001 + step)
+        audio = batch(music, train, args.batch, rng)
+        output, _ = reconstruct(codec, audio, noise)
+        distance, phase = spectral_distance(output, audio), phase_distance(output, audio)
+        for group in optimizer.param_groups:
+            group["lr"] = 0.7 * args.lr * trapezoid(step, args.decoder_steps, warm=100)
+        optimizer.zero_grad()
+        (distance + args.phase * phase).backward()
+        torch.nn.utils.clip_grad_norm_(codec.decoder.parameters(), 5.0)
+        optimizer.step()
+        average.update(codec)
+        run.log(distance=distance.detach(), phase=phase.detach())
+    return average
+
+
 def adversarial_phase(
     codec: Codec, music: Music, folder: Path, args: argparse.Namespace
 ) -> Average:
@@ -117,8 +153,8 @@ def adversarial_phase(
         with torch.no_grad():
             real = judges(audio)
         fooled, matched = fool_loss(real, judges(output))
-        distance = spectral_distance(output, audio)
-        loss = 3.0 * distance + 0.3 * fooled + 3.0 * matched
+        distance, phase = spectral_distance(output, audio), phase_distance(output, audio)
+        loss = 3.0 * (distance + args.phase * phase) + 0.3 * fooled + 3.0 * matched
         decoder_optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(codec.decoder.parameters(), 5.0)
@@ -127,6 +163,7 @@ def adversarial_phase(
         average.update(codec)
         run.log(
             distance=distance.detach(),
+            phase=phase.detach(),
             verdict=verdict.detach(),
             fooled=fooled.detach(),
             matched=matched.detach(),
@@ -153,27 +190,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder made by training.data")
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and weights")
-    parser.add_argument("--spectral-steps", type=int, default=4000)
-    parser.add_argument("--adversarial-steps", type=int, default=800)
+    parser.add_argument("--spectral-steps", type=int, default=2600)
+    parser.add_argument("--decoder-steps", type=int, default=1200)
+    parser.add_argument("--adversarial-steps", type=int, default=200)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--prior", type=float, default=0.01, help="weight of the latent's energy")
+    parser.add_argument("--phase", type=float, default=1.0, help="weight of the phase distance")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
     music = Music(args.data)
     codec = Codec()
-    target = args.out / "codec.safetensors"
-    average = spectral_phase(codec, music, args.out, args)
-    codec.load_state_dict(average.values)
-    standardise(codec, music)
-    if not (args.out / "adversarial").exists():
-        save_weights(target, codec.state_dict(), codec.config)
-    if args.adversarial_steps:
-        average = adversarial_phase(codec, music, args.out, args)
+    for phase in (spectral_phase, decoder_phase, adversarial_phase):
+        average = phase(codec, music, args.out, args)
         codec.load_state_dict(average.values)
-        save_weights(target, codec.state_dict(), codec.config)
+        if phase is spectral_phase:
+            standardise(codec, music)
+        save_weights(args.out / "codec.safetensors", codec.state_dict(), codec.config)
 
 
 if __name__ == "__main__":
