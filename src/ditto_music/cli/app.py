@@ -1,0 +1,22 @@
+"""The commands there are."""
+
+from __future__ import annotations
+
+from cyclopts import App, Parameter
+
+from ditto_music._version import __version__
+from ditto_music.cli.commands.control import control
+from ditto_music.cli.commands.generate import generate
+from ditto_music.cli.commands.inpaint import inpaint
+from ditto_music.cli.commands.models import models
+
+app = App(
+    name="ditto-music",
+    help="Control open text-to-music models, without training.",
+    help_format="plaintext",
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+)
+
+for command in (generate, control, inpaint, models):
+    app.command(command)

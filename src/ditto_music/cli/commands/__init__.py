@@ -1,0 +1,1 @@
+"""One file a command; `ditto_music.cli.app` lists them."""

@@ -1,0 +1,61 @@
+"""`control`: text-to-music that meets one or several requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ditto_music.cli.controls import Asked, Figure
+from ditto_music.cli.methods import METHODS
+from ditto_music.cli.progress import watching
+from ditto_music.cli.run import Injected, Out
+from ditto_music.cli.shared import Shared
+
+if TYPE_CHECKING:
+    from ditto_music.result import Item
+
+
+def control(
+    prompt: Annotated[str, Parameter(help="The music in words, in quotes.")],
+    /,
+    *,
+    out: Out,
+    asked: Asked = Asked(),  # noqa: B008 - frozen
+    shared: Shared = Shared(),  # noqa: B008 - frozen
+    run: Injected,
+) -> int:
+    """Make music from words that follows what you ask of it.
+
+    A ballad that grows from quiet to loud:
+
+        ditto-music control "calm piano ballad" --intensity -35:-14 -o rise.wav
+    """
+    shared = shared.checked(out)
+    wanted = asked.control()
+    solve = METHODS[shared.method]()
+    figures = asked.figures()
+    with watching(shared, figures) as watch:
+        watch.stage(f"loading {shared.model}")
+        model = shared.load()
+        watch.stage("first iteration")
+        result = solve(
+            model, prompt, wanted, duration=shared.duration, callback=watch, **shared.search()
+        )
+    item = result.items[0]
+    lines = [
+        f"{out}: {shared.duration:.2f} s, seed {shared.seed}",
+        f"{_changes(item, figures)}, {len(item.history)} iterations, {result.seconds:.1f} s",
+    ]
+    return run.deliver(result, result.items, out, shared, lines)
+
+
+def _changes(item: Item, figures: Mapping[str, Figure]) -> str:
+    """What was asked for, before and after: the first iteration is the seed's own sample."""
+    first = item.history[0] if item.history else None
+    return "; ".join(
+        f"{name}: {figure.change(first[name], loss) if first else figure.text(loss)}"
+        for name, figure in figures.items()
+        if (loss := item.final.get(name)) is not None
+    )

@@ -1,0 +1,67 @@
+"""The flags of each control: one file each, and one line in `Asked`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Protocol
+
+from cyclopts import Parameter
+
+from ditto_music.cli.controls.figure import Figure
+from ditto_music.cli.controls.intensity import IntensityFlags
+from ditto_music.errors import InputError
+
+if TYPE_CHECKING:
+    from ditto_music.controls.base import Term
+
+
+class Flags(Protocol):
+    """The flags of one control."""
+
+    def control(self) -> Term | None:
+        """The control asked for, or None.
+
+        Raises
+        ------
+        InputError
+            If it cannot be understood.
+        """
+        ...
+
+    def figure(self) -> Figure:
+        """How its loss reads."""
+        ...
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Asked:
+    """Everything a command line can ask of the music; the names are those of the controls."""
+
+    intensity: IntensityFlags = field(default_factory=IntensityFlags)
+
+    def control(self) -> Term:
+        """All that is asked for, added up.
+
+        Raises
+        ------
+        InputError
+            If it is nothing, or one cannot be understood.
+        """
+        terms = [term for flags in self._flags().values() if (term := flags.control())]
+        if not terms:
+            choices = ", ".join(f"--{name}" for name in self._flags())
+            raise InputError(f"nothing is asked of the music: give {choices}, or use generate")
+        return reduce(add, terms)
+
+    def figures(self) -> dict[str, Figure]:
+        """How each control's loss reads, by the control's name."""
+        return {name: flags.figure() for name, flags in self._flags().items()}
+
+    def _flags(self) -> dict[str, Flags]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+
+__all__ = ["Asked", "Figure", "Flags"]

@@ -1,0 +1,121 @@
+"""What every command shares but no flag sets: its own name, its files, its last words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+from cyclopts import Parameter
+
+from ditto_music.errors import InputError
+
+if TYPE_CHECKING:
+    from ditto_music.cli.shared import Shared
+    from ditto_music.result import Item
+
+Out = Annotated[
+    Path,
+    Parameter(
+        name=("--out", "-o"),
+        help="Audio file to write; the suffix is the format: .wav, .flac, .ogg, .mp3, .aiff ...",
+    ),
+]
+
+
+class Unfinished(Exception):
+    """The music is written but something after it failed; the message says both in one line."""
+
+
+class Made(Protocol):
+    """What a command has made: a `Result` or an `Edit`."""
+
+    def save(self, path: Path) -> int:
+        """Write the audio; returns how many samples were clipped."""
+        ...
+
+    def plot(self, path: Path) -> None:
+        """Write the picture."""
+        ...
+
+    def save_report(self, path: Path, **more: object) -> None:
+        """Write the report."""
+        ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of a command.
+
+    Attributes
+    ----------
+    command : its name.
+    argv : the arguments as they were given, the command's name first.
+    """
+
+    command: str
+    argv: list[str]
+
+    def deliver(
+        self, made: Made, items: Sequence[Item], out: Path, shared: Shared, lines: Sequence[str]
+    ) -> int:
+        """Write the audio, the picture and the report; print the result lines.
+
+        Parameters
+        ----------
+        made : what to write.
+        items : every clip behind it.
+        lines : what to print once all is written.
+
+        Returns
+        -------
+        The exit status: 0, or 130 where an item was interrupted.
+
+        Raises
+        ------
+        Unfinished
+            If the audio was written and the rest could not be.
+        KeyboardInterrupt
+            On Ctrl-C while writing, with a message that says what is there.
+        """
+        clipped = made.save(out)
+        try:
+            if shared.plot:
+                made.plot(shared.plot)
+            if shared.report:
+                more = {"command": self.command, "out": str(out), "argv": self.argv}
+                made.save_report(shared.report, **more, clipped=clipped)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"interrupted while writing; {out} is complete") from None
+        except InputError as error:
+            raise Unfinished(f"{out} is written, but: {error}") from error
+        for line in lines:
+            print(line)
+        if clipped and not shared.quiet:
+            say(f"warning: {out}: {clipped} samples were too loud for the file and were clipped")
+        return self._outcome(items, out, shared)
+
+    def _outcome(self, items: Sequence[Item], out: Path, shared: Shared) -> int:
+        """Say how the last item ended, if not as planned; returns the exit status."""
+        last = items[-1]
+        if last.stopped == "diverged" and not shared.quiet:
+            say(
+                f"warning: the numbers broke after {len(last.history)} iterations; {out} is the "
+                "best before that: try a smaller --lr"
+            )
+        if last.stopped == "interrupted":
+            say(f"interrupted after {len(last.history)} iterations; {out} is the best so far")
+            return 130
+        return 0
+
+
+Injected = Annotated[Run, Parameter(parse=False)]
+
+
+def say(text: str) -> None:
+    """One line on standard error, if anyone is there to read it."""
+    with suppress(OSError):
+        print(f"ditto-music: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,220 @@
+"""The flags every command that makes music has."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+from cyclopts import Group, Parameter, Token
+
+from ditto_music.cli.methods import METHODS
+from ditto_music.cli.run import say
+from ditto_music.errors import InputError
+
+if TYPE_CHECKING:
+    from ditto_music.protocols import Model
+
+MUSIC = Group.create_ordered("Music")
+SEARCH = Group.create_ordered(
+    "Search",
+    help="How the noise is searched for music that meets the request. No effect on generate.",
+)
+FILES = Group.create_ordered("Files and machine")
+
+LARGEST_SEED = 2**63 - 1
+
+
+def _whole_number(kind: Any, tokens: Sequence[Token]) -> int:
+    """An integer; unlike cyclopts' own reading, 1.5 is refused and not rounded."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f'"{tokens[0].value}" is not a whole number.') from None
+
+
+Whole = Annotated[int, Parameter(converter=_whole_number)]
+
+
+class Sampling(TypedDict):
+    """What `generate`, `optimize` and the edits take alike."""
+
+    seed: int
+    steps: int
+    guidance: float
+    negative_prompt: str
+
+
+class Search(Sampling):
+    """What `optimize` and the edits take alike."""
+
+    surrogate_steps: int
+    iterations: int
+    tolerance: float | None
+    lr: float
+    time_limit: float | None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Shared:
+    """Their defaults are those of the library."""
+
+    model: Annotated[
+        str,
+        Parameter(
+            group=MUSIC, help="A name that `ditto-music models` lists, or a folder of weights."
+        ),
+    ] = "ditto-small"
+    duration: Annotated[
+        float,
+        Parameter(group=MUSIC, help="Length in seconds. No effect on edits of a recording."),
+    ] = 6.0
+    seed: Annotated[
+        Whole,
+        Parameter(group=MUSIC, help="Number the music grows from; -1 draws one and reports it."),
+    ] = 0
+    steps: Annotated[
+        Whole,
+        Parameter(group=MUSIC, help="Sampler steps of the result; more are finer and slower."),
+    ] = 20
+    guidance: Annotated[
+        float,
+        Parameter(
+            group=MUSIC,
+            help="How closely to follow the prompt: 1 is loosely and twice as fast, 7 strictly.",
+        ),
+    ] = 3.0
+    negative: Annotated[
+        str, Parameter(group=MUSIC, metavar="PROMPT", help="What to stay away from, in words.")
+    ] = ""
+
+    iterations: Annotated[
+        Whole, Parameter(group=SEARCH, help="Improve the music at most this many times.")
+    ] = 60
+    tolerance: Annotated[
+        float | None,
+        Parameter(
+            group=SEARCH,
+            help="Stop once the loss is this small. By default: once each request counts as met.",
+        ),
+    ] = None
+    lr: Annotated[
+        float,
+        Parameter(group=SEARCH, help="Learning rate; larger is bolder and less stable."),
+    ] = 5e-2
+    time_limit: Annotated[
+        float | None,
+        Parameter(group=SEARCH, help="Seconds after which to stop improving. By default: none."),
+    ] = None
+    method: Annotated[str, Parameter(group=SEARCH, choices=METHODS, help="How to search.")] = (
+        "ditto"
+    )
+    surrogate_steps: Annotated[
+        Whole,
+        Parameter(
+            group=SEARCH, help="Sampler steps while improving; fewer are faster and rougher."
+        ),
+    ] = 8
+
+    device: Annotated[
+        str, Parameter(group=FILES, help="Where to compute: cpu, cuda, cuda:1, mps ...")
+    ] = "cpu"
+    dtype: Annotated[
+        str,
+        Parameter(group=FILES, help="Precision: float32, bfloat16, or auto: the faster one here."),
+    ] = "auto"
+    plot: Annotated[
+        Path | None,
+        Parameter(group=FILES, metavar="FILE", help="Draw the result: .png, .svg or .pdf."),
+    ] = None
+    report: Annotated[
+        Path | None,
+        Parameter(group=FILES, metavar="FILE", help="Write everything measured, as JSON."),
+    ] = None
+    quiet: Annotated[
+        bool,
+        Parameter(
+            group=FILES, show_default=False, help="No progress and no warnings on standard error."
+        ),
+    ] = False
+
+    def checked(self, out: Path) -> Shared:
+        """Every number and every file to write checked, and the seed drawn where it is -1.
+
+        Raises
+        ------
+        InputError
+            If one cannot be used. Nothing has been written.
+        """
+        from ditto_music.audio import check_output
+        from ditto_music.result import Settings
+        from ditto_music.whole import check_target
+
+        Settings(
+            duration=self.duration,
+            steps=self.steps,
+            guidance=self.guidance,
+            iterations=self.iterations,
+            tolerance=self.tolerance,
+            lr=self.lr,
+            surrogate_steps=self.surrogate_steps,
+            time_limit=self.time_limit,
+        )
+        if not -1 <= self.seed <= LARGEST_SEED:
+            raise InputError(f"seed is {self.seed}: it must be -1 or 0 to {LARGEST_SEED}")
+        check_output(out)
+        if self.plot:
+            from ditto_music.pictures import check_picture
+
+            check_picture(self.plot)
+        if self.report:
+            check_target(self.report)
+        written = [path.resolve() for path in (out, self.plot, self.report) if path]
+        if len(set(written)) < len(written):
+            raise InputError("--out, --plot and --report name the same file: give each its own")
+        return replace(self, seed=secrets.randbelow(2**32)) if self.seed == -1 else self
+
+    def without(self, command: str, why: str, names: Sequence[str]) -> None:
+        """Say which flags were given though they have no effect on this command."""
+        given = [
+            f"--{field.name.replace('_', '-')}"
+            for field in fields(self)
+            if field.name in names and getattr(self, field.name) != field.default
+        ]
+        if given and not self.quiet:
+            say(f"note: {command} {why}: {', '.join(given)} has no effect")
+
+    def load(self) -> Model:
+        """The model, on its device.
+
+        Raises
+        ------
+        InputError
+            If there is no such model, device or precision.
+        """
+        from ditto_music.models import load_model
+
+        return load_model(self.model, device=self.device, dtype=self.dtype)
+
+    def sampling(self) -> Sampling:
+        """Arguments of a plain sample."""
+        return Sampling(
+            seed=self.seed,
+            steps=self.steps,
+            guidance=self.guidance,
+            negative_prompt=self.negative,
+        )
+
+    def search(self) -> Search:
+        """Arguments of an optimisation."""
+        return Search(
+            **self.sampling(),
+            surrogate_steps=self.surrogate_steps,
+            iterations=self.iterations,
+            tolerance=self.tolerance,
+            lr=self.lr,
+            time_limit=self.time_limit,
+        )

@@ -1,0 +1,127 @@
+"""One picture of what was made: what was asked and achieved, how it looks as sound, how it went."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ditto_music.audio import Recording, plots
+from ditto_music.errors import InputError
+from ditto_music.result import Item
+from ditto_music.whole import check_target, whole
+
+SUFFIXES = (".png", ".svg", ".pdf")
+DPI = 150
+LONGEST_TITLE = 100  # characters
+NEW = "#009E73"  # Okabe and Ito's green, beside the blue and orange of `plots`
+UNITS = {"db": "dB", "rms": "RMS"}
+
+
+def check_picture(path: str | os.PathLike[str]) -> None:
+    """Check that a picture can be written at `path`, before any long work. Nothing is written.
+
+    Raises
+    ------
+    InputError
+        If the suffix is not one of PNG, SVG and PDF, or the place cannot be written to.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        ending = f"the suffix {path.suffix} is unknown" if path.suffix else "there is no suffix"
+        raise InputError(f"{path}: {ending}; end the name in one of {', '.join(SUFFIXES)}")
+    check_target(path)
+
+
+def draw_item(path: str | os.PathLike[str], item: Item, sample_rate: int) -> None:
+    """Draw one clip: each curve asked and achieved, the spectrogram, the loss of each iteration.
+
+    Parameters
+    ----------
+    path : PNG, SVG or PDF, by its suffix.
+    sample_rate : of the clip's audio, in Hz.
+
+    Raises
+    ------
+    InputError
+        As `check_picture`.
+    """
+    check_picture(path)
+    losses = [row["loss"] for row in item.history]
+    searched = bool(np.isfinite(losses).any())
+    picture, axes = plots.figure(len(item.curves) + 1 + searched)
+    seconds = item.audio.shape[-1] / sample_rate
+    for ax, curve in zip(axes, item.curves, strict=False):
+        times, target, achieved = (x.numpy() for x in (curve.times, curve.target, curve.achieved))
+        plots.curve(ax, times, target, achieved, curve.unit, curve.name)
+        ax.set_xlim(0, seconds)
+    plots.spectrogram(axes[len(item.curves)], item.audio.mean(0).numpy(), sample_rate)
+    if searched:
+        plots.loss(axes[-1], losses)
+        axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    _save(picture, path, item.prompt, figures(item))
+
+
+def draw_edit(
+    path: str | os.PathLike[str], recording: Recording, regions: Sequence[tuple[float, float]]
+) -> None:
+    """Draw a recording as waveform and spectrogram, its new regions marked.
+
+    Parameters
+    ----------
+    path : PNG, SVG or PDF, by its suffix.
+    regions : the (start, stop) seconds that are new.
+
+    Raises
+    ------
+    InputError
+        As `check_picture`.
+    """
+    check_picture(path)
+    picture, (wave, sound) = plots.figure(2)
+    mono = recording.audio().mean(0)
+    plots.waveform(wave, mono, recording.sample_rate)
+    plots.spectrogram(sound, mono, recording.sample_rate)
+    for start, stop in regions:
+        wave.axvspan(start, stop, color=NEW, alpha=0.25, linewidth=0)
+        _edges(wave, start, stop)
+        _edges(sound, start, stop)
+    spans = ", ".join(f"{start:.2f} to {stop:.2f} s" for start, stop in regions)
+    _save(picture, path, f"new: {spans}", "")
+
+
+def figures(item: Item) -> str:
+    """The clip's final figures in words, such as "intensity 0.8 dB RMS error, 0.97 correlation"."""
+    return "; ".join(
+        f"{name} " + ", ".join(_figure(key, value) for key, value in metrics.items())
+        for name, metrics in item.metrics.items()
+        if metrics
+    )
+
+
+def _figure(key: str, value: float) -> str:
+    """``rms_error_db, 0.8`` as "0.8 dB RMS error"."""
+    words = [UNITS.get(word, word) for word in key.split("_")]
+    unit = f" {words.pop()}" if words[-1] == "dB" else ""
+    return f"{value:.{1 if unit else 2}f}{unit} {' '.join(words)}"
+
+
+def _edges(ax: Axes, *times: float) -> None:
+    for time in times:
+        ax.axvline(time, color=NEW, linewidth=1.2, linestyle="--")
+
+
+def _save(picture: Figure, path: str | os.PathLike[str], title: str, subtitle: str) -> None:
+    """Title the picture and write it whole."""
+    title = title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
+    picture.suptitle(title, color=plots.INK, fontsize="large", fontweight="bold", parse_math=False)
+    picture.axes[0].set_title(subtitle, color=plots.INK, fontsize="small", loc="left")
+    with whole(path) as draft, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a prompt may be in any script
+        picture.savefig(draft, dpi=DPI)

@@ -1,0 +1,215 @@
+"""What commands do when all is well."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import QUICK, RATE, Ditto
+
+from ditto_music import load_model, optimize
+from ditto_music.cli.app import app
+from ditto_music.cli.methods import METHODS
+from ditto_music.cli.shared import Shared
+from ditto_music.models import REGISTRY
+from ditto_music.result import Result
+
+RISE = ("--intensity", "-35:-14")
+
+
+def control(*more: str) -> tuple[str, ...]:
+    return ("control", "calm piano", *more, *QUICK)
+
+
+def test_generate_writes_the_audio_and_prints_one_line(ditto: Ditto, folder: Path) -> None:
+    told = ditto("generate", "calm piano", "-o", "out.wav", *QUICK[:6])
+    assert told.status == 0
+    assert re.fullmatch(r"out\.wav: 1\.00 s, seed 0, made in \d+\.\d s\n", told.out)
+    info = soundfile.info(folder / "out.wav")
+    assert (info.frames, info.samplerate) == (RATE, RATE)
+    assert [path.name for path in folder.iterdir()] == ["out.wav"]
+
+
+def test_generate_says_which_flags_do_nothing(ditto: Ditto) -> None:
+    told = ditto("generate", "calm", "-o", "out.wav", *QUICK)
+    assert "does not search: --iterations, --surrogate-steps has no effect" in told.err
+
+
+def test_control_prints_the_error_before_and_after(ditto: Ditto) -> None:
+    told = ditto(*control(*RISE, "-o", "out.wav", "--report", "out.json"))
+    assert told.status == 0
+    first, second = told.out.splitlines()
+    assert first == "out.wav: 1.00 s, seed 0"
+    match = re.fullmatch(
+        r"intensity: (\S+) dB -> (\S+) dB RMS error, 3 iterations, \d+\.\d s", second
+    )
+    assert match
+    report = json.loads(Path("out.json").read_text())
+    assert float(match[1]) == pytest.approx(report["loss"]["history"][0] ** 0.5, abs=0.05)
+    assert float(match[2]) == pytest.approx(
+        report["controls"]["intensity"]["rms_error_db"], abs=0.05
+    )
+
+
+def test_control_by_shape_reads_as_a_correlation(ditto: Ditto) -> None:
+    told = ditto(*control(*RISE, "--intensity-loss", "correlation", "-o", "out.wav"))
+    assert re.search(r"^intensity: -?\d\.\d\d -> -?\d\.\d\d correlation, 3 iter", told.out, re.M)
+
+
+def test_control_without_iterations_only_measures(ditto: Ditto) -> None:
+    told = ditto(*control(*RISE, "-o", "out.wav"), "--iterations=0")
+    assert told.status == 2  # given twice
+    told = ditto("control", "x", *RISE, "-o", "out.wav", *QUICK[:6], "--iterations=0")
+    assert re.search(r"^intensity: \S+ dB RMS error, 0 iterations", told.out, re.M)
+
+
+def test_the_report_holds_what_design_promises(ditto: Ditto) -> None:
+    argv = control(*RISE, "-o", "out.wav", "--report", "out.json", "--plot", "out.png")
+    ditto(*argv)
+    report = json.loads(Path("out.json").read_text())
+    assert report["command"] == "control"
+    assert report["out"] == "out.wav"
+    assert report["argv"] == list(argv)
+    assert report["stopped"] == "iterations"
+    assert report["clipped"] == 0
+    promised = "version model method prompt seed duration sample_rate steps iterations loss seconds"
+    assert set(promised.split()) < set(report)
+    assert Path("out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_value_may_begin_with_a_minus_in_either_spelling(ditto: Ditto) -> None:
+    spaced = ditto(*control("--intensity", "-35:-14", "-o", "a.wav", "--lr", "1e-1"))
+    joined = ditto(*control("--intensity=-35:-14", "--out=b.wav", "--lr=1e-1"))
+    assert spaced.status == joined.status == 0
+    assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
+
+
+def test_the_same_seed_gives_the_same_bytes(ditto: Ditto) -> None:
+    for name in ("a.flac", "b.flac"):
+        assert ditto("generate", "calm", "--seed", "7", "-o", name, *QUICK[:6]).status == 0
+    ditto("generate", "calm", "--seed", "8", "-o", "c.flac", *QUICK[:6])
+    a, b, c = (Path(f"{name}.flac").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+@pytest.mark.parametrize("spelling", [("--seed", "-1"), ("--seed=-1",)])
+def test_a_drawn_seed_is_reported_and_brings_the_music_back(
+    ditto: Ditto, spelling: tuple[str, ...]
+) -> None:
+    told = ditto("generate", "calm", *spelling, "-o", "a.wav", "--report", "a.json", *QUICK[:6])
+    seed = json.loads(Path("a.json").read_text())["seed"]
+    assert seed >= 0
+    assert f"seed {seed}," in told.out
+    ditto("generate", "calm", "--seed", str(seed), "-o", "b.wav", *QUICK[:6])
+    assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes()
+
+
+def test_a_prompt_may_begin_with_a_minus_after_two(ditto: Ditto) -> None:
+    told = ditto("generate", "-o", "a.wav", "--report", "a.json", *QUICK[:6], "--", "-calm")
+    assert told.status == 0
+    assert json.loads(Path("a.json").read_text())["prompt"] == "-calm"
+
+
+def test_inpaint_redoes_regions_and_leaves_the_rest_alone(ditto: Ditto, take: Path) -> None:
+    told = ditto(
+        *("inpaint", "take.wav", "calm piano", "--from", "2", "--to", "2.5"),
+        *("--from", "0.5", "--to", "1", "-o", "out.wav"),
+        *("--report", "out.json", "--plot", "out.svg", *QUICK[:2], *QUICK[4:]),
+    )
+    assert told.status == 0, told.err
+    first, *joins = told.out.splitlines()
+    assert first.startswith("out.wav: 3.00 s, new from 0.5 to 1 s, 2 to 2.5 s, seed 0, made in ")
+    assert [line.split(":")[0] for line in joins] == [
+        f"join at {seconds} s" for seconds in ("0.5", "1", "2", "2.5")
+    ]
+    old, _ = soundfile.read(take, dtype="int16")
+    new, rate = soundfile.read("out.wav", dtype="int16")
+    changed = np.flatnonzero((old != new).any(1)) / rate
+    assert rate == RATE
+    assert new.shape == old.shape
+    assert changed.size
+    assert (((changed >= 0.5) & (changed < 1)) | ((changed >= 2) & (changed < 2.5))).all()
+    report = json.loads(Path("out.json").read_text())
+    assert report["command"] == "inpaint"
+    assert [seam["seconds"] for seam in report["seams"]] == [0.5, 1, 2, 2.5]
+    assert "<svg" in Path("out.svg").read_text()
+    assert "region 1/2, iteration 1/3" in told.err
+
+
+def test_inpaint_may_write_over_its_own_recording(ditto: Ditto, take: Path) -> None:
+    before = take.read_bytes()
+    span = ("--from", "1", "--to", "2")
+    told = ditto("inpaint", "take.wav", *span, "-o", "take.wav", *QUICK[:2], *QUICK[4:])
+    assert told.status == 0
+    assert take.read_bytes() != before
+
+
+def test_models_lists_every_model_in_columns(ditto: Ditto) -> None:
+    told = ditto("models")
+    assert told.status == 0
+    heading, *rows = (line.split("\t") for line in told.out.splitlines())
+    assert heading == ["name", "here", "size", "licence", "what it is"]
+    assert [row[0] for row in rows] == [entry.name for entry in REGISTRY]
+    assert ["debug", "yes", "-", "MIT"] in [row[:4] for row in rows]
+
+
+def test_models_draws_a_table_on_a_terminal(ditto: Ditto, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    told = ditto("models")
+    assert "debug" in told.out
+    assert "\t" not in told.out
+
+
+def test_quiet_says_nothing_but_results(ditto: Ditto) -> None:
+    told = ditto(*control(*RISE, "-o", "out.wav", "--quiet"))
+    assert told.err == ""
+    assert len(told.out.splitlines()) == 2
+
+
+def test_clipped_samples_are_warned_of(ditto: Ditto, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = Result.save
+    monkeypatch.setattr(Result, "save", lambda self, path: save(self, path) + 12)
+    told = ditto("generate", "calm", "-o", "out.wav", *QUICK[:6])
+    assert told.status == 0
+    assert "warning: out.wav: 12 samples were too loud" in told.err
+    assert "12 samples" not in ditto("generate", "x", "-o", "o.wav", *QUICK[:6], "--quiet").err
+
+
+def test_every_method_is_called_like_optimize() -> None:
+    wanted = set(inspect.signature(optimize).parameters)
+    for name, method in METHODS.items():
+        assert set(inspect.signature(method()).parameters) >= wanted, name
+
+
+def test_defaults_are_those_of_the_library() -> None:
+    shared = Shared()
+    parameters = inspect.signature(optimize).parameters
+    search = shared.search() | {"duration": shared.duration}
+    assert search == {name: parameters[name].default for name in search}
+    loading = inspect.signature(load_model).parameters
+    for name, value in (("name", shared.model), ("device", shared.device), ("dtype", shared.dtype)):
+        assert loading[name].default == value
+
+
+@pytest.mark.parametrize("command", ["generate", "control", "inpaint", "models"])
+def test_help_explains_every_flag_and_gives_an_example(ditto: Ditto, command: str) -> None:
+    told = ditto(command, "--help")
+    assert told.status == 0
+    assert told.err == ""
+    assert f"    ditto-music {command}" in told.out
+    arguments = app[command].assemble_argument_collection()
+    for argument in arguments.filter_by(show=True):
+        assert argument.parameter.help, argument.name
+
+
+def test_help_lists_the_commands(ditto: Ditto) -> None:
+    told = ditto("--help")
+    assert told.status == 0
+    for command in ("generate", "control", "inpaint", "models"):
+        assert f" {command} " in told.out
+    assert ditto().out == told.out

@@ -1,0 +1,185 @@
+"""Bad input: one line that says what and how to mend it, status 2, nothing written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import QUICK, RATE, Ditto
+
+REGION = ("--from", "1", "--to", "2")
+EDIT = ("-o", "out.wav", "--model", "debug", "--steps", "4", "--iterations", "3")
+
+
+@pytest.fixture(autouse=True)
+def nothing_written(folder: Path) -> Iterator[None]:
+    """No test here leaves a file that it did not make itself as an input."""
+    yield
+    inputs = ("take.wav", "bad.wav", "curve.csv", "music.txt", "locked")
+    assert [path.name for path in folder.iterdir() if path.name not in inputs] == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--duration", "-1"), ("duration is -1", "above 0")),
+        (("--duration=-1",), ("duration is -1", "above 0")),
+        (("--duration", "0"), ("duration is 0", "above 0")),
+        (("--duration", "nan"), ("duration is nan", "above 0")),
+        (("--duration", "inf"), ("duration is inf",)),
+        (("--duration", "1e9"), ("duration 1e+09 s", "makes clips of")),
+        (("--duration", "long"), ("--duration", '"long"')),
+        (("--steps", "0"), ("steps is 0", "from 1")),
+        (("--steps", "2.5"), ("--steps", "not a whole number", "control --help")),
+        (("--guidance", "-1"), ("guidance is -1", "0 or more")),
+        (("--iterations", "-1"), ("iterations is -1", "0 or more")),
+        (("--tolerance", "-0.5"), ("tolerance is -0.5", "0 or more")),
+        (("--lr", "0"), ("lr is 0", "above 0")),
+        (("--lr", "nan"), ("lr is nan", "above 0")),
+        (("--time-limit", "-3"), ("time-limit is -3", "above 0")),
+        (("--surrogate-steps", "0"), ("surrogate-steps is 0", "1 or more")),
+        (("--seed", "-2"), ("seed is -2", "-1 or 0 to")),
+        (("--seed", "1e3"), ("--seed", "not a whole number")),
+        (("--seed", "9" * 30), ("seed is 999", "-1 or 0 to")),
+        (("--model", "nope"), ("model 'nope' is unknown", "ditto-small")),
+        (("--device", "toaster"), ("device 'toaster'", "try cpu")),
+        (("--dtype", "int8"), ("dtype 'int8'", "float32")),
+        (("--method", "magic"), ('"magic"', '"ditto"')),
+        (("--loudness", "3"), ("--loudness", "control --help")),
+        (("--intensity", "loud"), ("curve 'loud'", "start:end")),
+        (("--intensity", ""), ("curve ''", "start:end")),
+        (("--intensity", "-90:-14"), ("out of range", "-80")),
+        (("--intensity", "-35:6"), ("out of range",)),
+        (("--intensity", "-35:nan"), ("finite",)),
+        (("--intensity", "0=-35,9=-14"), ("9 s lies outside the clip",)),
+        (("--intensity", "0=-35,-1=-14"), ("times must rise",)),
+        (("--intensity", "gone.wav"), ("gone.wav", "no such file")),
+        (("--intensity", "gone.csv"), ("gone.csv",)),
+        (("--intensity-loss", "l1"), ('"l1"', '"mse"')),
+        (("-o", "gone/out.wav"), ("gone", "does not exist")),
+        (("-o", "."), ("this is a folder",)),
+        (("-o", "out.doc"), ("suffix .doc", ".wav")),
+        (("-o", "out"), ("no suffix", ".wav")),
+        (("-o", "/dev/full"), ("/dev/full", "not an ordinary file")),
+        (("--plot", "out.gif"), ("suffix .gif", ".png")),
+        (("--plot", "gone/out.png"), ("gone", "does not exist")),
+        (("--report", "gone/out.json"), ("gone", "does not exist")),
+        (("--report", "."), ("this is a folder",)),
+        (("--report", "out.wav"), ("same file",)),
+    ],
+    ids=lambda value: " ".join(value)[:40],
+)
+def test_control_refuses(ditto: Ditto, flags: tuple[str, ...], words: tuple[str, ...]) -> None:
+    usual = {
+        "--intensity": "-35:-14",
+        "-o": "out.wav",
+        **dict(zip(QUICK[::2], QUICK[1::2], strict=True)),
+    }
+    name = flags[0].split("=")[0]
+    kept = [part for pair in usual.items() if pair[0] != name for part in pair]
+    ditto("control", "calm", *kept, *flags).refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("generat", "calm"), ('"generat"', "generate")),
+        (("generate", "calm"), ("--out", "generate --help")),
+        (("generate", "-o", "out.wav"), ("PROMPT",)),
+        (("generate", "calm", "piano", "-o", "out.wav"), ("'piano'", "in quotes")),
+        (("generate", "calm", "-o"), ("-o",)),
+        (("control", "calm", "-o", "out.wav", *QUICK), ("give --intensity, or use generate",)),
+        (("inpaint", "take.wav", "-o", "out.wav"), ("--from",)),
+    ],
+    ids=lambda value: " ".join(value)[:40],
+)
+def test_incomplete_commands(ditto: Ditto, argv: tuple[str, ...], words: tuple[str, ...]) -> None:
+    ditto(*argv).refused(*words)
+
+
+def test_a_curve_from_a_file_with_a_bad_row(ditto: Ditto) -> None:
+    Path("curve.csv").write_text("seconds,dB\n0,-35\n1,loud\n")
+    told = ditto("control", "calm", "--intensity", "curve.csv", "-o", "out.wav", *QUICK)
+    told.refused("curve.csv, line 3")
+
+
+def test_a_curve_copied_from_a_recording_too_short(ditto: Ditto, take: Path) -> None:
+    shared = ("--model", "debug", "--duration", "5")
+    told = ditto("control", "calm", "--intensity", "take.wav", "-o", "out.wav", *shared)
+    told.refused("take.wav", "shorter --duration")
+
+
+@pytest.mark.parametrize(
+    ("regions", "words"),
+    [
+        (("--from", "2", "--to", "9"), ("lies outside the recording of 3.00 s",)),
+        (("--from", "-1", "--to", "1"), ("lies outside",)),
+        (("--from", "2", "--to", "1"), ("ends before it begins",)),
+        (("--from", "1", "--to", "1"), ("ends before it begins",)),
+        (("--from", "1", "--to", "1.01"), ("shorter than",)),
+        (("--from", "nan", "--to", "1"), ("numbers of seconds",)),
+        (("--from", "1", "--to", "inf"), ("numbers of seconds",)),
+        (("--from", "0", "--to", "3"), ("leaves less than half a second",)),
+        (("--from", "1", "--to", "2", "--from", "1.5", "--to", "2.5"), ("overlap",)),
+        (("--from", "1", "--to", "2", "--from", "2"), ("2 times --from but 1 times --to",)),
+        (("--from", "1"), ("--to",)),
+        (("--from", "one", "--to", "2"), ("--from", '"one"')),
+    ],
+    ids=lambda value: " ".join(value)[:40],
+)
+def test_inpaint_refuses_regions(
+    ditto: Ditto, take: Path, regions: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    ditto("inpaint", "take.wav", *regions, *EDIT).refused(*words)
+
+
+def test_inpaint_refuses_a_recording_that_is_not_there(ditto: Ditto) -> None:
+    ditto("inpaint", "bad.wav", *REGION, *EDIT).refused("bad.wav", "no such file")
+
+
+def test_inpaint_refuses_text_in_disguise(ditto: Ditto) -> None:
+    Path("bad.wav").write_text("la la la")
+    ditto("inpaint", "bad.wav", *REGION, *EDIT).refused("bad.wav", "not an audio file")
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (np.zeros((0, 2)), ("bad.wav", "is empty")),
+        (np.zeros((3 * RATE, 1)), ("silent",)),
+        (np.full((3 * RATE, 1), np.nan), ("bad.wav", "NaN", "0.000 s")),
+    ],
+    ids=["empty", "silent", "not a number"],
+)
+def test_inpaint_refuses_recordings_without_music(
+    ditto: Ditto, samples: np.ndarray, words: tuple[str, ...]
+) -> None:
+    soundfile.write("bad.wav", samples, RATE, subtype="FLOAT")
+    ditto("inpaint", "bad.wav", *REGION, *EDIT).refused(*words)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_closed_to_this_user(ditto: Ditto) -> None:
+    Path("locked").mkdir(mode=0o500)
+    ditto("generate", "calm", "-o", "locked/out.wav", *QUICK).refused("not writable")
+
+
+def test_a_place_where_no_file_can_be(ditto: Ditto) -> None:
+    told = ditto("generate", "calm", "-o", "/proc/nope.wav", *QUICK)
+    assert told.status != 0
+    assert told.err.splitlines()[-1].startswith("ditto-music: error: ")
+    assert told.out == ""
+
+
+def test_a_disk_that_fills_up(ditto: Ditto, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        self.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    ditto("generate", "calm", "-o", "out.wav", *QUICK).refused("out.wav", "no space left")
