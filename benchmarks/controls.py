@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -58,7 +59,7 @@ def measured_curve(path: Path) -> tuple[np.ndarray, np.ndarray]:
     starts = np.arange(0, len(mono) - 2048 + 1, 512)
     levels = np.array([np.mean(mono[s : s + 2048] ** 2) for s in starts])
     decibels = 10 * np.log10(levels + 1e-10)
-    return (starts + 1024) / rate, savgol_filter(decibels, 47, 2, mode="nearest")
+    return (starts + 1024) / rate, np.asarray(savgol_filter(decibels, 47, 2, mode="nearest"))
 
 
 def error(path: Path, curve: list[tuple[float, float]]) -> float:
@@ -69,7 +70,7 @@ def error(path: Path, curve: list[tuple[float, float]]) -> float:
     return float(np.sqrt(np.mean((achieved - target) ** 2)))
 
 
-def run_prompt(model: Model, number: int, folder: Path, iterations: int) -> list[dict[str, object]]:
+def run_prompt(model: Model, number: int, folder: Path, iterations: int) -> list[dict[str, Any]]:
     """All curves of one prompt as one batch, each beside its uncontrolled sample."""
     prompt = PROMPTS[number]
     controls = [Intensity(curve) for curve in CURVES.values()]
@@ -83,7 +84,7 @@ def run_prompt(model: Model, number: int, folder: Path, iterations: int) -> list
 
     seeds = [number] * len(controls)
     result = optimize(model, prompt, controls, seed=seeds, iterations=iterations, callback=tick)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for name, one in zip(CURVES, result, strict=True):
         path = folder / f"{number:02d}-{name}.wav"
         clipped = one.save(path)
@@ -115,7 +116,7 @@ def time_single(model: Model, curve: str, seed: int) -> tuple[int, float] | None
     return len(result.items[0].history), time.monotonic() - started
 
 
-def table(rows: list[dict[str, object]]) -> str:
+def table(rows: list[dict[str, Any]]) -> str:
     """Medians and the 90th percentile a curve, in Markdown."""
     lines = [
         "| curve | RMS error, dB (median, 90%) | uncontrolled | iterations | to 2 dB² | x_T std |",
@@ -124,7 +125,7 @@ def table(rows: list[dict[str, object]]) -> str:
     for name in [*CURVES, "all"]:
         some = [row for row in rows if name in (row["curve"], "all")]
 
-        def median(key: str, some: list[dict[str, object]] = some) -> float:
+        def median(key: str, some: list[dict[str, Any]] = some) -> float:
             return float(np.median([row[key] for row in some if row[key] is not None]))
 
         high = float(np.quantile([row["error_db"] for row in some], 0.9))
@@ -146,7 +147,7 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     model = load_model(args.model)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for number in range(args.prompts):
         done = args.out / f"{number:02d}.json"
         if not done.exists():

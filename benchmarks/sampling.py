@@ -66,9 +66,7 @@ def main() -> None:
     if args.row:
         print(json.dumps(measure(int(args.row[0]), args.row[1], args.repeats)))
         return
-    print(
-        "| steps | plan | one sample, s | one iteration, s | ratio | iteration adds, MB | peak, MB |"
-    )
+    print("| steps | plan | sample, s | iteration, s | ratio | it adds, MB | peak, MB |")
     print("|---|---|---|---|---|---|---|")
     for plan in ("checkpoint", "plain"):
         for steps in (5, 10, 20, 50):

@@ -89,7 +89,8 @@ def optimize(
     Parameters
     ----------
     duration : seconds of audio.
-    steps, surrogate_steps : sampler steps of the result, and of each iteration (None: the same).
+    steps, surrogate_steps : sampler steps of the result, and at most of each iteration (None: the
+        same).
     guidance : classifier-free guidance scale; 1 is off, at half the cost.
     negative_prompt : what guidance moves away from.
     iterations : at most this many updates of the noise.
@@ -152,9 +153,10 @@ def optimize(
         outcome = "interrupted"
     if iterations and any(track.lowest == float("inf") for track in tracks):
         raise FloatingPointError("the loss was never a finite number: lower lr or the guidance")
-    return problem.finish(
-        "ditto",
-        torch.stack([track.best for track in tracks]),
-        [track.stopped or outcome for track in tracks],
-        [track.history for track in tracks],
-    )
+    best = torch.stack([track.best for track in tracks])
+    histories = [track.history for track in tracks]
+    stopped = [track.stopped or outcome for track in tracks]
+    try:
+        return problem.finish("ditto", best, stopped, histories)
+    except KeyboardInterrupt:  # the search is over: give what it found
+        return problem.finish("ditto", best, stopped, histories).interrupted()

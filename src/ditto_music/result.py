@@ -8,7 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,13 +46,14 @@ class Settings:
     checkpoint: bool = True
 
     def __post_init__(self) -> None:
+        surrogate = self.steps if self.surrogate_steps is None else self.surrogate_steps
         checks = (
             ("duration", self.duration, self.duration > 0, "above 0 seconds"),
             ("steps", self.steps, 1 <= self.steps <= 1000, "from 1 to 1000"),
             ("guidance", self.guidance, self.guidance >= 0, "0 or more"),
             ("iterations", self.iterations, self.iterations >= 0, "0 or more"),
             ("lr", self.lr, self.lr > 0, "above 0"),
-            ("surrogate-steps", self.sampled_steps, self.sampled_steps >= 1, "1 or more"),
+            ("surrogate-steps", surrogate, surrogate >= 1, "1 or more"),
         )
         if self.tolerance is not None:
             checks += (("tolerance", self.tolerance, self.tolerance >= 0, "0 or more"),)
@@ -64,8 +65,8 @@ class Settings:
 
     @property
     def sampled_steps(self) -> int:
-        """Sampler steps of each iteration."""
-        return self.steps if self.surrogate_steps is None else self.surrogate_steps
+        """Sampler steps of each iteration, never more than those of the result."""
+        return min(self.steps, self.surrogate_steps or self.steps)
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,11 @@ class Result:
 
     def __getitem__(self, index: int) -> Result:
         """One item as a result of its own."""
-        return Result(
-            self.model,
-            self.method,
-            self.settings,
-            self.sample_rate,
-            [self.items[index]],
-            self.seconds,
-            self.peak_memory_bytes,
-        )
+        return replace(self, items=[self.items[index]])
+
+    def interrupted(self) -> Result:
+        """The same, told as stopped by Ctrl-C."""
+        return replace(self, items=[replace(item, stopped="interrupted") for item in self.items])
 
     @property
     def audio(self) -> Tensor:

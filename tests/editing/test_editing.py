@@ -175,3 +175,26 @@ def test_a_bad_seam_ranks_high_and_an_untouched_moment_does_not() -> None:
 def test_a_seam_with_no_music_around_it_is_unknown() -> None:
     seam = measure_seam(np.zeros((1, 500)), 24_000, 0.01, [(0.0, 0.02)])
     assert math.isnan(seam.flux)
+
+
+def test_silence_beside_a_region_cannot_be_followed(model: SmallModel) -> None:
+    sound = music(12.0, 8_000, 1)
+    samples = sound.samples.copy()
+    samples[:56_000] = 0
+    with pytest.raises(InputError, match="only silence"):
+        inpaint(model, replace(sound, samples=samples), [(2.0, 3.0)], **FAST)
+
+
+def test_ctrl_c_keeps_the_regions_already_done(model: SmallModel) -> None:
+    original = music(4.0, 24_000, 1)
+    seen: list[int] = []
+
+    def callback(progress: object) -> None:
+        seen.append(1)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    edit = inpaint(model, original, [(0.5, 1.0), (2.5, 3.0)], callback=callback, **FAST)
+    assert [result.items[0].stopped for result in edit.results] == ["iterations", "interrupted"]
+    first = slice(12_000, 24_000)
+    assert not np.array_equal(edit.recording.samples[first], original.samples[first])

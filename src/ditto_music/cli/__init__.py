@@ -2,8 +2,8 @@
 
 Results go to standard output, everything else to standard error. To add a command, write one file
 in `commands` and register it in `app`; to add a control, one file in `controls` and its line there.
-Neither torch nor matplotlib is imported before a command has work for it: help and bad flags answer
-at once.
+Commands import what they need when they run, so the command line adds nothing to the start of the
+library itself.
 """
 
 from __future__ import annotations

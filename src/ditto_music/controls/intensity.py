@@ -54,14 +54,13 @@ class Intensity(Control):
                 f"a clip of {form.seconds:g} s is too short to have an intensity curve"
             )
         if isinstance(self.curve, Points):
-            wanted = self.curve.at(times, form.seconds)
-            outside = wanted[(wanted > LOUDEST) | (wanted < QUIETEST)]
-            if len(outside):
+            outside = [value for value in self.curve.values if not QUIETEST <= value <= LOUDEST]
+            if outside:
                 raise InputError(
                     f"intensity: {outside[0]:g} dBFS is out of range: "
                     f"keep between {QUIETEST:g} and {LOUDEST:g}"
                 )
-            wanted = smooth_curve(wanted)
+            wanted = smooth_curve(self.curve.at(times, form.seconds))
         else:
             wanted = _copy(self.curve, form)
         if self.kind == "correlation" and float(wanted.std()) < 1e-3:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.audio import Recording, is_silent, resample
+from ditto_music.audio.files import SILENCE
 from ditto_music.controls.match import Match
 from ditto_music.editing import joins
 from ditto_music.editing.edit import Edit
@@ -78,33 +80,38 @@ def inpaint(
         if there is no sound beside it to follow.
     """
     ordered = check_regions(recording, regions, model.seconds_range[1])
+    solve = partial(
+        optimize,
+        model,
+        prompt,
+        steps=steps,
+        surrogate_steps=surrogate_steps,
+        guidance=guidance,
+        negative_prompt=negative_prompt,
+        iterations=iterations,
+        tolerance=tolerance,
+        lr=lr,
+        time_limit=time_limit,
+        callback=callback,
+    )
     edited, results = recording, list[Result]()
-    for number, region in enumerate(ordered):
-        window = window_of(recording, region, model.seconds_range[1])
-        reference, mask = reference_of(model, edited, window)
-        seconds = (window.end - window.begin) / recording.sample_rate
-        result = optimize(
-            model,
-            prompt,
-            Match(reference, mask),
-            seed=seed + number,
-            duration=seconds,
-            steps=steps,
-            surrogate_steps=surrogate_steps,
-            guidance=guidance,
-            negative_prompt=negative_prompt,
-            iterations=iterations,
-            tolerance=tolerance,
-            lr=lr,
-            time_limit=time_limit,
-            x_T=initial_noise(model, prompt, reference, mask, seconds, seed + number, steps),
-            callback=callback,
-        )
-        results.append(result)
-        edited = place(edited, window, result.audio[0, 0].numpy(), result.sample_rate)
-        if result.items[0].stopped == "interrupted":
-            ordered = ordered[: number + 1]
-            break
+    try:
+        for number, region in enumerate(ordered):
+            window = window_of(recording, region, model.seconds_range[1])
+            reference, mask = reference_of(model, edited, window)
+            seconds = (window.end - window.begin) / recording.sample_rate
+            start = initial_noise(model, prompt, reference, mask, seconds, seed + number, steps)
+            match = Match(reference, mask)
+            result = solve(match, seed=seed + number, duration=seconds, x_T=start)
+            edited = place(edited, window, result.audio[0, 0].numpy(), result.sample_rate)
+            results.append(result)
+            if result.items[0].stopped == "interrupted":
+                break
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        results[-1] = results[-1].interrupted()
+    ordered = ordered[: len(results)]
     sound, rate = edited.audio(), edited.sample_rate
     seams = [
         measure_seam(sound, rate, edge, ordered)
@@ -122,7 +129,7 @@ def check_regions(
     if not regions:
         raise InputError("no region to redo: give --from and --to in seconds")
     if is_silent(recording):
-        raise InputError("the recording is silent: there is nothing for the new part to follow")
+        raise InputError("the recording is silent, so there is nothing to follow: use generate")
     ordered = sorted((float(start), float(stop)) for start, stop in regions)
     length = recording.seconds
     room = longest - 2 * CONTEXT_SECONDS[0]
@@ -168,6 +175,9 @@ def reference_of(model: Model, recording: Recording, window: Window) -> tuple[Te
     """Latent (..., T) of the window, the hole mirrored over by what is beside it, and mask (T,)."""
     audio = recording.audio()[:, window.begin : window.end]
     hole = (window.start - window.begin, window.stop - window.begin)
+    if np.abs(np.delete(audio, slice(*hole), axis=1)).max() < SILENCE:
+        at = window.start / recording.sample_rate
+        raise InputError(f"beside the region at {at:g} s is only silence: use generate for it")
     filled = joins.mirror_fill(audio, *hole)
     sound = torch.from_numpy(resample(filled, recording.sample_rate, model.sample_rate))
     reference = model.encode(sound[None])[0]

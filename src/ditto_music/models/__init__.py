@@ -69,8 +69,10 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(".")[0][:100]
         raise InputError(f"device '{name}' cannot be used here ({reason}): try cpu") from None
+    if device.type == "meta":
+        raise InputError("device 'meta' holds no numbers: try cpu")
     return device
 
 
