@@ -222,3 +222,25 @@ def test_bad_settings_are_one_clear_line(
     with pytest.raises(InputError, match=says) as caught:
         optimize(model, control=Energy(1.0), **call)
     assert "\n" not in str(caught.value)
+
+
+def test_the_surrogate_hands_over_to_all_steps(model: SmallModel) -> None:
+    result = optimize(
+        model, "calm", Energy(2.0), duration=0.7, steps=6, surrogate_steps=2, iterations=60,
+        tolerance=1e-3,
+    )  # fmt: skip
+    item = result.items[0]
+    used = [row["steps"] for row in item.history]
+    assert used == sorted(used)
+    assert set(used) == {2, 6}
+    assert item.stopped == "tolerance"
+    assert item.final["loss"] == pytest.approx(
+        min(r["loss"] for r in item.history if r["steps"] == 6)
+    )
+
+
+def test_a_third_of_the_iterations_is_left_for_all_steps(model: SmallModel) -> None:
+    result = optimize(
+        model, "calm", Energy(50.0), duration=0.7, steps=4, surrogate_steps=2, iterations=9
+    )
+    assert [row["steps"] for row in result.items[0].history] == [2] * 6 + [4] * 3

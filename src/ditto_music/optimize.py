@@ -4,11 +4,13 @@
 
 The model is frozen and the sampler deterministic, so the gradient of any differentiable loss on the
 finished audio is exact at ``x_T``. Each denoiser call is checkpointed: memory does not grow with
-the number of steps. Fewer steps while optimising than for the result is DITTO-2's surrogate.
+the number of steps. Most iterations may run on fewer sampler steps, DITTO-2's surrogate; the last
+ones run on all of them, so that what comes out is what was optimised.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -47,9 +49,26 @@ class Track:
 
     noise: Tensor
     best: Tensor
-    lowest: float = float("inf")
+    lowest: float = math.inf
     stopped: Stopped | None = None
     history: list[Row] = field(default_factory=list[Row])
+
+    def enter(self) -> None:
+        """Begin a stage from the best noise of the one before, whose losses are not comparable."""
+        if self.stopped == "diverged":
+            return
+        with torch.no_grad():
+            self.noise.copy_(self.best)
+        self.lowest, self.stopped = math.inf, None
+
+    def goes_on(self, limit: int) -> bool:
+        """Whether another iteration is to be made in a stage that ends at `limit`."""
+        return self.stopped is None and len(self.history) < limit
+
+    @property
+    def ever_finite(self) -> bool:
+        """Whether some iteration could be judged."""
+        return any(math.isfinite(row["loss"]) for row in self.history)
 
     def see(self, row: Row, met: bool) -> None:
         """Keep the noise if it is the best yet; stop where the target is met or numbers break."""
@@ -89,8 +108,8 @@ def optimize(
     Parameters
     ----------
     duration : seconds of audio.
-    steps, surrogate_steps : sampler steps of the result, and at most of each iteration (None: the
-        same).
+    steps : sampler steps of the result and of the last iterations.
+    surrogate_steps : sampler steps of the first iterations; None, or no fewer than `steps`: all.
     guidance : classifier-free guidance scale; 1 is off, at half the cost.
     negative_prompt : what guidance moves away from.
     iterations : at most this many updates of the noise.
@@ -125,38 +144,51 @@ def optimize(
     start = problem.noise() if x_T is None else x_T.detach().to(model.device)
     tracks = [Track(z.clone().requires_grad_(), z) for z in start]
     adam = torch.optim.Adam([track.noise for track in tracks], lr=lr)
-    started = time.monotonic()
-    outcome: Stopped = "iterations"
+    count, started = 0, time.monotonic()
     try:
-        for iteration in range(1, iterations + 1):
-            items = [i for i, track in enumerate(tracks) if track.stopped is None]
-            noise = torch.stack([tracks[i].noise for i in items])
-            clip = problem.clip(problem.sample(noise, items, settings.sampled_steps))
-            losses, rows = problem.measure(clip, items)
-            adam.zero_grad()
-            losses.sum().backward()
-            for i, row in zip(items, rows, strict=True):
-                tracks[i].see(row, problem.met(i, row))
-            adam.step()
+        for sampled, limit, seconds in stages(settings):
+            for track in tracks:
+                track.enter()
+            while items := [i for i, track in enumerate(tracks) if track.goes_on(limit)]:
+                noise = torch.stack([tracks[i].noise for i in items])
+                clip = problem.clip(problem.sample(noise, items, sampled))
+                losses, rows = problem.measure(clip, items)
+                adam.zero_grad()
+                losses.sum().backward()
+                for i, row in zip(items, rows, strict=True):
+                    tracks[i].see(row | {"steps": sampled}, problem.met(i, row))
+                adam.step()
 
-            seconds = time.monotonic() - started
-            if callback and callback(Progress(iteration, items, rows, clip, seconds)):
-                raise KeyboardInterrupt
-            if all(track.stopped for track in tracks):
-                break
-            if time_limit and seconds * (iteration + 1) / iteration > time_limit:
-                outcome = "time"
-                break
+                count, spent = count + 1, time.monotonic() - started
+                if callback and callback(Progress(count, items, rows, clip, spent)):
+                    raise KeyboardInterrupt
+                if spent * (count + 1) / count > seconds:
+                    for track in tracks:
+                        track.stopped = track.stopped or "time"
     except KeyboardInterrupt:
-        if not tracks[0].history:
+        if not all(track.history for track in tracks):
             raise
-        outcome = "interrupted"
-    if iterations and any(track.lowest == float("inf") for track in tracks):
+        for track in tracks:
+            if track.stopped is None or track.history[-1]["steps"] < steps:
+                track.stopped = "interrupted"
+    if not all(track.history == [] or track.ever_finite for track in tracks):
         raise FloatingPointError("the loss was never a finite number: lower lr or the guidance")
     best = torch.stack([track.best for track in tracks])
+    stopped = [track.stopped or "iterations" for track in tracks]
     histories = [track.history for track in tracks]
-    stopped = [track.stopped or outcome for track in tracks]
     try:
         return problem.finish("ditto", best, stopped, histories)
     except KeyboardInterrupt:  # the search is over: give what it found
         return problem.finish("ditto", best, stopped, histories).interrupted()
+
+
+def stages(settings: Settings) -> list[tuple[int, int, float]]:
+    """Sampler steps, iterations and seconds at the end of each stage: surrogate, then refinement.
+
+    A noise found on few steps all but holds on more; a few iterations on all of them close the gap.
+    The surrogate may use two thirds of the iterations and of the time.
+    """
+    whole = (settings.steps, settings.iterations, settings.time_limit or math.inf)
+    if settings.sampled_steps == settings.steps:
+        return [whole]
+    return [(settings.sampled_steps, math.ceil(2 * whole[1] / 3), 2 * whole[2] / 3), whole]

@@ -78,7 +78,8 @@ class Item:
     audio : (channels, N)
     x_T : the initial noise it grew from; the best one found.
     latent : the clean latent, same shape.
-    history : a row an iteration, the total ``loss`` and each control's own before its weight.
+    history : a row an iteration: the total ``loss``, each control's own before its weight, and the
+        sampler ``steps`` it was measured on.
     final : the same row for the audio returned.
     metrics : per control, further figures of the audio returned.
     """
@@ -164,6 +165,7 @@ class Result:
 
     def _report_item(self, item: Item) -> dict[str, Any]:
         losses = [row["loss"] for row in item.history]
+        last = [row["loss"] for row in item.history if row["steps"] == item.history[-1]["steps"]]
         return {
             "version": __version__,
             "command": "",
@@ -182,7 +184,7 @@ class Result:
             "loss": {
                 "initial": losses[0] if losses else None,
                 "final": item.final.get("loss"),
-                "best": min((x for x in losses if math.isfinite(x)), default=None),
+                "best": min((x for x in last if math.isfinite(x)), default=None),
                 "history": losses,
             },
             "controls": {
