@@ -11,6 +11,7 @@ from torch import Tensor
 from ditto_music import Control, InputError, Intensity, Progress, generate, optimize
 from ditto_music.models.small import SmallModel
 from ditto_music.protocols import Clip, Form
+from ditto_music.sampling import Condition
 
 FAST = {"duration": 0.7, "steps": 3, "surrogate_steps": 3}
 
@@ -244,3 +245,20 @@ def test_a_third_of_the_iterations_is_left_for_all_steps(model: SmallModel) -> N
         model, "calm", Energy(50.0), duration=0.7, steps=4, surrogate_steps=2, iterations=9
     )
     assert [row["steps"] for row in result.items[0].history] == [2] * 6 + [4] * 3
+
+
+def test_guidance_from_a_prompt_to_itself_costs_nothing(model: SmallModel) -> None:
+    seen: list[int] = []
+
+    class Counting(SmallModel):
+        def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+            seen.append(len(x_t))
+            return super().denoise(x_t, t, condition)
+
+    counting = Counting("counting", model.codec, model.denoiser, model.words, model.device)
+    free = generate(counting, "", duration=0.7, steps=3)
+    assert seen == [1, 1, 1]
+    seen.clear()
+    generate(counting, "calm", duration=0.7, steps=3)
+    assert seen == [2, 2, 2]
+    assert torch.equal(free.audio, generate(model, "", duration=0.7, steps=3, guidance=1).audio)

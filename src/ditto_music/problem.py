@@ -50,6 +50,7 @@ class Problem:
         size = max(len(prompts), len(seeds), len(controls))
         self.prompts = _one_each("prompts", prompts, size)
         self.seeds = _one_each("seeds", seeds, size)
+        self.negative_prompt = negative_prompt
         self.form = form_of(model, settings.duration)
         self.objectives: list[Sequence[Objective]] = [
             each.objectives(self.form) if each else []
@@ -67,9 +68,14 @@ class Problem:
         return draw_noise(self.form.latent_shape, self.seeds).to(self.model.device)
 
     def denoiser(self, items: Sequence[int]) -> Denoise:
-        """The guided model for these items, ``(x_t, t) -> x0_hat``."""
-        condition, negative = self.condition[items], self.negative[items]
-        return guided(self.model.denoise, condition, negative, self.settings.guidance)
+        """The guided model for these items, ``(x_t, t) -> x0_hat``.
+
+        Guidance between a prompt and itself, as where both are empty, is left out: it changes
+        nothing and costs a pass.
+        """
+        pointless = all(self.prompts[i] == self.negative_prompt for i in items)
+        scale = 1.0 if pointless else self.settings.guidance
+        return guided(self.model.denoise, self.condition[items], self.negative[items], scale)
 
     def sample(self, x_T: Tensor, items: Sequence[int], steps: int) -> Tensor:
         """Clean latents of these items by DDIM; differentiable in `x_T`."""
