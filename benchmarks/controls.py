@@ -83,7 +83,15 @@ def run_prompt(model: Model, number: int, folder: Path, iterations: int) -> list
         clock.append(time.monotonic())
 
     seeds = [number] * len(controls)
-    result = optimize(model, prompt, controls, seed=seeds, iterations=iterations, callback=tick)
+    result = optimize(
+        model,
+        prompt,
+        controls,
+        seed=seeds,
+        iterations=iterations,
+        callback=tick,
+        checkpoint=False,  # the same bits, faster; five items of 20 steps take 10 GB
+    )
     rows: list[dict[str, Any]] = []
     for name, one in zip(CURVES, result, strict=True):
         path = folder / f"{number:02d}-{name}.wav"

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from ditto_music import InputError
 from ditto_music.audio import Recording
+from ditto_music.item import Item
 from ditto_music.pictures import check_picture, draw_edit, draw_item, figures
 from ditto_music.protocols import Curve
-from ditto_music.result import Item
 
 RATE = 8_000
 BEGINNINGS = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}

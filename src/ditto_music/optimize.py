@@ -18,9 +18,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ditto_music.item import Row, Stopped
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
-from ditto_music.result import Result, Row, Settings, Stopped
+from ditto_music.result import Result, Settings
+
+
+# Adam's usual momentum of 0.9 overshoots the curve again and again: the loss of a rise was under
+# 0.5 dB^2 after 16 iterations with these, after 59 with (0.9, 0.999) and a constant rate.
+BETAS = (0.5, 0.99)
+HALF_LIFE = 20.0  # iterations of an item in which its learning rate halves
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ def optimize(
     iterations : at most this many updates of the noise.
     tolerance : an item stops when its total loss is this small; None: when each of its controls
         counts as met.
-    lr : of Adam on the noise.
+    lr : of Adam on the noise at the start; it halves every 20 iterations.
     time_limit : seconds after which no new iteration starts.
     checkpoint : recompute activations in backward; off is faster and takes memory a step.
     x_T : (B, ...) noise to start from, instead of the seeds' own.
@@ -143,7 +150,7 @@ def optimize(
     problem = Problem(model, prompt, control, seed, negative_prompt, settings)
     start = problem.noise() if x_T is None else x_T.detach().to(model.device)
     tracks = [Track(z.clone().requires_grad_(), z) for z in start]
-    adam = torch.optim.Adam([track.noise for track in tracks], lr=lr)
+    adam = torch.optim.Adam([{"params": [track.noise]} for track in tracks], betas=BETAS)
     count, started = 0, time.monotonic()
     try:
         for sampled, limit, seconds in stages(settings):
@@ -157,6 +164,8 @@ def optimize(
                 losses.sum().backward()
                 for i, row in zip(items, rows, strict=True):
                     tracks[i].see(row | {"steps": sampled}, problem.met(i, row))
+                for track, group in zip(tracks, adam.param_groups, strict=True):
+                    group["lr"] = lr * 0.5 ** (len(track.history) / HALF_LIFE)
                 adam.step()
 
                 count, spent = count + 1, time.monotonic() - started
@@ -178,7 +187,9 @@ def optimize(
     histories = [track.history for track in tracks]
     try:
         return problem.finish("ditto", best, stopped, histories)
-    except KeyboardInterrupt:  # the search is over: give what it found
+    except KeyboardInterrupt:  # the search is over: give what it found, unless asked twice
+        if "interrupted" in stopped:
+            raise
         return problem.finish("ditto", best, stopped, histories).interrupted()
 
 

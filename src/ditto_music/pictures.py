@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ditto_music.audio import Recording, plots
 from ditto_music.errors import InputError
-from ditto_music.result import Item
+from ditto_music.item import Item
 from ditto_music.whole import check_target, whole
 
 SUFFIXES = (".png", ".svg", ".pdf")

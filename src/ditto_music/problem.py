@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ditto_music.errors import InputError
+from ditto_music.item import Item, Row, Stopped
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
-from ditto_music.result import Item, Result, Row, Settings, Stopped
+from ditto_music.result import Result, Settings
 from ditto_music.sampling import Denoise, checkpointed, ddim, draw_noise, guided
 
 T = TypeVar("T")

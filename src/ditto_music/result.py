@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,11 +18,8 @@ from torch import Tensor
 from ditto_music._version import __version__
 from ditto_music.audio import write_audio
 from ditto_music.errors import InputError
-from ditto_music.protocols import Curve
+from ditto_music.item import Item
 from ditto_music.whole import whole
-
-Row = dict[str, float]
-Stopped = Literal["tolerance", "iterations", "time", "interrupted", "diverged"]
 
 
 @dataclass(frozen=True)
@@ -67,33 +64,6 @@ class Settings:
     def sampled_steps(self) -> int:
         """Sampler steps of each iteration, never more than those of the result."""
         return min(self.steps, self.surrogate_steps or self.steps)
-
-
-@dataclass(frozen=True)
-class Item:
-    """One clip of a batch.
-
-    Attributes
-    ----------
-    audio : (channels, N)
-    x_T : the initial noise it grew from; the best one found.
-    latent : the clean latent, same shape.
-    history : a row an iteration: the total ``loss``, each control's own before its weight, and the
-        sampler ``steps`` it was measured on.
-    final : the same row for the audio returned.
-    metrics : per control, further figures of the audio returned.
-    """
-
-    prompt: str
-    seed: int
-    audio: Tensor
-    x_T: Tensor
-    latent: Tensor
-    stopped: Stopped = "iterations"
-    history: list[Row] = field(default_factory=list[Row])
-    final: Row = field(default_factory=Row)
-    metrics: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
-    curves: list[Curve] = field(default_factory=list[Curve])
 
 
 @dataclass(frozen=True)

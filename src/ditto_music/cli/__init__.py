@@ -19,7 +19,8 @@ from contextlib import contextmanager, suppress
 from cyclopts import CycloptsError, UnusedCliTokensError
 
 from ditto_music.cli.app import app
-from ditto_music.cli.run import Run, Unfinished, say
+from ditto_music.cli.run import Run, Unfinished
+from ditto_music.cli.say import say
 from ditto_music.errors import InputError
 
 TRACEBACK = "DITTO_MUSIC_TRACEBACK"

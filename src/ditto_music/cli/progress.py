@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ditto_music.cli.controls import Figure
-from ditto_music.cli.run import say
+from ditto_music.cli.say import say
 
 if TYPE_CHECKING:
     from ditto_music.cli.shared import Shared

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 from cyclopts import Parameter
 
+from ditto_music.cli.say import say
 from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
     from ditto_music.cli.shared import Shared
-    from ditto_music.result import Item
+    from ditto_music.item import Item
 
 Out = Annotated[
     Path,
@@ -113,9 +112,3 @@ class Run:
 
 
 Injected = Annotated[Run, Parameter(parse=False)]
-
-
-def say(text: str) -> None:
-    """One line on standard error, if anyone is there to read it."""
-    with suppress(OSError):
-        print(f"ditto-music: {text}", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 from cyclopts import Group, Parameter, Token
 
 from ditto_music.cli.methods import METHODS
-from ditto_music.cli.run import say
+from ditto_music.cli.say import say
 from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Shared:
     ] = None
     lr: Annotated[
         float,
-        Parameter(group=SEARCH, help="Learning rate; larger is bolder and less stable."),
+        Parameter(group=SEARCH, help="Learning rate at the start; larger is bolder and less stable."),
     ] = 5e-2
     time_limit: Annotated[
         float | None,

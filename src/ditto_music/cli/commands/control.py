@@ -14,7 +14,7 @@ from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
 
 if TYPE_CHECKING:
-    from ditto_music.result import Item
+    from ditto_music.item import Item
 
 
 def control(

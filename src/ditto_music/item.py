@@ -1,0 +1,40 @@
+"""One clip of a batch: what it is, where it came from, how its search went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import Tensor
+
+from ditto_music.protocols import Curve
+
+Row = dict[str, float]
+Stopped = Literal["tolerance", "iterations", "time", "interrupted", "diverged"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One clip of a batch.
+
+    Attributes
+    ----------
+    audio : (channels, N)
+    x_T : the initial noise it grew from; the best one found.
+    latent : the clean latent, same shape.
+    history : a row an iteration: the total ``loss``, each control's own before its weight, and the
+        sampler ``steps`` it was measured on.
+    final : the same row for the audio returned.
+    metrics : per control, further figures of the audio returned.
+    """
+
+    prompt: str
+    seed: int
+    audio: Tensor
+    x_T: Tensor
+    latent: Tensor
+    stopped: Stopped = "iterations"
+    history: list[Row] = field(default_factory=list[Row])
+    final: Row = field(default_factory=Row)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    curves: list[Curve] = field(default_factory=list[Curve])
