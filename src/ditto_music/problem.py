@@ -104,12 +104,12 @@ class Problem:
             rows.append(Row(loss=float(total.detach())) | row)
         return torch.stack(totals), rows
 
-    def met(self, item: int, row: Row) -> bool:
-        """Whether a row is within the tolerance asked for, or each control's own."""
+    def met(self, item: int, row: Row, slack: float = 1.0) -> bool:
+        """Whether a row is within the tolerance asked for, or each control's own, times `slack`."""
         if self.settings.tolerance is not None:
-            return row["loss"] <= self.settings.tolerance
+            return row["loss"] <= slack * self.settings.tolerance
         pairs = zip(self.objectives[item], self.names(item), strict=True)
-        return all(row[name] <= objective.tolerance for objective, name in pairs)
+        return all(row[name] <= slack * objective.tolerance for objective, name in pairs)
 
     def names(self, item: int) -> list[str]:
         """Of the item's controls; one asked for twice is numbered."""

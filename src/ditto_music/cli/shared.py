@@ -103,7 +103,9 @@ class Shared:
     ] = None
     lr: Annotated[
         float,
-        Parameter(group=SEARCH, help="Learning rate at the start; larger is bolder and less stable."),
+        Parameter(
+            group=SEARCH, help="Learning rate at the start; larger is bolder and less stable."
+        ),
     ] = 5e-2
     time_limit: Annotated[
         float | None,

@@ -44,7 +44,7 @@ class Intensity(Control):
             raise InputError(f"intensity loss '{loss}' is unknown: take mse or correlation")
         self.kind = loss
         self.curve = _understand(curve)
-        self.tolerance = 0.5 if loss == "mse" else 0.02
+        self.tolerance = 0.8 if loss == "mse" else 0.02
 
     def target(self, form: Form) -> Tensor:
         """The curve (F,) in dBFS on the intensity frames."""
