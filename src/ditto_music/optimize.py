@@ -23,9 +23,9 @@ from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
 from ditto_music.result import Result, Settings
 
-# Adam's usual momentum overshoots again and again: after 22 iterations on a rise of 22 dB a run with
-# (0.9, 0.999) stood at 7.1 dB^2, having swung between 1 and 28; less momentum and a falling rate
-# went down steadily, to 0.3.
+# Adam's usual momentum overshoots again and again: after 22 iterations on a rise of 22 dB a run
+# with (0.9, 0.999) stood at 7.1 dB^2, having swung between 1 and 28; less momentum and a falling
+# rate went down steadily, to 0.3.
 BETAS = (0.5, 0.99)
 HALF_LIFE = 20.0  # iterations of a stage in which an item's learning rate halves
 SLACK = 4.0  # times the tolerance: as near as is worth going on the surrogate
