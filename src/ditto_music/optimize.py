@@ -197,7 +197,7 @@ def optimize(
     if not all(track.history == [] or track.ever_finite for track in tracks):
         raise FloatingPointError("the loss was never a finite number: lower lr or the guidance")
     best = torch.stack([track.best for track in tracks])
-    stopped = [track.stopped or "iterations" for track in tracks]
+    stopped: list[Stopped] = [track.stopped or "iterations" for track in tracks]
     histories = [track.history for track in tracks]
     try:
         return problem.finish("ditto", best, stopped, histories)

@@ -41,7 +41,9 @@ class _Recomputed(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, None, None]:
         """The call again, this time with a graph, and straight back through it."""
         x_t, t = ctx.saved_tensors
         x_t = x_t.detach().requires_grad_()
