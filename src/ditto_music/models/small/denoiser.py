@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -104,9 +105,13 @@ class Feed(nn.Sequential):
     """The block's multilayer perceptron."""
 
     def __init__(self, width: int, expansion: int) -> None:
-        super().__init__(
-            nn.Linear(width, expansion * width), nn.GELU(), nn.Linear(expansion * width, width)
-        )
+        enter, leave = nn.Linear(width, expansion * width), nn.Linear(expansion * width, width)
+        super().__init__(enter, nn.GELU(), leave)
+
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that writes to the residual stream."""
+        return cast("nn.Linear", self[-1])
 
 
 class TextEncoder(nn.Module):
@@ -127,12 +132,16 @@ class TextEncoder(nn.Module):
         self.number = nn.Linear(32, width)
         self.start = nn.Parameter(torch.randn(width) * 0.1)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2 * config.text_depth))
-        self.looks = nn.ModuleList(
-            SelfAttention(width, width // 48) for _ in range(config.text_depth)
-        )
-        self.feeds = nn.ModuleList(Feed(width, 3) for _ in range(config.text_depth))
+        looks = [SelfAttention(width, width // 48) for _ in range(config.text_depth)]
+        feeds = [Feed(width, 3) for _ in range(config.text_depth)]
+        self.looks, self.feeds = nn.ModuleList(looks), nn.ModuleList(feeds)
         self.norm = nn.LayerNorm(width)
         self.pool = nn.Linear(width, config.width)
+        # Branches that start at zero leave the words as they are; with ordinary ones the first
+        # run's encoder swelled into a constant and its prompts meant nothing.
+        for branch in [*(look.out for look in looks), *(feed.last for feed in feeds)]:
+            nn.init.zeros_(branch.weight)
+            nn.init.zeros_(branch.bias)
 
     def forward(self, ids: Tensor, values: Tensor) -> Text:
         """Encode padded word pieces.
