@@ -28,7 +28,7 @@ class Entry:
 REGISTRY = (
     Entry(
         DEFAULT,
-        "the embedded model: 24 kHz mono, clips of 1 to 24 s, trained by this repository",
+        "the embedded model: 24 kHz mono, clips of 0.5 to 24 s; does not follow its prompt yet",
         "MIT",
         lambda: sum(file.stat().st_size for file in shipped_weights().glob("*.safetensors")),
     ),
