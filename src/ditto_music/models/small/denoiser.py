@@ -138,7 +138,7 @@ class TextEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.pool = nn.Linear(width, config.width)
         # Branches that start at zero leave the words as they are; with ordinary ones the first
-        # run's encoder swelled into a constant and its prompts meant nothing.
+        # run's encoder swelled into a constant. Zeros alone did not make a later run heed prompts.
         for branch in [*(look.out for look in looks), *(feed.last for feed in feeds)]:
             nn.init.zeros_(branch.weight)
             nn.init.zeros_(branch.bias)
