@@ -63,6 +63,7 @@ class Run:
     parts: Mapping[str, Any]
     log_every: int = 25
     save_every: int = 400
+    writes: bool = True
     step: int = 0
     seconds: float = 0.0
     _stop: bool = False
@@ -76,7 +77,8 @@ class Run:
             self.step, self.seconds = int(state["step"]), float(state["seconds"])
             for name, part in self.parts.items():
                 part.load_state_dict(state[name])
-            print(f"resumed {self.folder} at step {self.step}", flush=True)
+            if self.writes:
+                print(f"resumed {self.folder} at step {self.step}", flush=True)
 
     def __iter__(self) -> Iterator[int]:
         def ask_to_stop(number: int, frame: FrameType | None) -> None:
@@ -89,7 +91,7 @@ class Run:
             yield self.step
             self.step += 1
             self.seconds = time.monotonic() - started
-            if self.step % self.log_every == 0:
+            if self.writes and self.step % self.log_every == 0:
                 self._write_row()
             if self.step % self.save_every == 0:
                 self.save()
@@ -103,7 +105,9 @@ class Run:
             self._row.setdefault(name, []).append(float(value))
 
     def save(self) -> None:
-        """Write the checkpoint whole."""
+        """Write the checkpoint whole, unless another worker does."""
+        if not self.writes:
+            return
         state = {name: part.state_dict() for name, part in self.parts.items()}
         with whole(self.folder / "checkpoint.pt") as path:
             torch.save(state | {"step": self.step, "seconds": self.seconds}, path)

@@ -20,6 +20,8 @@ from ditto_music.models.small.codec import Codec
 from ditto_music.models.small.model import load_codec
 from ditto_music.whole import whole
 
+FRAME_RATE = 24_000 / 512
+
 
 @torch.no_grad()
 def encode_shard(codec: Codec, shard: Path) -> dict[str, Tensor]:

@@ -37,7 +37,7 @@ class DenoiserConfig:
 
 @dataclass(frozen=True)
 class Text:
-    """An encoded prompt: ``tokens`` (B, L, V), ``mask`` (B, L) true at words, ``pooled`` (B, W)."""
+    """An encoded prompt: ``tokens`` (B, L, V), ``mask`` (B, L) true at words, ``pooled`` (B, V)."""
 
     tokens: Tensor
     mask: Tensor
@@ -119,7 +119,9 @@ class TextEncoder(nn.Module):
 
     The vectors are distilled from a sentence encoder and stay frozen, so a word never seen in a
     training caption still lands beside its synonyms. A number enters as waves of its logarithm:
-    an unseen tempo lies between its neighbours.
+    an unseen tempo lies between its neighbours. The rest learns first to tell what a caption says
+    of the music (`training.text.encoder`) and is frozen too while the denoiser trains: taught by
+    the denoiser's faint gradient alone, it collapsed into a constant.
     """
 
     vectors: Tensor
@@ -136,9 +138,6 @@ class TextEncoder(nn.Module):
         feeds = [Feed(width, 3) for _ in range(config.text_depth)]
         self.looks, self.feeds = nn.ModuleList(looks), nn.ModuleList(feeds)
         self.norm = nn.LayerNorm(width)
-        self.pool = nn.Linear(width, config.width)
-        # Branches that start at zero leave the words as they are; with ordinary ones the first
-        # run's encoder swelled into a constant. Zeros alone did not make a later run heed prompts.
         for branch in [*(look.out for look in looks), *(feed.last for feed in feeds)]:
             nn.init.zeros_(branch.weight)
             nn.init.zeros_(branch.bias)
@@ -161,8 +160,7 @@ class TextEncoder(nn.Module):
             x = x + look(self.norms[2 * i](x), mask)
             x = x + feed(self.norms[2 * i + 1](x))
         x = self.norm(x)
-        weights = mask.to(x.dtype)[..., None]
-        return Text(x, mask, self.pool((x * weights).sum(1) / weights.sum(1)))
+        return Text(x, mask, x[:, 0])
 
 
 class Block(nn.Module):
@@ -200,6 +198,7 @@ class Denoiser(nn.Module):
         self.text = TextEncoder(c)
         self.enter = nn.Linear(c.channels * c.patch, c.width)
         self.time = nn.Sequential(nn.Linear(64, c.width), nn.SiLU(), nn.Linear(c.width, c.width))
+        self.prompt = nn.Linear(c.text_width, c.width)
         self.modulation = nn.Linear(c.width, 6 * c.width)
         self.blocks = nn.ModuleList(Block(c, i % 2 == 1) for i in range(c.depth))
         self.final = nn.Linear(c.width, 2 * c.width)
@@ -213,7 +212,7 @@ class Denoiser(nn.Module):
         patch = self.config.patch
         tokens = x_t.mT.unflatten(1, (-1, patch)).flatten(2)
         times = self.time(waves(100 * t.expand(len(x_t)), 32, 1000.0).to(x_t.dtype))
-        state = F.silu(times + text.pooled)
+        state = F.silu(times + self.prompt(text.pooled))
         modulation = self.modulation(state).unflatten(-1, (6, -1))
         x = self.enter(tokens)
         for block in self.blocks:

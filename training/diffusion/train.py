@@ -1,0 +1,172 @@
+"""Training of the denoiser.
+
+Flow matching (Lipman et al. 2023) on the codec's latents: times from a logit-normal that leans
+towards noise, where the words matter, velocity targets, captions written anew for every crop and
+dropped one time in ten for guidance. Crops are 3 to 12 seconds long, so that the model knows any
+of these lengths; most begin on a bar line. The text encoder (`training.text.encoder`) is frozen.
+
+Workers are single-threaded processes that average their gradients: as fast here as the threads of
+one process, and other work on the machine slows them only by what it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, distributed, nn
+
+from ditto_music.models.small.denoiser import Denoiser, DenoiserConfig
+from ditto_music.models.small.words import WordPieces, load_words, vocabulary_to_tensor
+from training.data.captions import caption
+from training.data.dataset import Music, labels_of_crop
+from training.diffusion.latents import FRAME_RATE, load_latents
+from training.loop import Average, Run, trapezoid
+from training.weights import save_weights
+
+LENGTHS = (3.0, 4.0, 6.0, 6.0, 6.0, 8.0, 12.0)
+LEAN, SPREAD = 0.6, 1.2  # of the logit of t: a twentieth of the times above 0.94
+
+
+class Batches:
+    """Crops of latents with captions that tell the truth about the crop."""
+
+    def __init__(self, music: Music, latents: Mapping[str, Tensor], words: WordPieces) -> None:
+        self.music = music
+        self.latents = latents
+        self.words = words
+        self.pieces = {
+            split: [i for i in music.split(split) if str(music.pieces[i]["id"]) in latents]
+            for split in ("train", "held-out")
+        }
+
+    def draw(
+        self, split: str, tokens: int, rng: np.random.Generator, drop: float = 0.1
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Latents (B, C, T), word ids and numbers (B, L), with ``B T`` about `tokens`."""
+        seconds = float(rng.choice(LENGTHS))
+        frames = int(seconds * FRAME_RATE) // 2 * 2
+        crops: list[Tensor] = []
+        captions: list[str] = []
+        while len(crops) < max(1, tokens // frames):
+            piece = self.music.pieces[int(rng.choice(self.pieces[split]))]
+            latent = self.latents[str(piece["id"])]
+            room = latent.shape[1] - frames
+            if room < 0:
+                continue
+            start = int(rng.integers(room + 1))
+            if rng.random() < 0.7:
+                bar = piece["bar_seconds"] * FRAME_RATE
+                start = round(int(start / bar) * bar)
+            crops.append(latent[:, start : start + frames].float())
+            labels = labels_of_crop(piece, start / FRAME_RATE, seconds)
+            captions.append("" if rng.random() < drop else caption(labels, rng))
+        ids, values = self.words.batch(captions)
+        return torch.stack(crops), ids, values
+
+
+def flow_loss(
+    model: Denoiser, x_0: Tensor, ids: Tensor, values: Tensor, noise: torch.Generator
+) -> Tensor:
+    """Mean squared error of the velocity at logit-normal times, a scalar."""
+    t = torch.sigmoid(LEAN + SPREAD * torch.randn(len(x_0), generator=noise))
+    eps = torch.randn(x_0.shape, generator=noise)
+    x_t = (1 - t)[:, None, None] * x_0 + t[:, None, None] * eps
+    with torch.no_grad():
+        text = model.text(ids, values)
+    return (model(x_t, t, text) - (eps - x_0)).square().mean()
+
+
+@torch.no_grad()
+def held_out_losses(model: Denoiser, batches: Batches) -> dict[str, float]:
+    """The same loss on fixed held-out crops, times and noise: by their own captions, by those of
+    other crops, and by none. A model that heeds its prompt loses by the swap.
+    """
+    losses: dict[str, list[float]] = {"own": [], "another's": [], "no": []}
+    rng = np.random.default_rng(7)
+    for seed in range(8):
+        x_0, ids, numbers = batches.draw("held-out", 16 * 282, rng, drop=0.0)
+        captions = {
+            "own": (ids, numbers),
+            "another's": (ids.roll(1, 0), numbers.roll(1, 0)),
+            "no": (0 * ids, 0 * numbers),
+        }
+        for name, text in captions.items():
+            noise = torch.Generator().manual_seed(seed)
+            losses[name].append(float(flow_loss(model, x_0, *text, noise)))
+    return {name: float(np.mean(values)) for name, values in losses.items()}
+
+
+def export(
+    path: Path, values: Mapping[str, Tensor], config: DenoiserConfig, words: WordPieces
+) -> None:
+    """Write the averaged weights with the vocabulary beside them."""
+    save_weights(path, dict(values) | {"vocabulary": vocabulary_to_tensor(words.pieces)}, config)
+
+
+def average_gradients(model: nn.Module, workers: int) -> None:
+    """Make the gradients of all workers their mean, in one exchange."""
+    if workers == 1:
+        return
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    parts = (flat / workers).split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def train(rank: int, args: argparse.Namespace) -> None:
+    """One worker's run; the first also logs, judges and saves."""
+    torch.manual_seed(args.seed)
+    if args.workers > 1:
+        torch.set_num_threads(1)
+        where = f"tcp://127.0.0.1:{args.port}"
+        distributed.init_process_group("gloo", where, rank=rank, world_size=args.workers)
+    words, vectors = load_words(args.words)
+    config = DenoiserConfig(vocabulary=len(words), word_width=vectors.shape[1])
+    model = Denoiser(config)
+    if args.start:
+        known = {k: v.float() for k, v in load_file(args.start).items()}
+        model.load_state_dict({k: v for k, v in known.items() if k != "vocabulary"}, strict=False)
+    text = {key: value.float() for key, value in load_file(args.text).items()}
+    model.text.load_state_dict(text | {"vectors": vectors.float()})
+    model.text.requires_grad_(False)
+    learnt = [p for p in model.parameters() if p.requires_grad]
+    batches = Batches(Music(args.data), load_latents(args.latents), words)
+    optimizer = torch.optim.AdamW(learnt, lr=args.lr, betas=(0.9, 0.97), fused=True)
+    average = Average(model, 0.998)
+    run = Run(
+        args.out / "diffusion",
+        args.steps,
+        {"model": model, "optimizer": optimizer, "average": average},
+        log_every=25,
+        save_every=100,
+        writes=rank == 0,
+    )
+    judge = Denoiser(config)
+    for step in run:
+        rng = np.random.default_rng([args.seed, 3, step, rank])
+        noise = torch.Generator().manual_seed((args.seed * 1_000_003 + step) * 16 + rank)
+        batch = batches.draw("train", args.tokens // args.workers, rng)
+        loss = flow_loss(model, *batch, noise)
+        loss.backward()
+        average_gradients(model, args.workers)
+        norm = nn.utils.clip_grad_norm_(learnt, 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = args.lr * trapezoid(step, args.steps)
+        optimizer.step()
+        optimizer.zero_grad()
+        if rank > 0:
+            continue
+        average.update(model)
+        run.log(loss=loss.detach(), norm=norm)
+        if (step + 1) % 250 == 0 or step + 1 == args.steps:
+            judge.load_state_dict(average.values)
+            told = ", ".join(f"{k} {v:.4f}" for k, v in held_out_losses(judge, batches).items())
+            print(f"held-out loss at step {step + 1} by captions: {told}", flush=True)
+            export(args.out / "denoiser.safetensors", average.values, config, words)
