@@ -1,1 +1,1 @@
-"""Training the latent diffusion transformer and its text encoder."""
+"""Training the latent diffusion transformer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from torch import multiprocessing
+from torch.multiprocessing.spawn import spawn
 
 from training.diffusion.train import train
 
@@ -31,7 +31,7 @@ def main() -> None:
     if args.workers == 1:
         train(0, args)
     else:
-        multiprocessing.spawn(train, (args,), nprocs=args.workers)
+        spawn(train, (args,), nprocs=args.workers)
 
 
 if __name__ == "__main__":
