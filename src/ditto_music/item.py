@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ditto_music.protocols import Curve
+from ditto_music.panels import Panel
 
 Row = dict[str, float]
 Stopped = Literal["tolerance", "iterations", "time", "interrupted", "diverged"]
@@ -37,4 +37,4 @@ class Item:
     history: list[Row] = field(default_factory=list[Row])
     final: Row = field(default_factory=Row)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
-    curves: list[Curve] = field(default_factory=list[Curve])
+    panels: list[Panel] = field(default_factory=list[Panel])

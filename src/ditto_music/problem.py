@@ -90,15 +90,22 @@ class Problem:
         return Clip(self.model, latent, self.form.frames)
 
     def measure(self, clip: Clip, items: Sequence[int]) -> tuple[Tensor, list[Row]]:
-        """Total losses (B,), and for each item a row of the total and each control's own."""
+        """Total losses (B,), and for each item a row of the total and each control's own.
+
+        A single control's loss is the total as it is. Of several, each counts by the logarithm of
+        its loss in units of its scale, ``sum_i w_i log(1 + L_i / s_i)``: halving any of them is
+        worth the same while all are far off, whatever their units, and one that is met gives way.
+        """
         totals: list[Tensor] = []
         rows: list[Row] = []
         for place, item in enumerate(items):
             one = clip.item(place)
             total, row = clip.latent.new_zeros(()), Row()
+            several = len(self.objectives[item]) > 1
             for objective, name in zip(self.objectives[item], self.names(item), strict=True):
                 loss = objective.loss(one)[0]
-                total = total + objective.weight * loss
+                part = torch.log1p(loss / objective.scale) if several else loss
+                total = total + objective.weight * part
                 row[name] = float(loss.detach())
             totals.append(total)
             rows.append(Row(loss=float(total.detach())) | row)
@@ -150,7 +157,7 @@ class Problem:
                         name: {key: float(value) for key, value in objective.metrics(one).items()}
                         for objective, name in pairs
                     },
-                    curves=[curve for objective, _ in pairs for curve in objective.curves(one)[0]],
+                    panels=[panel for objective, _ in pairs for panel in objective.panels(one)[0]],
                 )
             )
         seconds = time.monotonic() - self.started

@@ -15,6 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ditto_music.panels import Panel
 from ditto_music.sampling import Condition, Schedule
 
 
@@ -139,17 +140,6 @@ class Form:
         return round(self.seconds * self.sample_rate)
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Something to draw: a target over what was achieved, against time in seconds, all (F,)."""
-
-    name: str
-    unit: str
-    times: Tensor
-    target: Tensor
-    achieved: Tensor
-
-
 class Objective(Protocol):
     """A control whose target has been made for one form: what `optimize` minimises."""
 
@@ -176,7 +166,12 @@ class Objective(Protocol):
         """Further figures in the control's own units, each (B,)."""
         ...
 
-    def curves(self, clip: Clip) -> list[list[Curve]]:
+    @property
+    def scale(self) -> float:
+        """A loss of this size counts for one in a sum."""
+        ...
+
+    def panels(self, clip: Clip) -> list[list[Panel]]:
         """What to draw, a list an item."""
         ...
 

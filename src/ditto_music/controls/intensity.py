@@ -16,7 +16,8 @@ from ditto_music.controls.curves import FORMS, Points, parse_points, points, rea
 from ditto_music.errors import InputError
 from ditto_music.features import intensity, intensity_times
 from ditto_music.features.loudness import smooth_curve
-from ditto_music.protocols import Clip, Curve, Form
+from ditto_music.panels import Curve, Panel
+from ditto_music.protocols import Clip, Form
 
 LOUDEST, QUIETEST = 0.0, -80.0
 
@@ -84,10 +85,10 @@ class Intensity(Control):
             "correlation": pearson(feature, target),
         }
 
-    def curves(self, feature: Tensor, target: Tensor, form: Form) -> list[Curve]:
+    def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
         """Target over achieved."""
         times = intensity_times(form.frames, form.sample_rate)
-        return [Curve("intensity", "dBFS", times, target.cpu(), feature.cpu())]
+        return [Curve("intensity", "dBFS", times, target, feature)]
 
 
 def pearson(a: Tensor, b: Tensor) -> Tensor:
