@@ -165,8 +165,10 @@ def test_not_a_number_from_the_start_is_an_error(model: SmallModel) -> None:
 def test_sums_weigh_and_report_each_part(model: SmallModel) -> None:
     control = Energy(3.0) + 0.5 * Intensity([-30, -20]) + Energy(1.0)
     result = generate(model, "calm", control, duration=0.7, steps=3)
-    final = result.items[0].final
-    assert set(final) == {"loss", "energy-1", "energy-2", "intensity"}
+    final, metrics = result.items[0].final, result.items[0].metrics
+    figures = {f"intensity.{name}": value for name, value in metrics["intensity"].items()}
+    assert set(final) == {"loss", "energy-1", "energy-2", "intensity", *figures}
+    assert {name: final[name] for name in figures} == pytest.approx(figures)
     energy, intensity = Energy(3.0).scale, Intensity([-30, -20]).scale
     total = (
         math.log1p(final["energy-1"] / energy)

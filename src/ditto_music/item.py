@@ -22,8 +22,8 @@ class Item:
     audio : (channels, N)
     x_T : the initial noise it grew from; the best one found.
     latent : the clean latent, same shape.
-    history : a row an iteration: the total ``loss``, each control's own before its weight, and the
-        sampler ``steps`` it was measured on.
+    history : a row an iteration: the total ``loss``, each control's own before its weight, its
+        metrics as ``name.metric``, and the sampler ``steps`` it was measured on.
     final : the same row for the audio returned.
     metrics : per control, further figures of the audio returned.
     """

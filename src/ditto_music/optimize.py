@@ -39,7 +39,7 @@ class Progress:
     ----------
     iteration : counted from 1.
     items : indices of the items that this iteration moved.
-    rows : of each of them the total ``loss`` and each control's own.
+    rows : of each of them the total ``loss``, each control's own, and metrics as ``name.metric``.
     clip : their clips; ``clip.audio`` decodes on demand.
     seconds : since the start.
     """

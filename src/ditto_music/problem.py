@@ -92,6 +92,8 @@ class Problem:
     def measure(self, clip: Clip, items: Sequence[int]) -> tuple[Tensor, list[Row]]:
         """Total losses (B,), and for each item a row of the total and each control's own.
 
+        A row holds the losses by the controls' names, and their metrics as ``name.metric``.
+
         A single control's loss is the total as it is. Of several, each counts by the logarithm of
         its loss in units of its scale, ``sum_i w_i log(1 + L_i / s_i)``: halving any of them is
         worth the same while all are far off, whatever their units, and one that is met gives way.
@@ -103,10 +105,12 @@ class Problem:
             total, row = clip.latent.new_zeros(()), Row()
             several = len(self.objectives[item]) > 1
             for objective, name in zip(self.objectives[item], self.names(item), strict=True):
-                loss = objective.loss(one)[0]
+                losses, figures = objective.measure(one)
+                loss = losses[0]
                 part = torch.log1p(loss / objective.scale) if several else loss
                 total = total + objective.weight * part
                 row[name] = float(loss.detach())
+                row |= {f"{name}.{key}": float(value) for key, value in figures.items()}
             totals.append(total)
             rows.append(Row(loss=float(total.detach())) | row)
         return torch.stack(totals), rows

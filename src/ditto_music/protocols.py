@@ -158,8 +158,8 @@ class Objective(Protocol):
         """A loss this small is as good as met."""
         ...
 
-    def loss(self, clip: Clip) -> Tensor:
-        """(B,), one value an item."""
+    def measure(self, clip: Clip) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss (B,) in the graph, and `metrics`; the feature is made once."""
         ...
 
     def metrics(self, clip: Clip) -> dict[str, Tensor]:

@@ -116,6 +116,12 @@ class Aim:
         """The control's."""
         return self.control.scale
 
+    def measure(self, clip: Clip) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss (B,) before the weight, in the graph, and the control's own figures."""
+        feature = self.control.feature(clip)
+        figures = self.control.metrics(feature.detach(), self.target)
+        return self.control.loss(feature, self.target), figures
+
     def loss(self, clip: Clip) -> Tensor:
         """(B,), before the weight."""
         return self.control.loss(self.control.feature(clip), self.target)

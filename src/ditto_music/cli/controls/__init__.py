@@ -31,7 +31,7 @@ class Flags(Protocol):
         ...
 
     def figure(self) -> Figure:
-        """How its loss reads."""
+        """How its loss, or one of its metrics, reads."""
         ...
 
 
@@ -57,7 +57,7 @@ class Asked:
         return reduce(add, terms)
 
     def figures(self) -> dict[str, Figure]:
-        """How each control's loss reads, by the control's name."""
+        """How well each control is met reads so, by the control's name."""
         return {name: flags.figure() for name, flags in self._flags().items()}
 
     def _flags(self) -> dict[str, Flags]:
