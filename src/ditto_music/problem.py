@@ -13,7 +13,7 @@ from ditto_music.errors import InputError
 from ditto_music.item import Item, Row, Stopped
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
 from ditto_music.result import Result, Settings
-from ditto_music.sampling import Denoise, checkpointed, ddim, draw_noise, guided
+from ditto_music.sampling import SAMPLERS, Denoise, checkpointed, draw_noise, guided
 
 T = TypeVar("T")
 
@@ -79,11 +79,11 @@ class Problem:
         return guided(self.model.denoise, self.condition[items], self.negative[items], scale)
 
     def sample(self, x_T: Tensor, items: Sequence[int], steps: int) -> Tensor:
-        """Clean latents of these items by DDIM; differentiable in `x_T`."""
+        """Clean latents of these items; differentiable in `x_T`."""
         denoise = self.denoiser(items)
         if self.settings.checkpoint and torch.is_grad_enabled():
             denoise = checkpointed(denoise)
-        return ddim(denoise, x_T, self.model.schedule, steps)
+        return SAMPLERS[self.settings.sampler](denoise, x_T, self.model.schedule, steps)
 
     def clip(self, latent: Tensor) -> Clip:
         """What controls look at."""
