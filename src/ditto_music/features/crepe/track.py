@@ -2,8 +2,8 @@
 
 Conventions: frames of 1024 samples at 16 kHz (64 ms), centred, 10 ms apart if not asked otherwise,
 with silence beyond the ends. Pitch i lies 20 i cents above 31.7 Hz. Periodicity is the network's
-own activation at the pitch found, 0 to 1: 0.7 and more in a clear tone, seldom above `VOICED` in noise,
-about 0 in silence. Of several tones at once one is found, most often the loudest or the lowest.
+own activation at the pitch found, 0 to 1: 0.7 and more in a clear tone, seldom over `VOICED` in
+noise, about 0 in silence. Of several tones at once one is found, mostly the loudest or the lowest.
 """
 
 from __future__ import annotations
