@@ -1,7 +1,7 @@
 """DITTO for everyone: training-free control of text-to-music diffusion models."""
 
 from ditto_music._version import __version__
-from ditto_music.controls import Control, Intensity, Match
+from ditto_music.controls import Control, Intensity, Match, Melody
 from ditto_music.errors import InputError
 from ditto_music.generate import generate
 from ditto_music.models import load_model
@@ -13,6 +13,7 @@ __all__ = [
     "InputError",
     "Intensity",
     "Match",
+    "Melody",
     "Progress",
     "Result",
     "Settings",

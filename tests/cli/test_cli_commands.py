@@ -61,6 +61,17 @@ def test_control_by_shape_reads_as_a_correlation(ditto: Ditto) -> None:
     assert re.search(r"^intensity: -?\d\.\d\d -> -?\d\.\d\d correlation, 3 iter", told.out, re.M)
 
 
+def test_control_by_a_melody_reads_as_a_share_of_frames(ditto: Ditto) -> None:
+    tune = ("--melody", "C4:0.5 E4:0.5", "--melody-transpose", "-2", "--melody-stretch", "fit")
+    told = ditto(*control(*tune, "-o", "out.wav", "--report", "out.json"))
+    assert told.status == 0, told.err
+    match = re.search(r"^melody: \d+% -> (\d+)% of frames, 3 iterations", told.out, re.M)
+    assert match
+    report = json.loads(Path("out.json").read_text())
+    assert int(match[1]) == round(100 * report["controls"]["melody"]["accuracy"])
+    assert re.search(r"iteration 1/3: loss \S+, melody \d+% of frames", told.err)
+
+
 def test_control_without_iterations_only_measures(ditto: Ditto) -> None:
     told = ditto(*control(*RISE, "-o", "out.wav"), "--iterations=0")
     assert told.status == 2  # given twice

@@ -3,5 +3,6 @@
 from ditto_music.controls.base import Control, Sum
 from ditto_music.controls.intensity import Intensity
 from ditto_music.controls.match import Match
+from ditto_music.controls.melody import Melody
 
-__all__ = ["Control", "Intensity", "Match", "Sum"]
+__all__ = ["Control", "Intensity", "Match", "Melody", "Sum"]

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from ditto_music.cli.controls.figure import Figure
 from ditto_music.cli.controls.intensity import IntensityFlags
+from ditto_music.cli.controls.melody import MelodyFlags
 from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Asked:
     """Everything a command line can ask of the music; the names are those of the controls."""
 
     intensity: IntensityFlags = field(default_factory=IntensityFlags)
+    melody: MelodyFlags = field(default_factory=MelodyFlags)
 
     def control(self) -> Term:
         """All that is asked for, added up.
