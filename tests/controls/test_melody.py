@@ -60,6 +60,12 @@ def test_notes_without_lengths_share_the_clip() -> None:
     assert [at(target, t) for t in (0.1, 1.4, 2.0, 3.1, 4.4, 5.9)] == [0, 0, -1, 4, 4, 7]
 
 
+def test_a_long_tune_is_no_file_name() -> None:
+    assert torch.equal(Melody("C:0.02 " * 300).target(FORM), Melody("C:6").target(FORM))
+    with pytest.raises(InputError, match="no such file"):
+        Melody("C4" * 300 + ".mid")
+
+
 def test_the_rest_of_a_short_tune_and_changes_of_note_are_free() -> None:
     target = Melody("C:1 D:1").target(FORM)
     assert (target[chroma_times(FORM.frames, FORM.sample_rate) > 2] == -1).all()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ditto_music.audio import names_file
 from ditto_music.controls import midi
 from ditto_music.controls.base import Control
 from ditto_music.controls.notes import Tune, listed_notes, parse_notes, read_voice
@@ -44,7 +45,7 @@ class Melody(Control):
     """
 
     name = "melody"
-    tolerance = 0.5
+    tolerance = 0.25
 
     def __init__(
         self,
@@ -132,6 +133,6 @@ def _understand(notes: Notes, part: int | None) -> tuple[Tune, bool]:
         return midi.read_midi(path, part), True
     if part is not None:
         raise InputError(f"melody: only a MIDI file has parts, and {notes} is none")
-    if isinstance(notes, Path) or suffix in RECORDINGS or path.is_file():
+    if isinstance(notes, Path) or suffix in RECORDINGS or names_file(path):
         return read_voice(path), True
     return parse_notes(notes), False

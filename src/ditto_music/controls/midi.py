@@ -12,6 +12,7 @@ from pathlib import Path
 import mido
 import numpy as np
 
+from ditto_music.audio import names_file
 from ditto_music.controls.notes import Note, Tune, begun
 from ditto_music.errors import InputError
 
@@ -68,7 +69,7 @@ def read_midi(path: Path, part: int | None = None) -> Tune:
 
 def read_parts(path: Path) -> list[Part]:
     """Every channel of every track that holds notes, without the drums; errors as `read_midi`."""
-    if not path.is_file():
+    if not names_file(path):
         raise InputError(f"melody {path}: there is no such file; check the name")
     try:
         file = mido.MidiFile(path, clip=True)
