@@ -1,7 +1,16 @@
 """DITTO for everyone: training-free control of text-to-music diffusion models."""
 
 from ditto_music._version import __version__
-from ditto_music.controls import Control, Intensity, Match, Melody
+from ditto_music.controls import (
+    Brightness,
+    Control,
+    Intensity,
+    Match,
+    MatchSpectrum,
+    Melody,
+    Rhythm,
+    Tempo,
+)
 from ditto_music.errors import InputError
 from ditto_music.generate import generate
 from ditto_music.models import load_model
@@ -9,14 +18,18 @@ from ditto_music.optimize import Progress, optimize
 from ditto_music.result import Result, Settings
 
 __all__ = [
+    "Brightness",
     "Control",
     "InputError",
     "Intensity",
     "Match",
+    "MatchSpectrum",
     "Melody",
     "Progress",
     "Result",
+    "Rhythm",
     "Settings",
+    "Tempo",
     "__version__",
     "generate",
     "load_model",

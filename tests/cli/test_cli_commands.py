@@ -20,6 +20,7 @@ from ditto_music.models import REGISTRY
 from ditto_music.result import Result
 
 RISE = ("--intensity", "-35:-14")
+LOOP = str(Path(__file__).parents[1] / "recordings" / "loop_compus.flac")
 
 
 def control(*more: str) -> tuple[str, ...]:
@@ -70,6 +71,31 @@ def test_control_by_a_melody_reads_as_a_share_of_frames(ditto: Ditto) -> None:
     report = json.loads(Path("out.json").read_text())
     assert int(match[1]) == round(100 * report["controls"]["melody"]["accuracy"])
     assert re.search(r"iteration 1/3: loss \S+, melody \d+% of frames", told.err)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "line", "metric"),
+    [
+        ("rhythm", LOOP, r"-?\d\.\d\d -> (-?\d\.\d\d) correlation", "correlation"),
+        ("tempo", "280", r"\d+ -> (\d+) bpm", "bpm"),
+        (
+            "brightness",
+            "500:2000",
+            r"\d\.\d\d -> (\d\.\d\d) octaves RMS error",
+            "rms_error_octaves",
+        ),
+        ("match-spectrum", LOOP, r"\d+\.\d -> (\d+\.\d) dB RMS error", "rms_error_db"),
+    ],
+)
+def test_control_reads_in_the_units_of_each(
+    ditto: Ditto, flag: str, value: str, line: str, metric: str
+) -> None:
+    told = ditto(*control(f"--{flag}", value, "-o", "out.wav", "--report", "out.json"))
+    assert told.status == 0, told.err
+    match = re.search(rf"^{flag}: {line}, 3 iterations", told.out, re.M)
+    assert match, told.out
+    figure = json.loads(Path("out.json").read_text())["controls"][flag][metric]
+    assert float(match[1]) == pytest.approx(figure, abs=0.51 if metric == "bpm" else 0.051)
 
 
 def test_control_without_iterations_only_measures(ditto: Ditto) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ditto_music.audio import names_file
 from ditto_music.errors import InputError
 
 CurveLike = str | Path | Sequence[float] | Sequence[tuple[float, float]] | np.ndarray
@@ -94,7 +95,7 @@ def understand(curve: CurveLike, what: str, unit: str) -> Points | Path:
     path = Path(curve)
     if path.suffix.lower() == ".csv":
         return read_points(path, unit)
-    if path.is_file():
+    if names_file(path):
         return path
     if isinstance(curve, Path) or path.suffix.lower() in AUDIO:
         raise InputError(f"{curve}: no such file for the {what} curve (or give {forms(unit)})")

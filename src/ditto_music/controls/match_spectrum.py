@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ditto_music.audio import is_silent, read_recording
+from ditto_music.audio import read_recording
 from ditto_music.controls.base import Control
 from ditto_music.controls.references import mono
 from ditto_music.errors import InputError
@@ -16,6 +16,7 @@ from ditto_music.panels import Curve, Panel
 from ditto_music.protocols import Clip, Form
 
 RANGE_DB = 60.0  # bands further below the loudest hold nothing to match
+SILENCE = 10 ** (-90 / 20)
 FEWEST = 3  # bands that make a balance
 
 
@@ -36,8 +37,6 @@ class MatchSpectrum(Control):
     def __init__(self, recording: str | Path) -> None:
         self.path = recording
         self.recording = read_recording(recording, what="match-spectrum")
-        if is_silent(self.recording):
-            raise InputError(f"match-spectrum {recording}: is silent: give one with sound")
         if self.recording.seconds < SHORTEST_SECONDS:
             raise InputError(
                 f"match-spectrum {recording}: lasts {self.recording.seconds:.2f} s: "
@@ -45,9 +44,12 @@ class MatchSpectrum(Control):
             )
 
     def target(self, form: Form) -> Tensor:
-        """Level (K,) of each band in dBFS, less the mean; NaN where it is free."""
+        """Level (K,) of each band in dB, less the mean; NaN where it is free."""
         rate = form.sample_rate
-        level = third_octaves(mono(self.recording, rate), rate)[0]
+        audio = mono(self.recording, rate)
+        if float(audio.std()) < SILENCE:
+            raise InputError(f"match-spectrum {self.path}: is silent: give a recording with sound")
+        level = third_octaves(audio / audio.std(), rate)[0]
         known = len(band_centres(min(rate, self.recording.sample_rate)))
         heard = (level > level.max() - RANGE_DB) & (torch.arange(len(level)) < known)
         if int(heard.sum()) < FEWEST:
