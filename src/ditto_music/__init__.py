@@ -9,6 +9,7 @@ from ditto_music.controls import (
     MatchSpectrum,
     Melody,
     Rhythm,
+    Structure,
     Tempo,
 )
 from ditto_music.errors import InputError
@@ -29,6 +30,7 @@ __all__ = [
     "Result",
     "Rhythm",
     "Settings",
+    "Structure",
     "Tempo",
     "__version__",
     "generate",

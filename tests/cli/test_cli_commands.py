@@ -98,6 +98,16 @@ def test_control_reads_in_the_units_of_each(
     assert float(match[1]) == pytest.approx(figure, abs=0.51 if metric == "bpm" else 0.051)
 
 
+def test_control_by_a_form_reads_as_a_squared_error(ditto: Ditto) -> None:
+    told = ditto(*control("--structure", "A:0.5 B", "-o", "out.wav", "--report", "out.json"))
+    assert told.status == 0, told.err
+    match = re.search(r"^structure: \d\.\d\d -> (\d\.\d\d) MSE, 3 iterations", told.out, re.M)
+    assert match
+    report = json.loads(Path("out.json").read_text())["controls"]["structure"]
+    assert float(match[1]) == pytest.approx(report["mse"], abs=0.005)
+    assert "contrast" in report
+
+
 def test_control_without_iterations_only_measures(ditto: Ditto) -> None:
     told = ditto(*control(*RISE, "-o", "out.wav"), "--iterations=0")
     assert told.status == 2  # given twice

@@ -158,12 +158,22 @@ def roll(
 
 
 def matrices(ax: Axes, seconds: float, target: Floats, achieved: Floats, label: str) -> None:
-    """Draw two square matrices (T, T) side by side in place of `ax`: asked and achieved."""
+    """Draw two square matrices (T, T) side by side in place of `ax`: asked and achieved.
+
+    Both have the same colours for the same values.
+    """
+    both = np.stack([target, achieved])
     ax.set_axis_off()
     for place, matrix, title in ((0.0, target, "target"), (0.5, achieved, "achieved")):
         part = ax.inset_axes((place + 0.05, 0, 0.4, 1))
         part.imshow(
-            matrix, origin="lower", aspect="auto", cmap="magma", extent=(0, seconds, 0, seconds)
+            matrix,
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=both.min(),
+            vmax=both.max(),
+            extent=(0, seconds, 0, seconds),
         )
         _dress(part, "time (s)", label)
         part.set_title(title, color=INK, fontsize="small")

@@ -7,6 +7,7 @@ from ditto_music.controls.match import Match
 from ditto_music.controls.match_spectrum import MatchSpectrum
 from ditto_music.controls.melody import Melody
 from ditto_music.controls.rhythm import Rhythm
+from ditto_music.controls.structure import Structure
 from ditto_music.controls.tempo import Tempo
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "MatchSpectrum",
     "Melody",
     "Rhythm",
+    "Structure",
     "Sum",
     "Tempo",
 ]

@@ -15,6 +15,7 @@ from ditto_music.cli.controls.intensity import IntensityFlags
 from ditto_music.cli.controls.match_spectrum import MatchSpectrumFlags
 from ditto_music.cli.controls.melody import MelodyFlags
 from ditto_music.cli.controls.rhythm import RhythmFlags
+from ditto_music.cli.controls.structure import StructureFlags
 from ditto_music.cli.controls.tempo import TempoFlags
 from ditto_music.errors import InputError
 
@@ -47,6 +48,7 @@ class Asked:
 
     intensity: IntensityFlags = field(default_factory=IntensityFlags)
     melody: MelodyFlags = field(default_factory=MelodyFlags)
+    structure: StructureFlags = field(default_factory=StructureFlags)
     rhythm: RhythmFlags = field(default_factory=RhythmFlags)
     tempo: TempoFlags = field(default_factory=TempoFlags)
     brightness: BrightnessFlags = field(default_factory=BrightnessFlags)
