@@ -44,8 +44,8 @@ def test_the_loss_falls_to_the_target(model: SmallModel) -> None:
 
 def test_intensity_moves_towards_the_curve(model: SmallModel) -> None:
     plain = generate(model, "calm", Intensity([-40, -40]), duration=0.7, steps=3)
-    wanted = plain.items[0].curves[0].achieved - 0.5
-    times = plain.items[0].curves[0].times
+    wanted = plain.items[0].panels[0].achieved - 0.5
+    times = plain.items[0].panels[0].times
     control = Intensity(torch.stack([times, wanted], dim=1).tolist())
     result = optimize(model, "calm", control, iterations=25, tolerance=0.02, **FAST)
     losses = [row["loss"] for row in result.items[0].history]
@@ -165,9 +165,16 @@ def test_not_a_number_from_the_start_is_an_error(model: SmallModel) -> None:
 def test_sums_weigh_and_report_each_part(model: SmallModel) -> None:
     control = Energy(3.0) + 0.5 * Intensity([-30, -20]) + Energy(1.0)
     result = generate(model, "calm", control, duration=0.7, steps=3)
-    final = result.items[0].final
-    assert set(final) == {"loss", "energy-1", "energy-2", "intensity"}
-    total = final["energy-1"] + 0.5 * final["intensity"] + final["energy-2"]
+    final, metrics = result.items[0].final, result.items[0].metrics
+    figures = {f"intensity.{name}": value for name, value in metrics["intensity"].items()}
+    assert set(final) == {"loss", "energy-1", "energy-2", "intensity", *figures}
+    assert {name: final[name] for name in figures} == pytest.approx(figures)
+    energy, intensity = Energy(3.0).scale, Intensity([-30, -20]).scale
+    total = (
+        math.log1p(final["energy-1"] / energy)
+        + 0.5 * math.log1p(final["intensity"] / intensity)
+        + math.log1p(final["energy-2"] / energy)
+    )
     assert final["loss"] == pytest.approx(total, rel=1e-5)
 
 

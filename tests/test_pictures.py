@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from ditto_music import InputError
 from ditto_music.audio import Recording
 from ditto_music.item import Item
+from ditto_music.panels import Bars, Curve, Matrices, Roll
 from ditto_music.pictures import check_picture, draw_edit, draw_item, figures
-from ditto_music.protocols import Curve
 
 RATE = 8_000
 BEGINNINGS = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
@@ -31,7 +31,7 @@ def item() -> Item:
         latent=torch.zeros(1),
         history=[{"loss": loss, "intensity": loss} for loss in (90.0, 20.0, float("nan"), 0.7)],
         metrics={"intensity": {"rms_error_db": 0.8366, "correlation": 0.971}},
-        curves=[Curve("intensity", "dBFS", times, -30 + 10 * times, -29 + 9 * times)],
+        panels=[Curve("intensity", "dBFS", times, -30 + 10 * times, -29 + 9 * times)],
     )
 
 
@@ -79,11 +79,32 @@ def test_a_picture_has_curves_spectrogram_and_loss(
     assert curve.get_title("left") == "intensity 0.8 dB RMS error, 0.97 correlation"
 
 
+def test_every_kind_of_panel_is_drawn(tmp_path: Path, item: Item, drawn: list[Figure]) -> None:
+    times = torch.linspace(0.05, 0.95, 40)
+    pitches = torch.tensor([-1] * 10 + [0] * 15 + [2] * 15)
+    hertz = torch.logspace(1.5, 3.5, 40)
+    panels = [
+        Roll("melody", ["C", "C#", "D"], times, pitches, torch.rand(3, 40)),
+        Matrices("structure", 1.0, torch.eye(8), torch.rand(8, 8)),
+        Bars("style", "probability", ["jazz", "rock"], torch.ones(2), torch.tensor([0.3, 0.1])),
+        Curve("balance", "dB", hertz, torch.zeros(40), torch.rand(40), "frequency (Hz)"),
+    ]
+    draw_item(tmp_path / "out.png", replace(item, panels=panels), RATE)
+    melody, structure, style, balance, *_ = drawn[0].axes
+    assert [tick.get_text() for tick in melody.get_yticklabels()] == ["C", "C#", "D"]
+    assert [ax.get_title() for ax in structure.child_axes] == ["target", "achieved"]
+    assert [tick.get_text() for tick in style.get_xticklabels()] == ["jazz", "rock"]
+    assert balance.get_xscale() == "log"
+    line = melody.lines[0].get_ydata()
+    assert np.isnan(line[:10]).all()
+    assert line[-1] == 2
+
+
 @pytest.mark.parametrize("losses", [[], [float("nan")]], ids=["none", "not a number"])
 def test_a_loss_that_is_not_there_is_left_out(
     tmp_path: Path, item: Item, drawn: list[Figure], losses: list[float]
 ) -> None:
-    plain = replace(item, curves=[], metrics={}, history=[{"loss": loss} for loss in losses])
+    plain = replace(item, panels=[], metrics={}, history=[{"loss": loss} for loss in losses])
     draw_item(tmp_path / "out.png", plain, RATE)
     assert [ax.get_ylabel() for ax in drawn[0].axes] == ["frequency (Hz)"]
 

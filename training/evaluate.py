@@ -17,7 +17,6 @@ import librosa
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from scipy.linalg import sqrtm
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -25,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ditto_music import generate, load_model
 from ditto_music.audio.plots import spectrogram
+from ditto_music.evaluation.frechet import frechet_distance
 from ditto_music.models.small import SmallModel
 from ditto_music.whole import whole
 from training.codec.losses import spectral_distance
@@ -45,13 +45,6 @@ def features(clip: np.ndarray) -> np.ndarray:
     pulse = librosa.autocorrelate(onsets - onsets.mean(), max_size=140)
     pulse = pulse[10:140].reshape(-1, 5).mean(1) / (pulse[0] + 1e-6)
     return np.concatenate([level.mean(1), level.std(1), 20 * pulse])
-
-
-def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Frechet distance of the Gaussian fits of two sets of features (n, d)."""
-    shift = np.square(a.mean(0) - b.mean(0)).sum()
-    one, two = np.cov(a.T), np.cov(b.T)
-    return float(shift + np.trace(one + two - 2 * np.real(sqrtm(one @ two))))
 
 
 def crops(music: Music, split: str, count: int, seed: int) -> tuple[Clips, list[dict[str, Any]]]:
@@ -185,9 +178,13 @@ def main() -> None:
     made = sing(model, captions, 900, args.guidance, args.steps)
     halves = np.random.default_rng(0).permutation(len(real))
     report["frechet"] = {
-        "floor: two halves of held-out": frechet(real[halves[:140]], more[halves[140:]]),
-        "codec round trip": frechet(real, reduce.transform(np.stack([features(c) for c in again]))),
-        "generated": frechet(real, reduce.transform(np.stack([features(c) for c in made]))),
+        "floor: two halves of held-out": frechet_distance(real[halves[:140]], more[halves[140:]]),
+        "codec round trip": frechet_distance(
+            real, reduce.transform(np.stack([features(c) for c in again]))
+        ),
+        "generated": frechet_distance(
+            real, reduce.transform(np.stack([features(c) for c in made]))
+        ),
     }
     steady = [i for i, p in enumerate(held_labels) if "drums" in p["instruments"]]
     report["tempo_within_4_percent"] = {

@@ -1,7 +1,17 @@
 """DITTO for everyone: training-free control of text-to-music diffusion models."""
 
 from ditto_music._version import __version__
-from ditto_music.controls import Control, Intensity, Match
+from ditto_music.controls import (
+    Brightness,
+    Control,
+    Intensity,
+    Match,
+    MatchSpectrum,
+    Melody,
+    Rhythm,
+    Structure,
+    Tempo,
+)
 from ditto_music.errors import InputError
 from ditto_music.generate import generate
 from ditto_music.models import load_model
@@ -9,13 +19,19 @@ from ditto_music.optimize import Progress, optimize
 from ditto_music.result import Result, Settings
 
 __all__ = [
+    "Brightness",
     "Control",
     "InputError",
     "Intensity",
     "Match",
+    "MatchSpectrum",
+    "Melody",
     "Progress",
     "Result",
+    "Rhythm",
     "Settings",
+    "Structure",
+    "Tempo",
     "__version__",
     "generate",
     "load_model",

@@ -21,6 +21,7 @@ def generate(
     steps: int = 20,
     guidance: float = 3.0,
     negative_prompt: str = "",
+    sampler: str = "adams",
     x_T: Tensor | None = None,
 ) -> Result:
     """Sample once. A `control` is not followed, only measured: the baseline of every comparison.
@@ -34,7 +35,6 @@ def generate(
     InputError
         If a setting cannot be used.
     """
-    problem = Problem(
-        model, prompt, control, seed, negative_prompt, Settings(duration, steps, guidance)
-    )
+    settings = Settings(duration, steps, guidance, sampler=sampler)
+    problem = Problem(model, prompt, control, seed, negative_prompt, settings)
     return problem.finish("plain", problem.noise() if x_T is None else x_T.to(model.device))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ditto_music.protocols import Curve
+from ditto_music.panels import Panel
 
 Row = dict[str, float]
 Stopped = Literal["tolerance", "iterations", "time", "interrupted", "diverged"]
@@ -22,8 +22,8 @@ class Item:
     audio : (channels, N)
     x_T : the initial noise it grew from; the best one found.
     latent : the clean latent, same shape.
-    history : a row an iteration: the total ``loss``, each control's own before its weight, and the
-        sampler ``steps`` it was measured on.
+    history : a row an iteration: the total ``loss``, each control's own before its weight, its
+        metrics as ``name.metric``, and the sampler ``steps`` it was measured on.
     final : the same row for the audio returned.
     metrics : per control, further figures of the audio returned.
     """
@@ -37,4 +37,4 @@ class Item:
     history: list[Row] = field(default_factory=list[Row])
     final: Row = field(default_factory=Row)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
-    curves: list[Curve] = field(default_factory=list[Curve])
+    panels: list[Panel] = field(default_factory=list[Panel])

@@ -39,7 +39,7 @@ class Progress:
     ----------
     iteration : counted from 1.
     items : indices of the items that this iteration moved.
-    rows : of each of them the total ``loss`` and each control's own.
+    rows : of each of them the total ``loss``, each control's own, and metrics as ``name.metric``.
     clip : their clips; ``clip.audio`` decodes on demand.
     seconds : since the start.
     """
@@ -118,6 +118,7 @@ def optimize(
     lr: float = 5e-2,
     time_limit: float | None = None,
     checkpoint: bool = True,
+    sampler: str = "adams",
     x_T: Tensor | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
 ) -> Result:
@@ -139,6 +140,7 @@ def optimize(
     lr : of Adam on the noise at the start; it halves every 20 iterations.
     time_limit : seconds after which no new iteration starts.
     checkpoint : recompute activations in backward; off is faster and takes memory a step.
+    sampler : a name of `ditto_music.sampling.SAMPLERS`.
     x_T : (B, ...) noise to start from, instead of the seeds' own.
     callback : called after each iteration; returning True stops and keeps the best so far, as
         Ctrl-C does.
@@ -160,6 +162,7 @@ def optimize(
         surrogate_steps,
         time_limit,
         checkpoint,
+        sampler,
     )
     problem = Problem(model, prompt, control, seed, negative_prompt, settings)
     start = problem.noise() if x_T is None else x_T.detach().to(model.device)

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from ditto_music.audio import Recording, plots
 from ditto_music.errors import InputError
 from ditto_music.item import Item
+from ditto_music.panels import Bars, Curve, Matrices, Panel, Roll
 from ditto_music.whole import check_target, whole
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -40,7 +41,7 @@ def check_picture(path: str | os.PathLike[str]) -> None:
 
 
 def draw_item(path: str | os.PathLike[str], item: Item, sample_rate: int) -> None:
-    """Draw one clip: each curve asked and achieved, the spectrogram, the loss of each iteration.
+    """Draw one clip: what each control asked and got, the spectrogram, the loss of each iteration.
 
     Parameters
     ----------
@@ -55,17 +56,33 @@ def draw_item(path: str | os.PathLike[str], item: Item, sample_rate: int) -> Non
     check_picture(path)
     losses = [row["loss"] for row in item.history]
     searched = bool(np.isfinite(losses).any())
-    picture, axes = plots.figure(len(item.curves) + 1 + searched)
+    picture, axes = plots.figure(len(item.panels) + 1 + searched)
     seconds = item.audio.shape[-1] / sample_rate
-    for ax, curve in zip(axes, item.curves, strict=False):
-        times, target, achieved = (x.numpy() for x in (curve.times, curve.target, curve.achieved))
-        plots.curve(ax, times, target, achieved, curve.unit, curve.name)
-        ax.set_xlim(0, seconds)
-    plots.spectrogram(axes[len(item.curves)], item.audio.mean(0).numpy(), sample_rate)
+    for ax, panel in zip(axes, item.panels, strict=False):
+        _draw_panel(ax, panel, seconds)
+    plots.spectrogram(axes[len(item.panels)], item.audio.mean(0).numpy(), sample_rate)
     if searched:
         plots.loss(axes[-1], losses)
         axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     _save(picture, path, item.prompt, figures(item))
+
+
+def _draw_panel(ax: Axes, panel: Panel, seconds: float) -> None:
+    """Draw what one control asked and got of a clip of `seconds`."""
+    target, achieved = panel.target.numpy(), panel.achieved.numpy()
+    match panel:
+        case Curve():
+            times = panel.times.numpy()
+            plots.curve(ax, times, target, achieved, panel.unit, panel.name, panel.axis)
+            if panel.axis == Curve.axis:
+                ax.set_xlim(0, seconds)
+        case Roll():
+            plots.roll(ax, panel.rows, panel.times.numpy(), target, achieved, panel.name)
+            ax.set_xlim(0, seconds)
+        case Matrices():
+            plots.matrices(ax, panel.seconds, target, achieved, panel.name)
+        case Bars():
+            plots.bars(ax, panel.labels, target, achieved, panel.unit, panel.name)
 
 
 def draw_edit(

@@ -13,7 +13,7 @@ from ditto_music.errors import InputError
 from ditto_music.item import Item, Row, Stopped
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
 from ditto_music.result import Result, Settings
-from ditto_music.sampling import Denoise, checkpointed, ddim, draw_noise, guided
+from ditto_music.sampling import SAMPLERS, Denoise, checkpointed, draw_noise, guided
 
 T = TypeVar("T")
 
@@ -79,27 +79,38 @@ class Problem:
         return guided(self.model.denoise, self.condition[items], self.negative[items], scale)
 
     def sample(self, x_T: Tensor, items: Sequence[int], steps: int) -> Tensor:
-        """Clean latents of these items by DDIM; differentiable in `x_T`."""
+        """Clean latents of these items; differentiable in `x_T`."""
         denoise = self.denoiser(items)
         if self.settings.checkpoint and torch.is_grad_enabled():
             denoise = checkpointed(denoise)
-        return ddim(denoise, x_T, self.model.schedule, steps)
+        return SAMPLERS[self.settings.sampler](denoise, x_T, self.model.schedule, steps)
 
     def clip(self, latent: Tensor) -> Clip:
         """What controls look at."""
         return Clip(self.model, latent, self.form.frames)
 
     def measure(self, clip: Clip, items: Sequence[int]) -> tuple[Tensor, list[Row]]:
-        """Total losses (B,), and for each item a row of the total and each control's own."""
+        """Total losses (B,), and for each item a row of the total and each control's own.
+
+        A row holds the losses by the controls' names, and their metrics as ``name.metric``.
+
+        A single control's loss is the total as it is. Of several, each counts by the logarithm of
+        its loss in units of its scale, ``sum_i w_i log(1 + L_i / s_i)``: halving any of them is
+        worth the same while all are far off, whatever their units, and one that is met gives way.
+        """
         totals: list[Tensor] = []
         rows: list[Row] = []
         for place, item in enumerate(items):
             one = clip.item(place)
             total, row = clip.latent.new_zeros(()), Row()
+            several = len(self.objectives[item]) > 1
             for objective, name in zip(self.objectives[item], self.names(item), strict=True):
-                loss = objective.loss(one)[0]
-                total = total + objective.weight * loss
+                losses, figures = objective.measure(one)
+                loss = losses[0]
+                part = torch.log1p(loss / objective.scale) if several else loss
+                total = total + objective.weight * part
                 row[name] = float(loss.detach())
+                row |= {f"{name}.{key}": float(value) for key, value in figures.items()}
             totals.append(total)
             rows.append(Row(loss=float(total.detach())) | row)
         return torch.stack(totals), rows
@@ -150,7 +161,7 @@ class Problem:
                         name: {key: float(value) for key, value in objective.metrics(one).items()}
                         for objective, name in pairs
                     },
-                    curves=[curve for objective, _ in pairs for curve in objective.curves(one)[0]],
+                    panels=[panel for objective, _ in pairs for panel in objective.panels(one)[0]],
                 )
             )
         seconds = time.monotonic() - self.started

@@ -15,6 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ditto_music.panels import Panel
 from ditto_music.sampling import Condition, Schedule
 
 
@@ -139,17 +140,6 @@ class Form:
         return round(self.seconds * self.sample_rate)
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Something to draw: a target over what was achieved, against time in seconds, all (F,)."""
-
-    name: str
-    unit: str
-    times: Tensor
-    target: Tensor
-    achieved: Tensor
-
-
 class Objective(Protocol):
     """A control whose target has been made for one form: what `optimize` minimises."""
 
@@ -168,15 +158,20 @@ class Objective(Protocol):
         """A loss this small is as good as met."""
         ...
 
-    def loss(self, clip: Clip) -> Tensor:
-        """(B,), one value an item."""
+    def measure(self, clip: Clip) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss (B,) in the graph, and `metrics`; the feature is made once."""
         ...
 
     def metrics(self, clip: Clip) -> dict[str, Tensor]:
         """Further figures in the control's own units, each (B,)."""
         ...
 
-    def curves(self, clip: Clip) -> list[list[Curve]]:
+    @property
+    def scale(self) -> float:
+        """A loss of this size counts for one in a sum."""
+        ...
+
+    def panels(self, clip: Clip) -> list[list[Panel]]:
         """What to draw, a list an item."""
         ...
 

@@ -19,6 +19,7 @@ from ditto_music._version import __version__
 from ditto_music.audio import write_audio
 from ditto_music.errors import InputError
 from ditto_music.item import Item
+from ditto_music.sampling import SAMPLERS
 from ditto_music.whole import whole
 
 
@@ -41,6 +42,7 @@ class Settings:
     surrogate_steps: int | None = None
     time_limit: float | None = None
     checkpoint: bool = True
+    sampler: str = "adams"
 
     def __post_init__(self) -> None:
         surrogate = self.steps if self.surrogate_steps is None else self.surrogate_steps
@@ -56,6 +58,8 @@ class Settings:
             checks += (("tolerance", self.tolerance, self.tolerance >= 0, "0 or more"),)
         if self.time_limit is not None:
             checks += (("time-limit", self.time_limit, self.time_limit > 0, "above 0 seconds"),)
+        if self.sampler not in SAMPLERS:
+            raise InputError(f"sampler '{self.sampler}' is unknown: take {' or '.join(SAMPLERS)}")
         for name, value, good, wanted in checks:
             if not good or not math.isfinite(value):
                 raise InputError(f"{name} is {value:g}: it must be {wanted}")
@@ -145,6 +149,7 @@ class Result:
             "seed": item.seed,
             "duration": item.audio.shape[-1] / self.sample_rate,
             "sample_rate": self.sample_rate,
+            "sampler": self.settings.sampler,
             "steps": self.settings.steps,
             "surrogate_steps": self.settings.sampled_steps,
             "guidance": self.settings.guidance,

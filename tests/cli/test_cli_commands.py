@@ -20,6 +20,7 @@ from ditto_music.models import REGISTRY
 from ditto_music.result import Result
 
 RISE = ("--intensity", "-35:-14")
+LOOP = str(Path(__file__).parents[1] / "recordings" / "loop_compus.flac")
 
 
 def control(*more: str) -> tuple[str, ...]:
@@ -59,6 +60,52 @@ def test_control_prints_the_error_before_and_after(ditto: Ditto) -> None:
 def test_control_by_shape_reads_as_a_correlation(ditto: Ditto) -> None:
     told = ditto(*control(*RISE, "--intensity-loss", "correlation", "-o", "out.wav"))
     assert re.search(r"^intensity: -?\d\.\d\d -> -?\d\.\d\d correlation, 3 iter", told.out, re.M)
+
+
+def test_control_by_a_melody_reads_as_a_share_of_frames(ditto: Ditto) -> None:
+    tune = ("--melody", "C4:0.5 E4:0.5", "--melody-transpose", "-2", "--melody-stretch", "fit")
+    told = ditto(*control(*tune, "-o", "out.wav", "--report", "out.json"))
+    assert told.status == 0, told.err
+    match = re.search(r"^melody: \d+% -> (\d+)% of frames, 3 iterations", told.out, re.M)
+    assert match
+    report = json.loads(Path("out.json").read_text())
+    assert int(match[1]) == round(100 * report["controls"]["melody"]["accuracy"])
+    assert re.search(r"iteration 1/3: loss \S+, melody \d+% of frames", told.err)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "line", "metric"),
+    [
+        ("rhythm", LOOP, r"-?\d\.\d\d -> (-?\d\.\d\d) correlation", "correlation"),
+        ("tempo", "280", r"\d+ -> (\d+) bpm", "bpm"),
+        (
+            "brightness",
+            "500:2000",
+            r"\d\.\d\d -> (\d\.\d\d) octaves RMS error",
+            "rms_error_octaves",
+        ),
+        ("match-spectrum", LOOP, r"\d+\.\d -> (\d+\.\d) dB RMS error", "rms_error_db"),
+    ],
+)
+def test_control_reads_in_the_units_of_each(
+    ditto: Ditto, flag: str, value: str, line: str, metric: str
+) -> None:
+    told = ditto(*control(f"--{flag}", value, "-o", "out.wav", "--report", "out.json"))
+    assert told.status == 0, told.err
+    match = re.search(rf"^{flag}: {line}, 3 iterations", told.out, re.M)
+    assert match, told.out
+    figure = json.loads(Path("out.json").read_text())["controls"][flag][metric]
+    assert float(match[1]) == pytest.approx(figure, abs=0.51 if metric == "bpm" else 0.051)
+
+
+def test_control_by_a_form_reads_as_a_squared_error(ditto: Ditto) -> None:
+    told = ditto(*control("--structure", "A:0.5 B", "-o", "out.wav", "--report", "out.json"))
+    assert told.status == 0, told.err
+    match = re.search(r"^structure: \d\.\d\d -> (\d\.\d\d) MSE, 3 iterations", told.out, re.M)
+    assert match
+    report = json.loads(Path("out.json").read_text())["controls"]["structure"]
+    assert float(match[1]) == pytest.approx(report["mse"], abs=0.005)
+    assert "contrast" in report
 
 
 def test_control_without_iterations_only_measures(ditto: Ditto) -> None:

@@ -41,6 +41,16 @@ def test_one_line_has_iteration_loss_figure_and_time_left() -> None:
     ]
 
 
+def test_a_figure_may_read_a_metric() -> None:
+    heard = Heard()
+    share = Figure(lambda accuracy: f"{100 * accuracy:.0f}%", "of frames", "accuracy")
+    rows = [{"loss": 2.4, "melody": 2.4, "melody.accuracy": 0.113}]
+    watch = Watch(heard, iterations=2, figures={"melody": share})
+    watch(Progress(1, [0], rows, cast("Clip", None), 1.0))
+    assert heard.steps[0][0] == "iteration 1/2: loss 2.4, melody 11% of frames, 1 s left"
+    assert share.value("melody", {"loss": 2.4, "melody": 2.4}) is None
+
+
 def test_a_time_limit_bounds_the_time_left() -> None:
     heard = Heard()
     Watch(heard, iterations=50, time_limit=10)(at(1, 2.0))

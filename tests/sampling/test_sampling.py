@@ -5,8 +5,10 @@ import torch
 from torch import Tensor
 
 from ditto_music.sampling import (
+    SAMPLERS,
     Condition,
     FlowSchedule,
+    adams,
     checkpointed,
     ddim,
     draw_noise,
@@ -62,6 +64,33 @@ def test_ddim_converges_to_the_exact_flow(generator: torch.Generator) -> None:
     assert errors[2] < 0.7 * errors[1]
 
 
+def test_adams_is_of_second_order(generator: torch.Generator) -> None:
+    x_T = torch.randn(4, 3, 5, generator=generator, dtype=torch.float64)
+    exact = exact_flow(x_T, 1.5, 0.3)
+    few, many = (
+        float((adams(gaussian_denoiser(1.5, 0.3), x_T, SCHEDULE, steps) - exact).abs().max())
+        for steps in (100, 200)
+    )
+    assert many < 0.3 * few
+    assert many < 0.1 * float(
+        (ddim(gaussian_denoiser(1.5, 0.3), x_T, SCHEDULE, 200) - exact).abs().max()
+    )
+
+
+def test_adams_is_the_classic_rule_on_the_velocity(generator: torch.Generator) -> None:
+    schedule = FlowSchedule(shift=3.0)
+    x_T = torch.randn(2, 6, generator=generator, dtype=torch.float64)
+    denoise = gaussian_denoiser(0.5, 0.7)
+    x, times, last = x_T, schedule.times(9), None
+    for i in range(9):
+        velocity = (x - denoise(x, times[i])) / times[i]
+        step, ahead = times[i + 1] - times[i], velocity
+        if last is not None:
+            ahead = velocity + step / (times[i] - times[i - 1]) / 2 * (velocity - last)
+        x, last = x + step * ahead, velocity
+    assert torch.allclose(x, adams(denoise, x_T, schedule, 9), atol=1e-12)
+
+
 def test_ddim_is_the_euler_step_of_the_flow(generator: torch.Generator) -> None:
     x_T = torch.randn(2, 6, generator=generator, dtype=torch.float64)
     denoise = gaussian_denoiser(0.5, 0.7)
@@ -75,7 +104,9 @@ def test_ddim_is_the_euler_step_of_the_flow(generator: torch.Generator) -> None:
 def test_one_step_returns_the_clean_estimate(generator: torch.Generator) -> None:
     x_T = torch.randn(2, 6, generator=generator, dtype=torch.float64)
     denoise = gaussian_denoiser(0.5, 0.7)
-    assert torch.allclose(ddim(denoise, x_T, SCHEDULE, 1), denoise(x_T, SCHEDULE.times(1)[0]))
+    estimate = denoise(x_T, SCHEDULE.times(1)[0])
+    for sampler in SAMPLERS.values():
+        assert torch.allclose(sampler(denoise, x_T, SCHEDULE, 1), estimate)
 
 
 def test_inversion_undoes_sampling(generator: torch.Generator) -> None:

@@ -152,6 +152,14 @@ class Recording:
         return replace(self, samples=samples)
 
 
+def names_file(text: str | os.PathLike[str]) -> bool:
+    """Whether there is an ordinary file of this name; text too long to be a name is none."""
+    try:
+        return Path(text).is_file()
+    except OSError:
+        return False
+
+
 def is_silent(recording: Recording) -> bool:
     """Whether no channel moves by more than one step of 16 bit (-90 dBFS) around its middle."""
     audio = recording.audio()

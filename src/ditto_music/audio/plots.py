@@ -96,22 +96,109 @@ def waveform(ax: Axes, audio: Floats, sample_rate: int) -> None:
     _dress(ax, "time (s)", "amplitude")
 
 
-def curve(ax: Axes, times: Floats, target: Floats, achieved: Floats, unit: str, label: str) -> None:
+def curve(
+    ax: Axes,
+    times: Floats,
+    target: Floats,
+    achieved: Floats,
+    unit: str,
+    label: str,
+    axis: str = "time (s)",
+) -> None:
     """Draw what was asked for, dashed, over what was achieved.
 
     Parameters
     ----------
     ax : where to draw
-    times : array, shape (T,), seconds
+    times : array, shape (T,), seconds, or what `axis` says
     target, achieved : arrays, shape (T,), in `unit`; NaN leaves a gap
     unit : such as "dBFS"; may be empty
     label : what is drawn, such as "intensity"
+    axis : what `times` are; frequencies in Hz are drawn on a logarithmic scale
     """
     ax.plot(times, achieved, color=BLUE, linewidth=1.6, label="achieved")
     ax.plot(times, target, color=ORANGE, linewidth=1.6, linestyle="--", label="target")
     ax.margins(x=0)
     ax.legend(frameon=False, fontsize="small", ncols=2)
-    _dress(ax, "time (s)", f"{label} ({unit})" if unit else label)
+    _dress(ax, axis, f"{label} ({unit})" if unit else label)
+    if axis.endswith("(Hz)"):
+        ax.set_xscale("log")
+
+
+def roll(
+    ax: Axes, rows: Sequence[str], times: Floats, target: Floats, achieved: Floats, label: str
+) -> None:
+    """Draw how strongly each of a few rows is there, and a line through the row asked for.
+
+    Parameters
+    ----------
+    ax : where to draw
+    rows : their names, lowest first
+    times : array, shape (T,), seconds, evenly spaced
+    target : array, shape (T,), the row asked for, -1 where none is
+    achieved : array, shape (rows, T)
+    label : what is drawn, such as "melody"
+    """
+    half = (times[1] - times[0]) / 2 if len(times) > 1 else 0.5
+    ax.imshow(
+        achieved,
+        origin="lower",
+        aspect="auto",
+        cmap="Blues",
+        interpolation="nearest",
+        extent=(times[0] - half, times[-1] + half, -0.5, len(rows) - 0.5),
+    )
+    line = np.where(target >= 0, target, np.nan).astype(np.float64)
+    line[1:][np.diff(target) != 0] = np.nan  # a break between notes
+    ax.plot(times, line, color=ORANGE, linewidth=2.2, label="target")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.legend(frameon=False, fontsize="small", loc="upper right")
+    _dress(ax, "time (s)", label)
+    ax.grid(False)
+
+
+def matrices(ax: Axes, seconds: float, target: Floats, achieved: Floats, label: str) -> None:
+    """Draw two square matrices (T, T) side by side in place of `ax`: asked and achieved.
+
+    Both have the same colours for the same values.
+    """
+    both = np.stack([target, achieved])
+    ax.set_axis_off()
+    for place, matrix, title in ((0.0, target, "target"), (0.5, achieved, "achieved")):
+        part = ax.inset_axes((place + 0.05, 0, 0.4, 1))
+        part.imshow(
+            matrix,
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=both.min(),
+            vmax=both.max(),
+            extent=(0, seconds, 0, seconds),
+        )
+        _dress(part, "time (s)", label)
+        part.set_title(title, color=INK, fontsize="small")
+        part.grid(False)
+
+
+def bars(
+    ax: Axes, labels: Sequence[str], target: Floats, achieved: Floats, unit: str, label: str
+) -> None:
+    """Draw a pair of bars a label: achieved, and a mark where the target is.
+
+    Parameters
+    ----------
+    ax : where to draw
+    labels : one a value
+    target, achieved : arrays, shape (L,), in `unit`; NaN leaves a target out
+    unit : such as "probability"; may be empty
+    label : what is drawn, such as "style"
+    """
+    places = np.arange(len(labels))
+    ax.bar(places, achieved, color=BLUE, width=0.6, label="achieved")
+    ax.hlines(target, places - 0.4, places + 0.4, color=ORANGE, linewidth=2.2, label="target")
+    ax.set_xticks(places, labels)
+    ax.legend(frameon=False, fontsize="small", ncols=2)
+    _dress(ax, "", f"{label} ({unit})" if unit else label)
 
 
 def loss(ax: Axes, history: Sequence[float]) -> None:

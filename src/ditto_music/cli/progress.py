@@ -91,7 +91,7 @@ class Watch:
     ----------
     screen : where to tell.
     iterations, time_limit : of each part, as `optimize` takes them.
-    figures : how the controls' losses read, by name.
+    figures : how the controls' losses or metrics read, by name.
     parts : optimisations to come one after another, such as the regions of an edit.
     """
 
@@ -117,9 +117,9 @@ class Watch:
         part = f"region {self.part}/{self.parts}, " if self.parts > 1 else ""
         row = progress.rows[0]
         figures = [
-            f"{name} {figure.text(row[name])}"
+            f"{name} {figure.text(value)}"
             for name, figure in self.figures.items()
-            if name in row
+            if (value := figure.value(name, row)) is not None
         ]
         told = ", ".join([f"loss {row['loss']:.4g}", *figures, self._left(progress)])
         done = (self.part - 1) * self.iterations + progress.iteration

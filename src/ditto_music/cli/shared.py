@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from cyclopts import Group, Parameter, Token
 
@@ -45,6 +45,7 @@ class Sampling(TypedDict):
     steps: int
     guidance: float
     negative_prompt: str
+    sampler: str
 
 
 class Search(Sampling):
@@ -80,6 +81,10 @@ class Shared:
         Whole,
         Parameter(group=MUSIC, help="Sampler steps of the result; more are finer and slower."),
     ] = 20
+    sampler: Annotated[
+        Literal["adams", "ddim"],
+        Parameter(group=MUSIC, help="adams follows the model's path more closely in few steps."),
+    ] = "adams"
     guidance: Annotated[
         float,
         Parameter(
@@ -164,6 +169,7 @@ class Shared:
             lr=self.lr,
             surrogate_steps=self.surrogate_steps,
             time_limit=self.time_limit,
+            sampler=self.sampler,
         )
         if not -1 <= self.seed <= LARGEST_SEED:
             raise InputError(f"seed is {self.seed}: it must be -1 or 0 to {LARGEST_SEED}")
@@ -208,6 +214,7 @@ class Shared:
             steps=self.steps,
             guidance=self.guidance,
             negative_prompt=self.negative,
+            sampler=self.sampler,
         )
 
     def search(self) -> Search:

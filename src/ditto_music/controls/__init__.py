@@ -1,7 +1,24 @@
 """Controls: a feature, a target and a loss each; added and weighted with ``+`` and ``*``."""
 
 from ditto_music.controls.base import Control, Sum
+from ditto_music.controls.brightness import Brightness
 from ditto_music.controls.intensity import Intensity
 from ditto_music.controls.match import Match
+from ditto_music.controls.match_spectrum import MatchSpectrum
+from ditto_music.controls.melody import Melody
+from ditto_music.controls.rhythm import Rhythm
+from ditto_music.controls.structure import Structure
+from ditto_music.controls.tempo import Tempo
 
-__all__ = ["Control", "Intensity", "Match", "Sum"]
+__all__ = [
+    "Brightness",
+    "Control",
+    "Intensity",
+    "Match",
+    "MatchSpectrum",
+    "Melody",
+    "Rhythm",
+    "Structure",
+    "Sum",
+    "Tempo",
+]

@@ -13,7 +13,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ditto_music.protocols import Clip, Curve, Form
+from ditto_music.panels import Panel
+from ditto_music.protocols import Clip, Form
 
 
 class Term(ABC):
@@ -47,10 +48,18 @@ class Control(Term):
     ----------
     name : in reports and plots.
     tolerance : a loss this small counts as met, in the units of `loss`.
+
+    In a sum each control counts by ``weight * log(1 + loss / scale)``, so weights mean the same
+    whatever the units: see `scale`.
     """
 
     name: ClassVar[str]
     tolerance: float = 0.0
+
+    @property
+    def scale(self) -> float:
+        """A loss of this size counts for one in a sum: the tolerance, where there is one."""
+        return self.tolerance or 1.0
 
     @abstractmethod
     def target(self, form: Form) -> Tensor:
@@ -68,13 +77,13 @@ class Control(Term):
 
     @abstractmethod
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
-        """How far the one is from the other: (B,), one value an item."""
+        """How far the one is from the other: (B,), one value an item, never negative."""
 
     def metrics(self, feature: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Further figures for reports, each (B,)."""
         return {}
 
-    def curves(self, feature: Tensor, target: Tensor, form: Form) -> list[Curve]:
+    def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
         """What to draw of one item: `feature` comes without its batch axis."""
         return []
 
@@ -102,6 +111,17 @@ class Aim:
         """The control's."""
         return self.control.tolerance
 
+    @property
+    def scale(self) -> float:
+        """The control's."""
+        return self.control.scale
+
+    def measure(self, clip: Clip) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss (B,) before the weight, in the graph, and the control's own figures."""
+        feature = self.control.feature(clip)
+        figures = self.control.metrics(feature.detach(), self.target)
+        return self.control.loss(feature, self.target), figures
+
     def loss(self, clip: Clip) -> Tensor:
         """(B,), before the weight."""
         return self.control.loss(self.control.feature(clip), self.target)
@@ -110,14 +130,17 @@ class Aim:
         """The control's own figures, each (B,)."""
         return self.control.metrics(self.control.feature(clip), self.target)
 
-    def curves(self, clip: Clip) -> list[list[Curve]]:
+    def panels(self, clip: Clip) -> list[list[Panel]]:
         """What to draw, a list an item."""
-        features = self.control.feature(clip)
-        return [self.control.curves(one, self.target, self.form) for one in features]
+        features, target = self.control.feature(clip).detach().cpu(), self.target.cpu()
+        return [self.control.panels(one, target, self.form) for one in features]
 
 
 class Sum(Term):
-    """Several controls at once: the weighted sum of their losses, each reported on its own."""
+    """Several controls at once, weighted; each is reported on its own.
+
+    What is minimised is ``sum_i w_i log(1 + L_i / s_i)`` with each control's `scale` s_i.
+    """
 
     def __init__(self, terms: Sequence[tuple[float, Term]]) -> None:
         self.terms = list(terms)

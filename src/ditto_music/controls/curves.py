@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ditto_music.audio import names_file
 from ditto_music.errors import InputError
 
-FORMS = "start:end, a list of seconds=dB points, a CSV of seconds,dB rows, or an audio file"
+CurveLike = str | Path | Sequence[float] | Sequence[tuple[float, float]] | np.ndarray
+AUDIO = (".wav", ".flac", ".ogg", ".mp3")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,40 @@ def points(values: Sequence[float] | Sequence[tuple[float, float]] | np.ndarray)
     return Points(tuple(times), tuple(levels))
 
 
-def parse_points(text: str) -> Points:
+def understand(curve: CurveLike, what: str, unit: str) -> Points | Path:
+    """Break points, or the path of a recording to copy.
+
+    Parameters
+    ----------
+    curve : numbers, pairs, text, or the path of a CSV or an audio file.
+    what, unit : of the values, for messages, such as "intensity" and "dB".
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
+    if not isinstance(curve, str | Path):
+        return points(curve)
+    path = Path(curve)
+    if path.suffix.lower() == ".csv":
+        return read_points(path, unit)
+    if names_file(path):
+        return path
+    if isinstance(curve, Path) or path.suffix.lower() in AUDIO:
+        raise InputError(f"{curve}: no such file for the {what} curve (or give {forms(unit)})")
+    return parse_points(curve, unit)
+
+
+def forms(unit: str) -> str:
+    """How a curve in `unit` can be given, in words."""
+    return (
+        f"start:end, a list of seconds={unit} points, a CSV of seconds,{unit} rows, "
+        "or an audio file"
+    )
+
+
+def parse_points(text: str, unit: str = "dB") -> Points:
     """Break points from ``start:end`` (any number of values) or ``seconds=value`` pairs.
 
     Pairs are separated by commas or spaces.
@@ -93,10 +128,10 @@ def parse_points(text: str) -> Points:
     except InputError:
         raise
     except ValueError:
-        raise InputError(f"curve '{text}' is not understood: give {FORMS}") from None
+        raise InputError(f"curve '{text}' is not understood: give {forms(unit)}") from None
 
 
-def read_points(path: Path) -> Points:
+def read_points(path: Path, unit: str = "dB") -> Points:
     """Break points from a CSV of ``seconds,value`` rows; a first row of words is a heading.
 
     Raises
@@ -116,11 +151,11 @@ def read_points(path: Path) -> Points:
                 except ValueError:
                     if number > 1:
                         raise InputError(
-                            f"{path}, line {number}: expected seconds,dB but found "
+                            f"{path}, line {number}: expected seconds,{unit} but found "
                             f"'{','.join(row)[:40]}'"
                         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as a CSV curve ({error})") from None
     if not rows:
-        raise InputError(f"{path}: holds no seconds,dB rows")
+        raise InputError(f"{path}: holds no seconds,{unit} rows")
     return points(rows)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from ditto_music.audio import read_audio
+from ditto_music.audio import read_recording
 from ditto_music.controls.base import Control
-from ditto_music.controls.curves import FORMS, Points, parse_points, points, read_points
+from ditto_music.controls.curves import CurveLike, Points, understand
+from ditto_music.controls.references import beginning
 from ditto_music.errors import InputError
 from ditto_music.features import intensity, intensity_times
 from ditto_music.features.loudness import smooth_curve
-from ditto_music.protocols import Clip, Curve, Form
+from ditto_music.panels import Curve, Panel
+from ditto_music.protocols import Clip, Form
 
 LOUDEST, QUIETEST = 0.0, -80.0
-
-CurveLike = str | Path | Sequence[float] | Sequence[tuple[float, float]] | np.ndarray
 
 
 class Intensity(Control):
@@ -43,7 +40,7 @@ class Intensity(Control):
         if loss not in ("mse", "correlation"):
             raise InputError(f"intensity loss '{loss}' is unknown: take mse or correlation")
         self.kind = loss
-        self.curve = _understand(curve)
+        self.curve = understand(curve, "intensity", "dB")
         self.tolerance = 0.8 if loss == "mse" else 0.02
 
     def target(self, form: Form) -> Tensor:
@@ -84,10 +81,10 @@ class Intensity(Control):
             "correlation": pearson(feature, target),
         }
 
-    def curves(self, feature: Tensor, target: Tensor, form: Form) -> list[Curve]:
+    def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
         """Target over achieved."""
         times = intensity_times(form.frames, form.sample_rate)
-        return [Curve("intensity", "dBFS", times, target.cpu(), feature.cpu())]
+        return [Curve("intensity", "dBFS", times, target, feature)]
 
 
 def pearson(a: Tensor, b: Tensor) -> Tensor:
@@ -96,26 +93,7 @@ def pearson(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(-1) / (a.square().sum(-1) * b.square().sum(-1) + 1e-8).sqrt()
 
 
-def _understand(curve: CurveLike) -> Points | Path:
-    """Break points, or the path of a recording to copy."""
-    if not isinstance(curve, str | Path):
-        return points(curve)
-    path = Path(curve)
-    if path.suffix.lower() == ".csv":
-        return read_points(path)
-    if path.is_file():
-        return path
-    if isinstance(curve, Path) or path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3"):
-        raise InputError(f"{curve}: no such file for the intensity curve (or give {FORMS})")
-    return parse_points(curve)
-
-
 def _copy(path: Path, form: Form) -> Tensor:
     """Intensity of a recording over the length of the clip."""
-    audio = torch.from_numpy(read_audio(path, form.sample_rate, mono=True))
-    if audio.shape[-1] < form.frames:
-        raise InputError(
-            f"{path}: {audio.shape[-1] / form.sample_rate:.2f} s of audio, but the clip has "
-            f"{form.seconds:g} s: give a longer recording or a shorter --duration"
-        )
-    return intensity(audio[:, : form.frames], form.sample_rate)[0].clamp(min=QUIETEST)
+    audio = beginning(read_recording(path), form, str(path))
+    return intensity(audio, form.sample_rate)[0].clamp(min=QUIETEST)

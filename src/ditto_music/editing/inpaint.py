@@ -58,6 +58,7 @@ def inpaint(
     tolerance: float | None = None,
     lr: float = 5e-2,
     time_limit: float | None = None,
+    sampler: str = "adams",
     callback: Callable[[Progress], bool | None] | None = None,
 ) -> Edit:
     """Make regions of a recording anew.
@@ -92,6 +93,7 @@ def inpaint(
         tolerance=tolerance,
         lr=lr,
         time_limit=time_limit,
+        sampler=sampler,
         callback=callback,
     )
     edited, results = recording, list[Result]()

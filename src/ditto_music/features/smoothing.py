@@ -1,4 +1,4 @@
-"""Savitzky-Golay smoothing (1964): a least-squares polynomial over a sliding window."""
+"""Savitzky-Golay smoothing (1964): a least-squares polynomial over a sliding window; and means."""
 
 from __future__ import annotations
 
@@ -39,3 +39,15 @@ def smooth(x: Tensor, window: int, order: int = 2) -> Tensor:
     rows = x.reshape(-1, 1, frames)
     padded = F.pad(rows, (window // 2, window // 2), mode="replicate")
     return F.conv1d(padded, kernel[None, None]).reshape(x.shape)
+
+
+def mean_under_hann(x: Tensor, window: int) -> Tensor:
+    """Weighted mean along the last axis, (..., F) to (..., F); borders repeat their last value.
+
+    The weights, a Hann window `window` frames wide from zero to zero (even), are never negative:
+    unlike `smooth`, a mean of positive values is positive.
+    """
+    rows = x.reshape(-1, 1, x.shape[-1])
+    kernel = torch.hann_window(window + 1, periodic=False).to(x)[1:-1]
+    padded = F.pad(rows, (window // 2 - 1, window // 2 - 1), mode="replicate")
+    return F.conv1d(padded, (kernel / kernel.sum())[None, None]).reshape(x.shape)

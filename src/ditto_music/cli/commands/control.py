@@ -53,9 +53,10 @@ def control(
 
 def _changes(item: Item, figures: Mapping[str, Figure]) -> str:
     """What was asked for, before and after: the first iteration is the seed's own sample."""
-    first = item.history[0] if item.history else None
+    first = item.history[0] if item.history else {}
     return "; ".join(
-        f"{name}: {figure.change(first[name], loss) if first else figure.text(loss)}"
+        f"{name}: {figure.text(after) if before is None else figure.change(before, after)}"
         for name, figure in figures.items()
-        if (loss := item.final.get(name)) is not None
+        if (after := figure.value(name, item.final)) is not None
+        for before in [figure.value(name, first)]
     )

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from cyclopts import Parameter
 
+from ditto_music.cli.controls.brightness import BrightnessFlags
 from ditto_music.cli.controls.figure import Figure
 from ditto_music.cli.controls.intensity import IntensityFlags
+from ditto_music.cli.controls.match_spectrum import MatchSpectrumFlags
+from ditto_music.cli.controls.melody import MelodyFlags
+from ditto_music.cli.controls.rhythm import RhythmFlags
+from ditto_music.cli.controls.structure import StructureFlags
+from ditto_music.cli.controls.tempo import TempoFlags
 from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,16 +37,22 @@ class Flags(Protocol):
         ...
 
     def figure(self) -> Figure:
-        """How its loss reads."""
+        """How its loss, or one of its metrics, reads."""
         ...
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Asked:
-    """Everything a command line can ask of the music; the names are those of the controls."""
+    """Everything a command line can ask; the names are those of the controls, with hyphens."""
 
     intensity: IntensityFlags = field(default_factory=IntensityFlags)
+    melody: MelodyFlags = field(default_factory=MelodyFlags)
+    structure: StructureFlags = field(default_factory=StructureFlags)
+    rhythm: RhythmFlags = field(default_factory=RhythmFlags)
+    tempo: TempoFlags = field(default_factory=TempoFlags)
+    brightness: BrightnessFlags = field(default_factory=BrightnessFlags)
+    match_spectrum: MatchSpectrumFlags = field(default_factory=MatchSpectrumFlags)
 
     def control(self) -> Term:
         """All that is asked for, added up.
@@ -57,11 +69,11 @@ class Asked:
         return reduce(add, terms)
 
     def figures(self) -> dict[str, Figure]:
-        """How each control's loss reads, by the control's name."""
+        """How well each control is met reads so, by the control's name."""
         return {name: flags.figure() for name, flags in self._flags().items()}
 
     def _flags(self) -> dict[str, Flags]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {each.name.replace("_", "-"): getattr(self, each.name) for each in fields(self)}
 
 
 __all__ = ["Asked", "Figure", "Flags"]

@@ -50,7 +50,7 @@ class SmallModel:
         self.words = words
         self.device = device
         self.dtype = dtype
-        self.schedule = schedule or FlowSchedule()
+        self.schedule = schedule or FlowSchedule(shift=3.0)
         self.sample_rate = codec.config.sample_rate
         self.seconds_per_frame = codec.config.frame / codec.config.sample_rate
         self.seconds_range = (0.5, 24.0)

@@ -1,0 +1,33 @@
+"""Recordings as references: what of them a clip is to follow."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ditto_music.audio import Recording, resample
+from ditto_music.errors import InputError
+from ditto_music.protocols import Form
+
+
+def mono(recording: Recording, sample_rate: int) -> Tensor:
+    """(1, N): the mean of a recording's channels at another rate."""
+    audio = recording.audio().mean(0, keepdims=True)
+    return torch.from_numpy(resample(audio, recording.sample_rate, sample_rate))
+
+
+def beginning(recording: Recording, form: Form, name: str) -> Tensor:
+    """(1, form.frames): as much of a recording as the clip is long, mono, at the clip's rate.
+
+    Raises
+    ------
+    InputError
+        If the recording, `name` in the message, is shorter than the clip.
+    """
+    audio = mono(recording, form.sample_rate)
+    if audio.shape[-1] < form.frames:
+        raise InputError(
+            f"{name}: {audio.shape[-1] / form.sample_rate:.2f} s of audio, but the clip has "
+            f"{form.seconds:g} s: give a longer recording or a shorter --duration"
+        )
+    return audio[:, : form.frames]

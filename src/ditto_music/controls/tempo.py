@@ -1,0 +1,75 @@
+"""Tempo: make the music's pulse so many beats a minute."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ditto_music.controls.base import Control
+from ditto_music.errors import InputError
+from ditto_music.features.onset import onset_strength
+from ditto_music.features.tempo import FASTEST, SLOWEST, TEMPI, preference, tempo, tempo_strength
+from ditto_music.panels import Curve, Panel
+from ditto_music.protocols import Clip, Form
+
+BEATS = 4  # fewer make no tempo
+WITHIN = 0.03  # of the tempo asked for
+SOFTNESS = 0.05  # difference in autocorrelation that makes a tempo e times as likely
+
+
+class Tempo(Control):
+    """How likely the tempo asked for is to be heard, against all others from 30 to 300 bpm.
+
+    What is compared is the autocorrelation of the onset strength at the beat of each tempo, times
+    how much listeners prefer it to the one asked for, where it is faster. A clip that repeats with
+    every beat repeats with every second one too, so whole fractions of the tempo do not compete;
+    its multiples do.
+
+    Parameters
+    ----------
+    bpm : beats a minute, from 30 to 300. The clip must have room for four.
+    """
+
+    name = "tempo"
+    tolerance = 0.2
+
+    def __init__(self, bpm: float) -> None:
+        if not SLOWEST <= bpm <= FASTEST:
+            raise InputError(f"tempo is {bpm:g}: it must be {SLOWEST:g} to {FASTEST:g} bpm")
+        self.bpm = float(bpm)
+
+    def target(self, form: Form) -> Tensor:
+        """The tempo () in bpm."""
+        seconds = BEATS * 60 / self.bpm
+        if form.seconds < seconds:
+            raise InputError(
+                f"tempo: {BEATS} beats at {self.bpm:g} bpm last {seconds:.1f} s, "
+                f"but the clip has {form.seconds:g} s: give a faster tempo or a longer --duration"
+            )
+        return torch.tensor(self.bpm, device=form.device)
+
+    def feature(self, clip: Clip) -> Tensor:
+        """The strength (B, 233) of each tempo."""
+        return tempo_strength(onset_strength(clip.mono, clip.sample_rate))
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        """(B,): negative log of the share that tempi within 3% have of all that compete."""
+        tempi = TEMPI.to(feature)
+        beats = target / tempi  # in one period of each tempo
+        whole = beats.round().clamp(min=1)
+        at_beats = (beats / whole - 1).abs() < WITHIN
+        liking = preference(tempi) / preference(target)
+        liking = torch.where(tempi < target, liking.clamp(max=1), liking)
+        scores = feature * liking / SOFTNESS
+        wanted = scores[:, at_beats & (whole == 1)].logsumexp(-1)
+        return scores[:, ~at_beats | (whole == 1)].logsumexp(-1) - wanted
+
+    def metrics(self, feature: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The tempo heard (B,) in bpm: the strongest, of those alike the one nearer to 120."""
+        return {"bpm": tempo(feature)}
+
+    def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
+        """The strength of each tempo, a line at the one asked for."""
+        near = (TEMPI / target - 1).abs() < WITHIN
+        wanted = torch.where(near, feature[near].max(), torch.nan)
+        return [Curve("tempo", "autocorrelation", TEMPI, wanted, feature, "tempo (bpm)")]

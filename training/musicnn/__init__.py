@@ -1,0 +1,1 @@
+"""The taggers of Pons and Serra: from their TensorFlow checkpoints to safetensors."""
