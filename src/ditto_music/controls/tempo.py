@@ -14,14 +14,14 @@ from ditto_music.protocols import Clip, Form
 
 BEATS = 4  # fewer make no tempo
 WITHIN = 0.03  # of the tempo asked for
-SOFTNESS = 0.05  # difference in autocorrelation that makes a tempo e times as likely
+SOFTNESS = 0.05  # difference in strength that makes a tempo e times as likely
 
 
 class Tempo(Control):
     """How likely the tempo asked for is to be heard, against all others from 30 to 300 bpm.
 
-    What is compared is the autocorrelation of the onset strength at the beat of each tempo, times
-    how much listeners prefer it to the one asked for, where it is faster. A clip that repeats with
+    What is compared is how strongly the onsets repeat at each tempo's first four beats, times how
+    much listeners prefer it to the one asked for, where it is faster. A clip that repeats with
     every beat repeats with every second one too, so whole fractions of the tempo do not compete;
     its multiples do.
 
@@ -72,4 +72,4 @@ class Tempo(Control):
         """The strength of each tempo, a line at the one asked for."""
         near = (TEMPI / target - 1).abs() < WITHIN
         wanted = torch.where(near, feature[near].max(), torch.nan)
-        return [Curve("tempo", "autocorrelation", TEMPI, wanted, feature, "tempo (bpm)")]
+        return [Curve("pulse", "autocorrelation", TEMPI, wanted, feature, "tempo (bpm)")]

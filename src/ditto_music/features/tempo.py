@@ -1,8 +1,9 @@
-"""How strongly a clip repeats at each tempo: the autocorrelation of its onset strength.
+"""How strongly a clip pulses at each tempo: the autocorrelation of its onset strength.
 
 Listeners, and beat trackers, prefer tempi near 120 bpm where several explain the same onsets; the
 preference is log-normal, an octave wide, as in Ellis (2007), "Beat tracking by dynamic
-programming".
+programming". His tracker looks at one beat; here it is the least of the first four, for two pairs
+of onsets that happen to be a beat apart are no pulse.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from ditto_music.features.onset import HOP_SECONDS
 
 SLOWEST, FASTEST = 30.0, 300.0  # bpm
 TEMPI = torch.logspace(math.log10(SLOWEST), math.log10(FASTEST), 233)  # 1% apart
+BEATS = torch.arange(1, 5)[:, None]
+SOFTNESS = 0.1  # of the minimum
 FLOOR = 1e-4  # dB^2 added to the variance of the onsets, so that silence has a finite gradient
 
 
 def tempo_strength(onsets: Tensor) -> Tensor:
-    """Autocorrelation of onset strength at the beat of each of `TEMPI`.
+    """The least of the autocorrelations of onset strength at one, two, three and four beats.
 
     Parameters
     ----------
@@ -28,19 +31,33 @@ def tempo_strength(onsets: Tensor) -> Tensor:
 
     Returns
     -------
-    (B, 233), from -1 to 1. Of D seconds of a perfect pulse with the period p it is ``1 - p / D``
-    at its own tempo and at whole fractions of it; 0 is no relation; differentiable everywhere.
+    (B, 233) for `TEMPI`, from -1 to 1. Of D seconds of a perfect pulse with the period p it is
+    ``1 - p / D`` at its own tempo and at whole fractions of it; 0 is no relation. Lags over half
+    the clip do not count, apart from one beat. Differentiable everywhere.
     """
+    seconds = onsets.shape[-1] * HOP_SECONDS
+    lags = BEATS * (60 / TEMPI.to(onsets))
+    overlap = 1 - lags / seconds  # what a perfect pulse would have
+    counts = (overlap >= 0.5) | (BEATS.to(onsets.device) == 1)
+    fair = overlap[:1].clamp(min=0.5) / overlap.clamp(min=0.5)
+    values = autocorrelation(onsets, lags.flatten()).unflatten(-1, lags.shape) * fair
+    weights = counts / counts.sum(0)
+    return -SOFTNESS * (weights.log() - values / SOFTNESS).logsumexp(-2)
+
+
+def autocorrelation(onsets: Tensor, lags: Tensor) -> Tensor:
+    """Autocorrelation (B, L) of onset strength (B, F) at `lags` (L,) in seconds; 1 at 0."""
     frames = onsets.shape[-1]
-    lags = 60 / TEMPI.double() / HOP_SECONDS
-    size = 2 * ((frames + int(lags.max())) // 2 + 1)  # so that nothing wraps around
+    size = 2 * ((frames + round(float(lags.max()) / HOP_SECONDS)) // 2 + 1)  # nothing wraps around
     spectrum = torch.fft.rfft(onsets - onsets.mean(-1, keepdim=True), size)
     power = spectrum.real.square() + spectrum.imag.square()
-    turns = torch.arange(size // 2 + 1, dtype=torch.float64) / size
-    waves = 2 * torch.cos(2 * math.pi * turns[:, None] * lags)
-    waves[[0, -1]] /= 2
-    variance = (2 * power.sum(-1) - power[:, 0] - power[:, -1]) / size
-    return power @ waves.to(power) / size / (variance + FLOOR * frames)[:, None]
+    power = torch.cat([power[:, :1], 2 * power[:, 1:-1], power[:, -1:]], dim=-1)
+    turns = torch.arange(size // 2 + 1).to(onsets) * (2 * math.pi / size / HOP_SECONDS)
+    return (
+        power
+        @ torch.cos(turns[:, None] * lags)
+        / (power.sum(-1, keepdim=True) + FLOOR * frames * size)
+    )
 
 
 def preference(bpm: Tensor) -> Tensor:
