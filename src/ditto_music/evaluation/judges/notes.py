@@ -34,8 +34,8 @@ class Share:
     Attributes
     ----------
     found : of the target.
-    transposed : chance: the mean over the target moved by 1 to 11 semitones. Where each moment has
-        one class heard, this is (1 - found) / 11.
+    transposed : chance: the mean over the target moved by 1 to 11 semitones. Where a moment has
+        just one class, as in `top`, this is (1 - found) / 11.
     shuffled : the mean over the target's notes in any order: what an ear gets that knows which
         notes they are but not when, so what the key alone does.
     """
@@ -51,8 +51,8 @@ class MelodyAccuracy:
 
     Attributes
     ----------
-    top : moments at which the target's is the strongest pitch class above middle C, and sounds.
-    heard : moments at which it is among those that sound.
+    top : moments at which the target's is the strongest pitch class above middle C, however faint.
+    heard : moments at which it is among those that sound, with a probability of 0.3 and more.
     """
 
     top: Share
@@ -92,11 +92,10 @@ def melody_accuracy(
     times, target = _voiced(times, target)
     classes, frames = pitch_classes(clip, sample_rate)
     there = classes[:, np.abs(frames[:, None] - times).argmin(0)]
-    sounding = there >= HEARD
-    strongest = sounding & (there == there.max(0))
+    strongest, sounding = there.argmax(0), there >= HEARD
     moments = np.arange(len(times))
     return MelodyAccuracy(
-        _share(lambda notes: float(strongest[notes, moments].mean()), target),
+        _share(lambda notes: float((strongest == notes).mean()), target),
         _share(lambda notes: float(sounding[notes, moments].mean()), target),
     )
 
