@@ -10,6 +10,8 @@ from ditto_music.controls import (
     Melody,
     Rhythm,
     Structure,
+    Style,
+    StyleLike,
     Tempo,
 )
 from ditto_music.errors import InputError
@@ -31,6 +33,8 @@ __all__ = [
     "Rhythm",
     "Settings",
     "Structure",
+    "Style",
+    "StyleLike",
     "Tempo",
     "__version__",
     "generate",

@@ -85,6 +85,8 @@ def test_control_by_a_melody_reads_as_a_share_of_frames(ditto: Ditto) -> None:
             "rms_error_octaves",
         ),
         ("match-spectrum", LOOP, r"\d+\.\d -> (\d+\.\d) dB RMS error", "rms_error_db"),
+        ("style", "jazz", r"\d\.\d\d -> (\d\.\d\d) probability of jazz", "probability"),
+        ("style", LOOP, r"-?\d\.\d\d -> (-?\d\.\d\d) similarity", "similarity"),
     ],
 )
 def test_control_reads_in_the_units_of_each(

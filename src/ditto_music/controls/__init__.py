@@ -8,6 +8,7 @@ from ditto_music.controls.match_spectrum import MatchSpectrum
 from ditto_music.controls.melody import Melody
 from ditto_music.controls.rhythm import Rhythm
 from ditto_music.controls.structure import Structure
+from ditto_music.controls.style import Style, StyleLike
 from ditto_music.controls.tempo import Tempo
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Melody",
     "Rhythm",
     "Structure",
+    "Style",
+    "StyleLike",
     "Sum",
     "Tempo",
 ]

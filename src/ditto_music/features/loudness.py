@@ -54,6 +54,12 @@ def smooth_curve(curve: Tensor, seconds: float = SMOOTHING_SECONDS) -> Tensor:
     return smooth(curve, 2 * round(seconds / HOP_SECONDS / 2) + 1) if seconds else curve
 
 
+def levelled(audio: Tensor, decibels: float = -20.0) -> Tensor:
+    """Mono audio (B, N) at an RMS of so many dBFS, which silence below -80 dBFS does not reach."""
+    power = audio.square().mean(-1, keepdim=True)
+    return audio * 10 ** (decibels / 20) / (power + 1e-8).sqrt()
+
+
 def intensity_times(samples: int, sample_rate: int) -> Tensor:
     """Centres (F,) in seconds of the frames of `samples` samples of audio."""
     window, hop = _window_and_hop(sample_rate)

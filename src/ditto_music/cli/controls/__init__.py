@@ -16,6 +16,7 @@ from ditto_music.cli.controls.match_spectrum import MatchSpectrumFlags
 from ditto_music.cli.controls.melody import MelodyFlags
 from ditto_music.cli.controls.rhythm import RhythmFlags
 from ditto_music.cli.controls.structure import StructureFlags
+from ditto_music.cli.controls.style import StyleFlags
 from ditto_music.cli.controls.tempo import TempoFlags
 from ditto_music.errors import InputError
 
@@ -53,6 +54,7 @@ class Asked:
     tempo: TempoFlags = field(default_factory=TempoFlags)
     brightness: BrightnessFlags = field(default_factory=BrightnessFlags)
     match_spectrum: MatchSpectrumFlags = field(default_factory=MatchSpectrumFlags)
+    style: StyleFlags = field(default_factory=StyleFlags)
 
     def control(self) -> Term:
         """All that is asked for, added up.

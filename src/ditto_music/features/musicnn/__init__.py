@@ -88,6 +88,13 @@ def embedding(audio: Tensor, sample_rate: int, which: Literal["msd", "mtt"] = "m
     return network.embed(cut.flatten(0, 1)).unflatten(0, cut.shape[:2]).mean(1)
 
 
+def tags_of(embedded: Tensor, which: Literal["msd", "mtt"] = "msd") -> Tensor:
+    """How likely each tag is, (..., 50), of what `embedding` gives, (..., 200)."""
+    network = _network(which, embedded.device)
+    assert isinstance(network, MusiCNN)
+    return network.output(embedded).sigmoid()
+
+
 def log_mel(audio: Tensor, sample_rate: int) -> Tensor:
     """What the networks see, (B, F, 96), of mono audio (B, N) at any rate.
 
@@ -121,4 +128,4 @@ def _network(which: Which, device: torch.device) -> MusiCNN | VGG:
     return network.requires_grad_(False).eval().to(device)
 
 
-__all__ = ["TAGS", "Which", "embedding", "log_mel", "logits", "patches", "tags"]
+__all__ = ["TAGS", "Which", "embedding", "log_mel", "logits", "patches", "tags", "tags_of"]
