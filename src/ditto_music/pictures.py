@@ -125,7 +125,7 @@ def figures(item: Item) -> str:
 def _figure(key: str, value: float) -> str:
     """``rms_error_db, 0.8`` as "0.8 dB RMS error"."""
     words = [UNITS.get(word, word) for word in key.split("_")]
-    unit = f" {words.pop()}" if words[-1] == "dB" else ""
+    unit = f" {words.pop()}" if words[-1] in ("dB", "octaves") else ""
     return f"{value:.{1 if unit else 2}f}{unit} {' '.join(words)}"
 
 

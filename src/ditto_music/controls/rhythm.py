@@ -30,7 +30,7 @@ class Rhythm(Control):
     """
 
     name = "rhythm"
-    tolerance = 0.1
+    tolerance = 0.15
 
     def __init__(self, recording: str | Path) -> None:
         self.path = recording

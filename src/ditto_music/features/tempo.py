@@ -36,9 +36,10 @@ def tempo_strength(onsets: Tensor) -> Tensor:
     the clip do not count, apart from one beat. Differentiable everywhere.
     """
     seconds = onsets.shape[-1] * HOP_SECONDS
-    lags = BEATS * (60 / TEMPI.to(onsets))
+    beats = BEATS.to(onsets.device)
+    lags = beats * (60 / TEMPI.to(onsets))
     overlap = 1 - lags / seconds  # what a perfect pulse would have
-    counts = (overlap >= 0.5) | (BEATS.to(onsets.device) == 1)
+    counts = (overlap >= 0.5) | (beats == 1)
     fair = overlap[:1].clamp(min=0.5) / overlap.clamp(min=0.5)
     values = autocorrelation(onsets, lags.flatten()).unflatten(-1, lags.shape) * fair
     weights = counts / counts.sum(0)
@@ -53,11 +54,8 @@ def autocorrelation(onsets: Tensor, lags: Tensor) -> Tensor:
     power = spectrum.real.square() + spectrum.imag.square()
     power = torch.cat([power[:, :1], 2 * power[:, 1:-1], power[:, -1:]], dim=-1)
     turns = torch.arange(size // 2 + 1).to(onsets) * (2 * math.pi / size / HOP_SECONDS)
-    return (
-        power
-        @ torch.cos(turns[:, None] * lags)
-        / (power.sum(-1, keepdim=True) + FLOOR * frames * size)
-    )
+    total = power.sum(-1, keepdim=True) + FLOOR * frames * size
+    return power @ torch.cos(turns[:, None] * lags) / total
 
 
 def preference(bpm: Tensor) -> Tensor:
