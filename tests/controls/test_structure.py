@@ -147,9 +147,10 @@ def test_silence_has_a_finite_loss_and_gradient(sound: torch.Tensor, model: Smal
         ("A:6 B", r"section 2 \(B\) of 0 s is too short.*0.5 s or more"),
         ("A:5.7 B:0.3", r"section 2 \(B\) of 0.3 s is too short"),
         ("AB" * 7, r"section 1 \(A\) of 0.43 s is too short"),
-        ("missing.wav", "missing.wav: no such file"),
+        ("missing.wav", "structure missing.wav: there is no such file"),
         ("folder/missing", "no such file"),
-        (Path("nowhere"), "nowhere: no such file"),
+        ("long/" * 999, "structure long/.*long/"),
+        (Path("nowhere"), "structure nowhere: there is no such file"),
     ],
 )
 def test_bad_forms_are_one_clear_line(form: str | Path, says: str) -> None:

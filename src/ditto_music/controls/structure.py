@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ditto_music.audio import read_audio
+from ditto_music.audio import Recording, read_recording
 from ditto_music.controls.base import Control
 from ditto_music.controls.intensity import pearson
+from ditto_music.controls.references import beginning
 from ditto_music.errors import InputError
 from ditto_music.features.similarity import self_similarity, smooth_both_ways
 from ditto_music.features.timbre import timbre, timbre_times
@@ -21,7 +22,7 @@ from ditto_music.protocols import Clip, Form
 
 SMOOTHING = 7  # moments, 0.9 s, of the Savitzky-Golay filter over a form
 SHORTEST = 0.5  # seconds of a section: less is as short as a moment of timbre
-SLACK = 0.01  # seconds that lengths may miss the clip's by
+SLACK = 0.01  # seconds by which the lengths may miss the clip's
 UNCHANGING = 0.5  # a recording whose moments are this like themselves hardly differ from their mean
 
 FORMS = "letters (AABA), lengths in seconds if you like (A:1.5 B:1 A:2), or an audio file"
@@ -42,6 +43,7 @@ class Structure(Control):
     name = "structure"
 
     def __init__(self, form: str | Path) -> None:
+        self.what = f"structure {form}"
         self.form = _understand(form)
         self.tolerance = 0.02 if isinstance(self.form, Sections) else 0.1
 
@@ -50,10 +52,18 @@ class Structure(Control):
         times = timbre_times(form.frames, form.sample_rate)
         if len(times) < 2:
             raise InputError(f"a clip of {form.seconds:g} s is too short to have a structure")
-        if isinstance(self.form, Path):
-            return _copy(self.form, form).to(form.device)
-        letters = self.form.at(times, form.seconds)
-        return smooth_both_ways((letters[:, None] == letters).float(), SMOOTHING).to(form.device)
+        if isinstance(self.form, Sections):
+            letters = self.form.at(times, form.seconds)
+            alike = (letters[:, None] == letters).float()
+            return smooth_both_ways(alike, SMOOTHING).to(form.device)
+        audio = beginning(self.form, form, self.what)
+        similarity = self_similarity(timbre(audio, form.sample_rate))[0]
+        if float(similarity.diagonal().mean()) < UNCHANGING:
+            raise InputError(
+                f"{self.what}: sounds the same all along its first {form.seconds:g} s: "
+                "give a recording with parts that differ"
+            )
+        return similarity.to(form.device)
 
     def feature(self, clip: Clip) -> Tensor:
         """Likeness (B, F, F) of each two moments: 1 is the same sound.
@@ -62,7 +72,7 @@ class Structure(Control):
         mean of the letters, so that long ones do not draw it to themselves; K cosines from their
         own mean can all be -1 / (K - 1) at once and no less, and that is 0 here.
         """
-        if isinstance(self.form, Path):
+        if isinstance(self.form, Recording):
             return self_similarity(timbre(clip.mono, clip.sample_rate))
         times = timbre_times(clip.frames, clip.sample_rate)
         letters = self.form.at(times, clip.frames / clip.sample_rate)
@@ -82,7 +92,7 @@ class Structure(Control):
         Contrast is the mean likeness inside equal letters less that elsewhere, at most about 1.
         """
         mse = self.loss(feature, target)
-        if isinstance(self.form, Path):
+        if isinstance(self.form, Recording):
             return {"mse": mse, "correlation": pearson(feature.flatten(1), target.flatten())}
         alike = target > 0.5
         contrast = feature[:, alike].mean(1) - feature[:, ~alike].mean(1)
@@ -113,9 +123,9 @@ class Sections:
         if given > seconds + SLACK or (not free and given < seconds - SLACK):
             raise InputError(
                 f"structure: the sections add up to {given:g} s, but the clip has {seconds:g} s: "
-                f"change a length, or leave one out for what is left"
+                "change a length, or leave one out for what is left"
             )
-        share = (seconds - given) / max(free, 1)
+        share = max(seconds - given, 0) / max(free, 1)
         lengths = [share if length is None else length for length in self.lengths]
         if min(lengths) < SHORTEST:
             at = lengths.index(min(lengths))
@@ -167,25 +177,8 @@ def _seconds(word: str, length: str) -> float:
     return seconds
 
 
-def _understand(form: str | Path) -> Sections | Path:
-    """Sections, or the path of a recording to copy."""
-    path = Path(form)
+def _understand(form: str | Path) -> Sections | Recording:
+    """Sections, or a recording to copy where it is a path, which has a suffix or a folder."""
     if isinstance(form, str) and not re.search(r"\.[A-Za-z]\w*$|[/\\]", form):
         return parse_form(form)
-    if not path.is_file():
-        raise InputError(f"{form}: no such file to copy the structure of (or give {FORMS})")
-    return path
-
-
-def _copy(path: Path, form: Form) -> Tensor:
-    """Self-similarity (F, F) of a recording over the length of the clip."""
-    audio = torch.from_numpy(read_audio(path, form.sample_rate, mono=True))
-    if audio.shape[-1] < form.frames:
-        raise InputError(
-            f"{path}: {audio.shape[-1] / form.sample_rate:.2f} s of audio, but the clip has "
-            f"{form.seconds:g} s: give a longer recording or a shorter --duration"
-        )
-    similarity = self_similarity(timbre(audio[:, : form.frames], form.sample_rate))[0]
-    if float(similarity.diagonal().mean()) < UNCHANGING:
-        raise InputError(f"{path}: sounds the same all along, so there is no structure to copy")
-    return similarity
+    return read_recording(form, what="structure")
