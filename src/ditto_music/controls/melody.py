@@ -45,7 +45,7 @@ class Melody(Control):
     """
 
     name = "melody"
-    tolerance = 0.25
+    tolerance = 0.5
 
     def __init__(
         self,

@@ -1,20 +1,21 @@
-"""Melody: how much of each pitch class sounds at each moment (DITTO, section 3.7).
+"""Melody: how strongly each pitch class sounds at each moment (DITTO, section 3.7).
 
-The chain is Music ControlNet's (Wu et al. 2023), made soft: power spectrum, high-pass at middle C,
-a bank of twelve chroma filters, log, softmax over the classes. Conventions: classes run C, C#, ...
-B in equal temperament at A4 = 440 Hz; frames are 4096 samples at 24 kHz and step by 1024, scaled
-with the sample rate, and centred: at middle C a semitone is 15.6 Hz, a bin 5.9 Hz.
+The chain is Music ControlNet's (Wu et al. 2023), made soft: spectrum, high-pass at middle C, a bank
+of twelve chroma filters, log, softmax over the classes. Conventions: classes run C, C#, ... B in
+equal temperament at A4 = 440 Hz; frames are 4096 samples at 24 kHz and step by 1024, scaled with
+the sample rate, and centred: at middle C a semitone is 15.6 Hz, a bin 5.9 Hz.
 
 What the papers leave open, decided here:
 
-* The high-pass multiplies each frame's power spectrum by the filter's own ``|H|^2``: exact for a
-  steady sound, and without a recursion to differentiate through.
-* The bank is `librosa.filters.chroma` with octaves weighted by a Gaussian of one octave around
-  880 Hz, and nothing below 200 Hz or above 4.2 kHz: neither a bass nor hiss can pass for a melody.
-* A class counts for at least a hundredth of the frame's whole power, so that what is not heard
-  beside the rest is no melody and silence is no class. The gradient is bounded by it.
-* The softmax is over twice the log, energies squared: the bank's bells overlap, a pure tone gives
-  its neighbours a seventh of its energy, and squared they take 4% of the probability, not 22%.
+* The high-pass multiplies each frame's spectrum by the filter's own ``|H|``: exact for a steady
+  sound, and without a recursion to differentiate through.
+* Magnitudes are summed, not powers: nearer to loudness, and a tone in noise counts as less clean.
+* The bank is `librosa.filters.chroma` with octaves weighted by a Gaussian of one octave around A4,
+  where tunes lie, and nothing below 200 Hz or above 4.2 kHz: neither bass nor hiss is a melody.
+* Each class gets a tenth of the frame's own RMS on top (-20 dB), so that what is not heard beside
+  the rest is no melody, and silence no class. That bounds the gradient, too.
+* The softmax is over twice the log, so magnitudes squared: the filters overlap, and squared a pure
+  tone still has most of the probability.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ MIDDLE_C = 261.63
 WINDOW_SECONDS = 4096 / 24_000
 HOP_SECONDS = 1024 / 24_000
 BAND = (200.0, 4200.0)  # Hz
-CENTRE_OCTAVE, OCTAVE_WIDTH = 5.0, 1.0  # octaves above 27.5 Hz (A0): around A5
-AUDIBLE = 1e-2  # share of the frame's power from which a class is heard
-SILENCE = 1e-8  # mean square: -80 dBFS
+CENTRE_OCTAVE, OCTAVE_WIDTH = 4.0, 1.0  # octaves above A0 (27.5 Hz): A4
+AUDIBLE = 0.1  # of the frame's RMS
+SILENCE = 1e-6  # mean square: -60 dBFS
+FAINTEST = 1e-16  # mean square of a bin, under the root: a finite gradient at silence
 SHARPNESS = 2.0
 
 
@@ -60,8 +62,9 @@ def chroma(audio: Tensor, sample_rate: int) -> Tensor:
     power = power_spectrogram(audio, window, hop) * (16 / 3 / window**2)  # sums to the mean square
     hertz = torch.arange(window // 2 + 1) * (sample_rate / window)
     bank = chroma_filters(sample_rate, window) * highpass_gain(hertz, sample_rate)
-    energy = bank.to(power) @ power + AUDIBLE * power.sum(1, keepdim=True) + SILENCE
-    return (SHARPNESS * energy.log()).log_softmax(1)
+    heard = AUDIBLE * (power.sum(1, keepdim=True) + SILENCE).sqrt()
+    strength = bank.to(power) @ (power + FAINTEST).sqrt() + heard
+    return (SHARPNESS * strength.log()).log_softmax(1)
 
 
 def chroma_times(samples: int, sample_rate: int) -> Tensor:
@@ -73,7 +76,7 @@ def chroma_times(samples: int, sample_rate: int) -> Tensor:
 def chroma_filters(sample_rate: int, window: int) -> Tensor:
     """Chroma filter bank (12, window // 2 + 1), float32, C first.
 
-    ``librosa.filters.chroma(sr=sample_rate, n_fft=window, ctroct=5, octwidth=1)``: a bin gives to
+    ``librosa.filters.chroma(sr=sample_rate, n_fft=window, ctroct=4, octwidth=1)``: a bin gives to
     each class by a Gaussian of its distance in semitones (half a semitone wide, or half a bin where
     bins are wider), with a norm of one, times a Gaussian of its octave. Outside `BAND` all is 0.
     """
@@ -89,7 +92,7 @@ def chroma_filters(sample_rate: int, window: int) -> Tensor:
 
 
 def highpass_gain(hertz: Tensor, sample_rate: int, cutoff: float = MIDDLE_C) -> Tensor:
-    """Power gain ``|H|^2``, the shape of `hertz`, of a second-order digital high-pass.
+    """Gain ``|H|``, the shape of `hertz`, of a second-order digital high-pass.
 
     Bristow-Johnson's Audio EQ Cookbook with Q = 1/sqrt(2): Butterworth, -3 dB at `cutoff`.
     """
@@ -102,7 +105,7 @@ def highpass_gain(hertz: Tensor, sample_rate: int, cutoff: float = MIDDLE_C) -> 
     poles = (
         (a0 + a1 + a2) ** 2 - 4 * (a0 * a1 + 4 * a0 * a2 + a1 * a2) * phi + 16 * a0 * a2 * phi**2
     )
-    return (zeros / poles).float()
+    return (zeros / poles).sqrt().float()
 
 
 def _window_and_hop(sample_rate: int) -> tuple[int, int]:
