@@ -3,6 +3,7 @@
 from ditto_music._version import __version__
 from ditto_music.controls import (
     Brightness,
+    Clap,
     Control,
     Intensity,
     Match,
@@ -22,6 +23,7 @@ from ditto_music.result import Result, Settings
 
 __all__ = [
     "Brightness",
+    "Clap",
     "Control",
     "InputError",
     "Intensity",

@@ -2,6 +2,7 @@
 
 from ditto_music.controls.base import Control, Sum
 from ditto_music.controls.brightness import Brightness
+from ditto_music.controls.clap import Clap
 from ditto_music.controls.intensity import Intensity
 from ditto_music.controls.match import Match
 from ditto_music.controls.match_spectrum import MatchSpectrum
@@ -13,6 +14,7 @@ from ditto_music.controls.tempo import Tempo
 
 __all__ = [
     "Brightness",
+    "Clap",
     "Control",
     "Intensity",
     "Match",

@@ -48,7 +48,7 @@ class Style(Control):
     """
 
     name = "style"
-    tolerance = math.log(2)  # as good as a probability of 1/2 of everything, by the geometric mean
+    tolerance = 0.25  # a probability of 0.78
 
     def __init__(self, style: str | Mapping[str, float]) -> None:
         self.weights: dict[Tag, float] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from cyclopts import Parameter
 
 from ditto_music.cli.controls.brightness import BrightnessFlags
+from ditto_music.cli.controls.clap import ClapFlags
 from ditto_music.cli.controls.figure import Figure
 from ditto_music.cli.controls.intensity import IntensityFlags
 from ditto_music.cli.controls.match_spectrum import MatchSpectrumFlags
@@ -55,6 +56,7 @@ class Asked:
     brightness: BrightnessFlags = field(default_factory=BrightnessFlags)
     match_spectrum: MatchSpectrumFlags = field(default_factory=MatchSpectrumFlags)
     style: StyleFlags = field(default_factory=StyleFlags)
+    clap: ClapFlags = field(default_factory=ClapFlags)
 
     def control(self) -> Term:
         """All that is asked for, added up.
