@@ -104,10 +104,10 @@ def test_loss_is_the_cross_entropy_of_the_frames_that_have_a_note() -> None:
     control = Melody([(0, 3, 62)])
     target = control.target(FORM)
     voiced = int((target >= 0).sum())
-    feature = torch.full((2, 12, len(target)), 1 / 12).log()
-    feature[1, :, : voiced // 2] = torch.tensor([0.04] * 2 + [0.56] + [0.04] * 9).log()[:, None]
-    wanted = (voiced // 2 * math.log(1 / 0.56) + (voiced - voiced // 2) * math.log(12)) / voiced
-    assert control.loss(feature, target).tolist() == pytest.approx([math.log(12), wanted])
+    feature = torch.full((2, 13, len(target)), 1 / 13).log()
+    feature[1, :, : voiced // 2] = torch.tensor([0.04] * 2 + [0.52] + [0.04] * 10).log()[:, None]
+    wanted = (voiced // 2 * math.log(1 / 0.52) + (voiced - voiced // 2) * math.log(13)) / voiced
+    assert control.loss(feature, target).tolist() == pytest.approx([math.log(13), wanted])
     assert control.metrics(feature, target)["accuracy"].tolist() == pytest.approx(
         [0, voiced // 2 / voiced]
     )
@@ -118,7 +118,7 @@ def test_the_loss_has_a_finite_gradient_that_reaches_every_voiced_frame(
 ) -> None:
     control = Melody(TUNE)
     target = control.target(FORM)
-    feature = torch.randn(2, 12, len(target), generator=generator).requires_grad_()
+    feature = torch.randn(2, 13, len(target), generator=generator).requires_grad_()
     control.loss(feature.log_softmax(1), target).sum().backward()
     reached = feature.grad.abs().sum(1) > 0
     assert torch.equal(reached, (target >= 0).expand(2, -1))
@@ -127,12 +127,12 @@ def test_the_loss_has_a_finite_gradient_that_reaches_every_voiced_frame(
 def test_the_panel_shows_classes_by_name() -> None:
     control = Melody(TUNE)
     target = control.target(FORM)
-    feature = torch.zeros(12, len(target)).log_softmax(0)
+    feature = torch.zeros(13, len(target)).log_softmax(0)
     [roll] = control.panels(feature, target, FORM)
     assert isinstance(roll, Roll)
     assert roll.rows[0] == "C"
-    assert len(roll.times) == len(roll.target) == roll.achieved.shape[1]
-    assert torch.allclose(roll.achieved, torch.tensor(1 / 12))
+    assert roll.achieved.shape == (12, len(roll.times)) == (12, len(roll.target))
+    assert torch.allclose(roll.achieved, torch.tensor(1 / 13))
 
 
 def test_a_search_goes_towards_the_tune(model: SmallModel) -> None:

@@ -45,7 +45,7 @@ class Melody(Control):
     """
 
     name = "melody"
-    tolerance = 0.5
+    tolerance = 0.4
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Melody(Control):
         return torch.where(pitches >= 0, (pitches + self.transpose) % 12, -1)
 
     def feature(self, clip: Clip) -> Tensor:
-        """Log-probabilities of the pitch classes (B, 12, F)."""
+        """Log-probabilities of the pitch classes, and of none being heard (B, 13, F)."""
         return chroma(clip.mono, clip.sample_rate)
 
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
@@ -110,9 +110,9 @@ class Melody(Control):
         return {"accuracy": right.float().sum(-1) / (target >= 0).sum()}
 
     def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
-        """The tune over the probabilities."""
+        """The tune over the probabilities of the classes."""
         times = chroma_times(form.frames, form.sample_rate)
-        return [Roll("melody", CLASSES, times, target, feature.exp())]
+        return [Roll("melody", CLASSES, times, target, feature[:-1].exp())]
 
 
 def _factor(stretch: object) -> float | Literal["fit"]:

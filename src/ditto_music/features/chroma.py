@@ -12,8 +12,9 @@ What the papers leave open, decided here:
 * Magnitudes are summed, not powers: nearer to loudness, and a tone in noise counts as less clean.
 * The bank is `librosa.filters.chroma` with octaves weighted by a Gaussian of one octave around A4,
   where tunes lie, and nothing below 200 Hz or above 4.2 kHz: neither bass nor hiss is a melody.
-* Each class gets a tenth of the frame's own RMS on top (-20 dB), so that what is not heard beside
-  the rest is no melody, and silence no class. That bounds the gradient, too.
+* Beside the classes stands a thirteenth outcome, none: a fifth of the frame's RMS (-14 dB). What is
+  not heard beside the rest is no melody, and silence is the worst of answers. Were it merely
+  undecided, a search whose music is wrong would first make it silent, and stay there.
 * The softmax is over twice the log, so magnitudes squared: the filters overlap, and squared a pure
   tone still has most of the probability.
 """
@@ -35,14 +36,15 @@ WINDOW_SECONDS = 4096 / 24_000
 HOP_SECONDS = 1024 / 24_000
 BAND = (200.0, 4200.0)  # Hz
 CENTRE_OCTAVE, OCTAVE_WIDTH = 4.0, 1.0  # octaves above A0 (27.5 Hz): A4
-AUDIBLE = 0.1  # of the frame's RMS
+AUDIBLE = 0.2  # of the frame's RMS
+FAINT = 0.05  # of what is audible, added to each class: bounds the gradient
 SILENCE = 1e-6  # mean square: -60 dBFS
 FAINTEST = 1e-16  # mean square of a bin, under the root: a finite gradient at silence
 SHARPNESS = 2.0
 
 
 def chroma(audio: Tensor, sample_rate: int) -> Tensor:
-    """Log-probabilities of the twelve pitch classes of mono audio.
+    """Log-probabilities of the twelve pitch classes, and of none, of mono audio.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def chroma(audio: Tensor, sample_rate: int) -> Tensor:
 
     Returns
     -------
-    (B, 12, F), C first, at the times `chroma_times` gives; differentiable everywhere.
+    (B, 13, F), C first and none last, at the times `chroma_times` gives; differentiable everywhere.
 
     Raises
     ------
@@ -62,9 +64,9 @@ def chroma(audio: Tensor, sample_rate: int) -> Tensor:
     power = power_spectrogram(audio, window, hop) * (16 / 3 / window**2)  # sums to the mean square
     hertz = torch.arange(window // 2 + 1) * (sample_rate / window)
     bank = chroma_filters(sample_rate, window) * highpass_gain(hertz, sample_rate)
-    heard = AUDIBLE * (power.sum(1, keepdim=True) + SILENCE).sqrt()
-    strength = bank.to(power) @ (power + FAINTEST).sqrt() + heard
-    return (SHARPNESS * strength.log()).log_softmax(1)
+    audible = AUDIBLE * (power.sum(1, keepdim=True) + SILENCE).sqrt()
+    classes = bank.to(power) @ (power + FAINTEST).sqrt() + FAINT * audible
+    return (SHARPNESS * torch.cat([classes, audible], dim=1).log()).log_softmax(1)
 
 
 def chroma_times(samples: int, sample_rate: int) -> Tensor:
