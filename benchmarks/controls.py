@@ -1,8 +1,9 @@
-"""How well intensity is controlled: ``python -m benchmarks.controls``.
+"""How well each control is met: ``python -m benchmarks.controls --task melody``.
 
-Twenty prompts by five curves between -40 and -12 dBFS. Each item's error is measured on the written
-file by the few lines of `measured_curve`, which share no code with the control; the uncontrolled
-sample of the same seed stands beside it. Resumable: a finished item is not made again.
+Every prompt of a task is run with every target from a seed of its own, with default settings. Each
+answer is measured by its control and by an independent judge, who hears the written file; the
+uncontrolled sample of the same seed is measured and judged for the same targets beside it.
+Resumable: what is finished is not made again, and ``--table`` only prints it.
 """
 
 from __future__ import annotations
@@ -10,166 +11,149 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
-from scipy.signal import savgol_filter
 
-from ditto_music import Intensity, Progress, generate, load_model, optimize
+from benchmarks.tasks import SECONDS, TASKS, Figure, Samples, Task
+from ditto_music import Progress, generate, load_model, optimize
 from ditto_music.protocols import Model
+from ditto_music.result import Result
 from ditto_music.whole import whole
 
-PROMPTS = (
-    "calm piano ballad, 80 bpm",
-    "upbeat bossa nova with nylon guitar",
-    "dark ambient pads",
-    "energetic rock band, 140 bpm",
-    "sad slow waltz in D minor",
-    "funky bass and drums",
-    "swing jazz trio with walking bass",
-    "epic cinematic strings and timpani",
-    "happy bluegrass banjo and fiddle",
-    "disco with strings, 120 bpm",
-    "reggae, relaxed",
-    "solo flute, dreamy",
-    "heavy metal guitars",
-    "country ballad with steel guitar",
-    "techno beat, 128 bpm",
-    "gospel organ, joyful",
-    "tango with accordion",
-    "lullaby on a music box",
-    "salsa with brass, fast",
-    "classical string quartet in G major",
-)
-CURVES: dict[str, list[tuple[float, float]]] = {
-    "rise": [(0, -40), (6, -12)],
-    "fall": [(0, -12), (6, -40)],
-    "arch": [(0, -36), (3, -14), (6, -36)],
-    "step": [(0, -34), (3, -34), (3, -16), (6, -16)],
-    "pulse": [(0, -30), (2, -30), (2, -14), (4, -14), (4, -30), (6, -30)],
-}
+Row = dict[str, Any]
 
 
-def measured_curve(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Times and smoothed RMS level in dBFS of a file, by numpy and scipy alone."""
-    samples, rate = soundfile.read(path, always_2d=True)
-    mono = samples.mean(1)
-    starts = np.arange(0, len(mono) - 2048 + 1, 512)
-    levels = np.array([np.mean(mono[s : s + 2048] ** 2) for s in starts])
-    decibels = 10 * np.log10(levels + 1e-10)
-    return (starts + 1024) / rate, np.asarray(savgol_filter(decibels, 47, 2, mode="nearest"))
-
-
-def error(path: Path, curve: list[tuple[float, float]]) -> float:
-    """RMS error in dB between a file's curve and the smoothed target."""
-    times, achieved = measured_curve(path)
-    seconds, levels = zip(*curve, strict=True)
-    target = savgol_filter(np.interp(times, seconds, levels), 47, 2, mode="nearest")
-    return float(np.sqrt(np.mean((achieved - target) ** 2)))
-
-
-def run_prompt(model: Model, number: int, folder: Path, iterations: int) -> list[dict[str, Any]]:
-    """All curves of one prompt as one batch, each beside its uncontrolled sample."""
-    prompt = PROMPTS[number]
-    controls = [Intensity(curve) for curve in CURVES.values()]
-    plain = generate(model, prompt, seed=number)
-    plain_path = folder / f"{number:02d}-plain.wav"
-    plain.save(plain_path)
-    clock = [time.monotonic()]
+def run_prompt(model: Model, task: Task, number: int, folder: Path, iterations: int) -> list[Row]:
+    """All targets of one prompt as one batch, each beside the uncontrolled sample."""
+    prompt = task.prompts[number]
+    controls = [ask.control() for ask in task.asks.values()]
+    seeds = [number] * len(controls)
+    plain = generate(model, prompt, controls, seed=seeds, duration=SECONDS)
+    started = time.monotonic()
+    seconds: list[float] = []
 
     def tick(progress: Progress) -> None:
-        clock.append(time.monotonic())
+        seconds.append(time.monotonic() - started)
 
-    seeds = [number] * len(controls)
     result = optimize(
         model,
         prompt,
         controls,
         seed=seeds,
+        duration=SECONDS,
         iterations=iterations,
         callback=tick,
         checkpoint=False,  # the same bits, faster; five items of 20 steps take 10 GB
     )
-    rows: list[dict[str, Any]] = []
-    for name, one in zip(CURVES, result, strict=True):
-        path = folder / f"{number:02d}-{name}.wav"
-        clipped = one.save(path)
+    rows: list[Row] = []
+    for (name, ask), one, free in zip(task.asks.items(), result, plain, strict=True):
         item = one.items[0]
-        losses = [row["loss"] for row in item.history]
+        steps = [row["steps"] for row in item.history]
         rows.append(
             {
                 "prompt": prompt,
-                "curve": name,
-                "error_db": error(path, CURVES[name]),
-                "plain_error_db": error(plain_path, CURVES[name]),
-                "iterations": len(losses),
-                "to_2db2": next((i + 1 for i, x in enumerate(losses) if x <= 2), None),
+                "target": name,
+                "controlled": {
+                    "own": own(one),
+                    "judge": ask.judge(*written(one, folder / f"{number:02d}-{name}.wav")),
+                },
+                "uncontrolled": {
+                    "own": own(free),
+                    "judge": ask.judge(*written(free, folder / f"{number:02d}-plain.wav")),
+                },
+                "iterations": len(steps),
+                "last_stage": steps.count(max(steps, default=0)),
+                "batch_seconds": seconds[-1],
+                "losses": [row["loss"] for row in item.history],
                 "stopped": item.stopped,
-                "batch_seconds": clock[-1] - clock[0],
                 "latent_std": float(item.x_T.std()),
-                "clipped": clipped,
             }
         )
     return rows
 
 
-def time_single(model: Model, curve: str, seed: int) -> tuple[int, float] | None:
-    """Iterations and seconds one item alone takes to 2 dB^2."""
-    started = time.monotonic()
-    result = optimize(model, PROMPTS[seed], Intensity(CURVES[curve]), seed=seed, tolerance=2.0)
-    if result.items[0].stopped != "tolerance":
-        return None
-    return len(result.items[0].history), time.monotonic() - started
+def own(result: Result) -> dict[str, float]:
+    """The controls' metrics of one item as ``control.metric``."""
+    metrics = result.items[0].metrics
+    return {f"{c}.{key}": value for c, values in metrics.items() for key, value in values.items()}
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Medians and the 90th percentile a curve, in Markdown."""
+def written(result: Result, path: Path) -> tuple[Samples, int]:
+    """The mean of the channels (N,) of the written file, and its rate: what a judge hears."""
+    result.save(path)
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return samples.mean(1), rate
+
+
+def table(task: Task, rows: Sequence[Row]) -> str:
+    """One line a target in Markdown: controlled, and uncontrolled in brackets."""
+    heads = [f"{f.label} ({f.by})" for f in task.figures]
     lines = [
-        "| curve | RMS error, dB (median, 90%) | uncontrolled | iterations | to 2 dB² | x_T std |",
-        "|---|---|---|---|---|---|",
+        f"| target | {' | '.join(heads)} | iterations | on all steps |",
+        "|---" * (len(heads) + 3) + "|",
     ]
-    for name in [*CURVES, "all"]:
-        some = [row for row in rows if name in (row["curve"], "all")]
+    for name in [*task.asks, "all"]:
+        some = [row for row in rows if name in (row["target"], "all")]
+        cells = [cell(figure, some) for figure in task.figures]
+        counts = [f"{np.median([row[key] for row in some]):.0f}" for key in COUNTS]
+        lines.append(f"| {name} | {' | '.join([*cells, *counts])} |")
+    met = sum(row["stopped"] == "tolerance" for row in rows)
+    spread = [row["latent_std"] for row in rows]
+    each = sum(row["batch_seconds"] / len(task.asks) for row in rows) / len(rows)
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{len(rows)} items, {met} within tolerance; standard deviation of x_T "
+            f"{min(spread):.3f} to {max(spread):.3f}; {each:.0f} s an item.",
+        ]
+    )
 
-        def median(key: str, some: list[dict[str, Any]] = some) -> float:
-            return float(np.median([row[key] for row in some if row[key] is not None]))
 
-        high = float(np.quantile([row["error_db"] for row in some], 0.9))
-        lines.append(
-            f"| {name} | {median('error_db'):.2f}, {high:.2f} | {median('plain_error_db'):.2f} "
-            f"| {median('iterations'):.0f} | {median('to_2db2'):.0f} | {median('latent_std'):.3f} |"
-        )
-    missed = sum(row["to_2db2"] is None for row in rows)
-    return "\n".join([*lines, "", f"{len(rows)} items, {missed} never under 2 dB²."])
+COUNTS = ("iterations", "last_stage")
+
+
+def cell(figure: Figure, rows: Sequence[Row]) -> str:
+    """A figure over some items, and in brackets what it is uncontrolled."""
+    over = np.median if figure.by == "median" else np.mean
+    values = [
+        float(over([row[kind][figure.source][figure.key] for row in rows]))
+        for kind in ("controlled", "uncontrolled")
+    ]
+    one, other = (f"{value:.{figure.digits}f}" for value in values)
+    return f"{one} ({other})"
 
 
 def main() -> None:
-    """Run what is not done yet and print the table."""
-    parser = argparse.ArgumentParser(description="Intensity control over prompts and curves.")
+    """Run what is not done yet and print the tables."""
+    parser = argparse.ArgumentParser(description="Controls over prompts, seeds and targets.")
+    parser.add_argument("--task", choices=list(TASKS), action="append", help="default: all")
     parser.add_argument("--out", type=Path, default=Path("out/controls"))
     parser.add_argument("--model", default="ditto-small")
-    parser.add_argument("--prompts", type=int, default=len(PROMPTS), help="the first so many")
+    parser.add_argument("--prompts", type=int, help="the first so many of each task")
     parser.add_argument("--iterations", type=int, default=60)
+    parser.add_argument("--table", action="store_true", help="only print what is done")
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    model = load_model(args.model)
-    rows: list[dict[str, Any]] = []
-    for number in range(args.prompts):
-        done = args.out / f"{number:02d}.json"
-        if not done.exists():
-            made = run_prompt(model, number, args.out, args.iterations)
-            with whole(done) as path:
-                Path(path).write_text(json.dumps(made, indent=1))
-        rows += json.loads(done.read_text())
-        print(f"{number + 1}/{args.prompts} prompts", flush=True)
-    print(table(rows))
-    single = [time_single(model, curve, i) for i, curve in enumerate(CURVES)]
-    for curve, took in zip(CURVES, single, strict=True):
-        print(
-            f"one item alone to 2 dB², {curve}:", took and f"{took[0]} iterations, {took[1]:.1f} s"
-        )
+    model = None if args.table else load_model(args.model)
+    for name in args.task or TASKS:
+        task, rows = TASKS[name], list[Row]()
+        folder = args.out / name.replace(" ", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(min(args.prompts or len(task.prompts), len(task.prompts))):
+            done = folder / f"{number:02d}.json"
+            if not done.exists():
+                if model is None:
+                    continue
+                made = run_prompt(model, task, number, folder, args.iterations)
+                with whole(done) as path:
+                    Path(path).write_text(json.dumps(made, indent=1))
+                print(f"{name}: {number + 1}/{len(task.prompts)} prompts", flush=True)
+            rows += json.loads(done.read_text())
+        print(f"\n### {name}\n\n{table(task, rows) if rows else 'nothing is done yet'}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,306 @@
+"""What `benchmarks.controls` asks of the music, and which independent ear judges the answer.
+
+A task is a set of targets for one or several controls, the prompts they are asked with, and the
+figures of its table: the controls' own and the judges', who hear the written file and are never
+optimised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import savgol_filter
+
+from ditto_music import Intensity, Melody, Structure, Style, Tempo
+from ditto_music.controls.base import Term
+from ditto_music.evaluation.judges.beats import pulse, same_tempo
+from ditto_music.evaluation.judges.loudness import SHORT_TERM, curve_agreement
+from ditto_music.evaluation.judges.notes import (
+    classes_at,
+    melody_accuracy,
+    melody_accuracy_crepe,
+)
+from ditto_music.evaluation.judges.tags import tags
+from ditto_music.evaluation.judges.timbre import form_agreement
+
+SECONDS = 6.0
+RATE_OF_TARGETS = 50  # moments a second at which melodies are judged
+
+Samples = npt.NDArray[np.float32]
+Judge = Callable[[Samples, int], dict[str, float]]
+Curve = Sequence[tuple[float, float]]
+Tune = Sequence[tuple[float, float, int]]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One target: the control that asks for it, and who judges a clip (N,) at a rate in Hz."""
+
+    control: Callable[[], Term]
+    judge: Judge
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column of the table: a value of each item, and how the items are summed up."""
+
+    label: str
+    source: Literal["own", "judge"]
+    key: str
+    by: Literal["median", "mean"] = "median"
+    digits: int = 2
+
+
+@dataclass(frozen=True)
+class Task:
+    """Targets by name, the prompts they are asked with, and the figures shown."""
+
+    asks: Mapping[str, Ask]
+    prompts: Sequence[str]
+    figures: Sequence[Figure]
+
+
+PROMPTS = (
+    "calm piano ballad, 80 bpm",
+    "upbeat bossa nova with nylon guitar",
+    "dark ambient pads",
+    "energetic rock band, 140 bpm",
+    "sad slow waltz in D minor",
+    "funky bass and drums",
+    "swing jazz trio with walking bass",
+    "epic cinematic strings and timpani",
+    "happy bluegrass banjo and fiddle",
+    "disco with strings, 120 bpm",
+    "reggae, relaxed",
+    "solo flute, dreamy",
+    "heavy metal guitars",
+    "country ballad with steel guitar",
+    "techno beat, 128 bpm",
+    "gospel organ, joyful",
+    "tango with accordion",
+    "lullaby on a music box",
+    "salsa with brass, fast",
+    "classical string quartet in G major",
+)
+
+#: With a pulse, and none that says how fast.
+PULSING = (
+    "rock band",
+    "disco with strings",
+    "techno beat",
+    "funky bass and drums",
+    "reggae band",
+    "bossa nova with drums",
+    "country band",
+    "salsa with brass",
+    "house music",
+    "pop song with drums",
+    "swing jazz trio",
+    "blues band",
+    "samba percussion",
+    "polka with accordion",
+    "soul band",
+    "hip hop beat",
+)
+
+CURVES: dict[str, Curve] = {
+    "rise": [(0, -40), (6, -12)],
+    "fall": [(0, -12), (6, -40)],
+    "arch": [(0, -36), (3, -14), (6, -36)],
+    "step": [(0, -34), (3, -34), (3, -16), (6, -16)],
+    "pulse": [(0, -30), (2, -30), (2, -14), (4, -14), (4, -30), (6, -30)],
+}
+
+#: Note:seconds; public domain.
+TUNES: dict[str, str] = {
+    "ode": "E4:.5 E4:.5 F4:.5 G4:.5 G4:.5 F4:.5 E4:.5 D4:.5 C4:.5 C4:.5 D4:.5 E4:.5",
+    "arpeggio": "A3:.75 C4:.75 E4:.75 A4:.75 F4:.75 D4:.75 B3:.75 G4:.75",
+    "long notes": "D4:1.5 F#4:1.5 A4:1.5 G4:1.5",
+}
+
+FORMS = ("AB", "ABA", "AABA")
+TEMPI = (80, 100, 120, 140)
+
+#: Tags that both networks have: one is optimised, the other judges.
+STYLES = ("rock", "electronic", "ambient", "guitar")
+
+
+# --- judges ------------------------------------------------------------------------------------
+
+
+def intensity_error(clip: Samples, rate: int, curve: Curve) -> float:
+    """RMS error in dB between the clip's smoothed level and the curve, by numpy and scipy alone."""
+    starts = np.arange(0, len(clip) - 2048 + 1, 512)
+    levels = np.array([np.mean(clip[s : s + 2048].astype(np.float64) ** 2) for s in starts])
+    seconds, wanted = zip(*curve, strict=True)
+    target = np.interp((starts + 1024) / rate, seconds, wanted)
+    achieved, target = (
+        np.asarray(savgol_filter(x, 47, 2, mode="nearest"))
+        for x in (10 * np.log10(levels + 1e-10), target)
+    )
+    return float(np.sqrt(np.mean((achieved - target) ** 2)))
+
+
+def loudness_judge(curve: Curve) -> Judge:
+    """The level in dB, and loudness as broadcasters measure it."""
+
+    def judge(clip: Samples, rate: int) -> dict[str, float]:
+        seconds, levels = zip(*curve, strict=True)
+        momentary = curve_agreement(clip, rate, seconds, levels)
+        short_term = curve_agreement(clip, rate, seconds, levels, SHORT_TERM)
+        return {
+            "error_db": intensity_error(clip, rate, curve),
+            "momentary": momentary.correlation,
+            "short_term": short_term.correlation,
+        }
+
+    return judge
+
+
+def notes_judge(text: str) -> Judge:
+    """Basic Pitch and CREPE."""
+    tune = _notes(text)
+    times = (np.arange(round(SECONDS * RATE_OF_TARGETS)) + 0.5) / RATE_OF_TARGETS
+    classes = classes_at(tune, times)
+
+    def judge(clip: Samples, rate: int) -> dict[str, float]:
+        heard = melody_accuracy(clip, rate, times, classes)
+        crepe = melody_accuracy_crepe(clip, rate, times, classes)
+        return {
+            "top": heard.top.found,
+            "top_chance": heard.top.transposed,
+            "heard": heard.heard.found,
+            "crepe": crepe.found,
+        }
+
+    return judge
+
+
+def timbre_judge(form: str) -> Judge:
+    """Spectral contrast's self-similarity."""
+    length = SECONDS / len(form)
+    blocks = [(i * length, (i + 1) * length, letter) for i, letter in enumerate(form)]
+
+    def judge(clip: Samples, rate: int) -> dict[str, float]:
+        agreement = form_agreement(clip, rate, blocks)
+        return {"correlation": agreement.correlation, "timbre_contrast": agreement.contrast}
+
+    return judge
+
+
+def beats_judge(bpm: float) -> Judge:
+    """The beat tracker of librosa."""
+
+    def judge(clip: Samples, rate: int) -> dict[str, float]:
+        heard = pulse(clip, rate)
+        return {
+            "bpm": heard.bpm,
+            "within": float(same_tempo(heard.bpm, bpm)),
+            "octave": float(same_tempo(heard.bpm, bpm, octaves=True)),
+        }
+
+    return judge
+
+
+def tags_judge(tag: str) -> Judge:
+    """MusiCNN of the other training set."""
+    return lambda clip, rate: {"tag": tags(clip, rate)[tag]}
+
+
+def _notes(text: str) -> Tune:
+    """(start, seconds, MIDI pitch) of each note."""
+    steps = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+    tune: list[tuple[float, float, int]] = []
+    at = 0.0
+    for word in text.split():
+        name, length = word.split(":")
+        pitch = 12 * (int(name[-1]) + 1) + steps[name[0]] + name.count("#")
+        tune.append((at, float(length), pitch))
+        at += float(length)
+    return tune
+
+
+# --- tasks -------------------------------------------------------------------------------------
+
+INTENSITY = (
+    Figure("RMS error, dB", "judge", "error_db"),
+    Figure("momentary loudness, correlation", "judge", "momentary"),
+    Figure("short-term loudness, correlation", "judge", "short_term"),
+)
+MELODY = (
+    Figure("frames right", "own", "melody.accuracy"),
+    Figure("Basic Pitch: strongest", "judge", "top"),
+    Figure("its chance", "judge", "top_chance"),
+    Figure("Basic Pitch: sounding", "judge", "heard"),
+    Figure("CREPE", "judge", "crepe"),
+)
+STRUCTURE = (
+    Figure("MSE", "own", "structure.mse", digits=3),
+    Figure("contrast", "own", "structure.contrast"),
+    Figure("spectral contrast, correlation", "judge", "correlation"),
+)
+TEMPO = (
+    Figure("bpm, own", "own", "tempo.bpm", digits=0),
+    Figure("beat tracker within 4%", "judge", "within", "mean"),
+    Figure("octaves allowed", "judge", "octave", "mean"),
+)
+STYLE = (
+    Figure("probability, own", "own", "style.probability"),
+    Figure("probability, other network", "judge", "tag", digits=3),
+)
+
+
+def _intensity(name: str) -> Ask:
+    return Ask(lambda: Intensity(CURVES[name]), loudness_judge(CURVES[name]))
+
+
+def _melody(name: str) -> Ask:
+    return Ask(lambda: Melody(TUNES[name]), notes_judge(TUNES[name]))
+
+
+def _structure(form: str) -> Ask:
+    return Ask(lambda: Structure(form), timbre_judge(form))
+
+
+def _tempo(bpm: int) -> Ask:
+    return Ask(lambda: Tempo(bpm), beats_judge(bpm))
+
+
+def _style(tag: str) -> Ask:
+    return Ask(lambda: Style(tag), tags_judge(tag))
+
+
+def _both(one: Ask, other: Ask) -> Ask:
+    return Ask(
+        lambda: one.control() + other.control(),
+        lambda clip, rate: one.judge(clip, rate) | other.judge(clip, rate),
+    )
+
+
+TASKS: dict[str, Task] = {
+    "intensity": Task({name: _intensity(name) for name in CURVES}, PROMPTS, INTENSITY),
+    "melody": Task({name: _melody(name) for name in TUNES}, PROMPTS[:16], MELODY),
+    "structure": Task({form: _structure(form) for form in FORMS}, PROMPTS[:16], STRUCTURE),
+    "tempo": Task({f"{bpm} bpm": _tempo(bpm) for bpm in TEMPI}, PULSING, TEMPO),
+    "style": Task({tag: _style(tag) for tag in STYLES}, PROMPTS[:16], STYLE),
+    "intensity and melody": Task(
+        {
+            "rise, ode": _both(_intensity("rise"), _melody("ode")),
+            "arch, long notes": _both(_intensity("arch"), _melody("long notes")),
+        },
+        PROMPTS[:16],
+        (*INTENSITY[:2], *MELODY),
+    ),
+    "intensity and structure": Task(
+        {
+            "rise, ABA": _both(_intensity("rise"), _structure("ABA")),
+            "arch, AB": _both(_intensity("arch"), _structure("AB")),
+        },
+        PROMPTS[:16],
+        (*INTENSITY[:2], *STRUCTURE),
+    ),
+}
