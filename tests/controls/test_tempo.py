@@ -19,7 +19,7 @@ FORM = Form(6.0, 24_000, (8, 282), torch.device("cpu"))
 
 
 def strength(bpm: float, between: float = 0.0) -> torch.Tensor:
-    """Of six seconds of a pulse with quieter beats `between` its own, (1, G)."""
+    """The feature (1, 2, G) of six seconds of a pulse with quieter beats `between` its own."""
     noise = np.random.default_rng(0)
     audio = 1e-4 * noise.standard_normal(6 * 24_000)
     for beat, time in enumerate(np.arange(0.1, 5.9, 30 / bpm)):
@@ -27,21 +27,26 @@ def strength(bpm: float, between: float = 0.0) -> torch.Tensor:
         level = 0.2 if beat % 2 == 0 else 0.2 * between
         length = len(audio) - start
         audio[start:] += level * np.exp(-np.arange(length) / 800) * noise.standard_normal(length)
-    return tempo_strength(onset_strength(torch.from_numpy(audio).float()[None], 24_000))
+    return feature(audio)
 
 
-def loss(asked: float, feature: torch.Tensor) -> float:
+def feature(audio: np.ndarray) -> torch.Tensor:
+    onsets = onset_strength(torch.from_numpy(audio).float()[None], 24_000)
+    return torch.stack([tempo_strength(onsets), tempo_strength(onsets, 4)], dim=1)
+
+
+def loss(asked: float, heard: torch.Tensor) -> float:
     control = Tempo(asked)
-    return float(control.loss(feature, control.target(FORM)))
+    return float(control.loss(heard, control.target(FORM)))
 
 
-@pytest.mark.parametrize("bpm", [45, 60, 70, 90, 120, 140, 180, 220])
+@pytest.mark.parametrize("bpm", [45, 60, 70, 90, 120, 140, 180])
 def test_a_pulse_meets_its_own_tempo_and_no_other(bpm: float) -> None:
-    feature = strength(bpm)
-    assert loss(bpm, feature) <= Tempo.tolerance
+    heard = strength(bpm)
+    assert loss(bpm, heard) <= Tempo.tolerance
     for other in (0.9, 1.1, 4 / 3, 1.5, 2.0):
         if 40 <= other * bpm <= 300:
-            assert loss(other * bpm, feature) > 2 * Tempo.tolerance
+            assert loss(other * bpm, heard) > 2 * Tempo.tolerance
 
 
 def test_quiet_beats_between_are_allowed_and_even_ones_make_a_faster_pulse() -> None:
@@ -54,19 +59,19 @@ def test_quiet_beats_between_are_allowed_and_even_ones_make_a_faster_pulse() -> 
 @given(st.floats(30, 300), st.integers(0, 2**31))
 def test_the_loss_is_never_negative_and_gradients_are_finite(bpm: float, seed: int) -> None:
     control = Tempo(bpm)
-    draw = np.random.default_rng(seed).uniform(-1, 1, (2, len(TEMPI)))
-    feature = torch.from_numpy(draw).float().requires_grad_()
-    losses = control.loss(feature, torch.tensor(bpm))
+    draw = np.random.default_rng(seed).uniform(-1, 1, (2, 2, len(TEMPI)))
+    heard = torch.from_numpy(draw).float().requires_grad_()
+    losses = control.loss(heard, torch.tensor(bpm))
     losses.sum().backward()
     assert losses.shape == (2,)
     assert bool((losses >= 0).all())
-    assert torch.isfinite(feature.grad).all()
+    assert torch.isfinite(heard.grad).all()
 
 
 def test_the_tempo_heard_is_reported() -> None:
-    feature = torch.cat([strength(90), strength(120)])
-    heard = Tempo(100).metrics(feature, torch.tensor(100.0))["bpm"]
-    assert heard.tolist() == pytest.approx([90, 120], rel=0.01)
+    heard = torch.cat([strength(90), strength(120)])
+    tempi = Tempo(100).metrics(heard, torch.tensor(100.0))["bpm"]
+    assert tempi.tolist() == pytest.approx([90, 120], rel=0.01)
 
 
 def test_the_search_goes_towards_it(model: SmallModel) -> None:

@@ -15,6 +15,7 @@ from ditto_music.features.spectrum import (
     band_centres,
     centroid,
     centroid_times,
+    spectral_balance,
     third_octaves,
 )
 
@@ -84,6 +85,17 @@ def test_bands_hold_what_welch_finds(generator: torch.Generator) -> None:
         inside = np.abs(np.log2(hertz / float(centres[place]) + 1e-12)) < 1 / 6
         wanted = 10 * math.log10(density[inside].sum() * (hertz[1] - hertz[0]))
         assert float(level[place]) == pytest.approx(wanted, abs=0.15)
+
+
+def test_balance_averages_over_an_octave(generator: torch.Generator) -> None:
+    noise = 0.1 * torch.randn(1, 96_000, generator=generator)
+    thirds, balance = third_octaves(noise, 24_000)[0], spectral_balance(noise, 24_000)[0]
+    power = 10 ** (thirds / 10)
+    weights = torch.tensor([0.25, 0.75, 1, 0.75, 0.25]) / 3
+    assert float(10 ** (balance[10] / 10)) == pytest.approx(
+        float((weights * power[8:13]).sum()), rel=1e-4
+    )
+    assert balance.shape == thirds.shape
 
 
 def test_bands_lie_whole_below_half_the_rate() -> None:

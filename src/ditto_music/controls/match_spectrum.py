@@ -11,7 +11,7 @@ from ditto_music.audio import read_recording
 from ditto_music.controls.base import Control
 from ditto_music.controls.references import mono
 from ditto_music.errors import InputError
-from ditto_music.features.spectrum import SHORTEST_SECONDS, band_centres, third_octaves
+from ditto_music.features.spectrum import REACH, SHORTEST_SECONDS, band_centres, spectral_balance
 from ditto_music.panels import Curve, Panel
 from ditto_music.protocols import Clip, Form
 
@@ -21,10 +21,10 @@ FEWEST = 3  # bands that make a balance
 
 
 class MatchSpectrum(Control):
-    """Mean power in third-octave bands against that of a recording, in dB.
+    """Mean power in bands an octave wide, a third apart, against that of a recording, in dB.
 
     Each is taken relative to its own mean over the bands, so the level is free. Bands where the
-    recording has next to nothing, or lie above half its sample rate, are free too.
+    recording has next to nothing, or that reach over half its sample rate, are free too.
 
     Parameters
     ----------
@@ -49,8 +49,10 @@ class MatchSpectrum(Control):
         audio = mono(self.recording, rate)
         if float(audio.std()) < SILENCE:
             raise InputError(f"match-spectrum {self.path}: is silent: give a recording with sound")
-        level = third_octaves(audio / audio.std(), rate)[0]
-        known = len(band_centres(min(rate, self.recording.sample_rate)))
+        level = spectral_balance(audio / audio.std(), rate)[0]
+        known = len(level)
+        if self.recording.sample_rate < rate:
+            known = len(band_centres(self.recording.sample_rate)) - REACH
         heard = (level > level.max() - RANGE_DB) & (torch.arange(len(level)) < known)
         if int(heard.sum()) < FEWEST:
             raise InputError(
@@ -61,7 +63,7 @@ class MatchSpectrum(Control):
 
     def feature(self, clip: Clip) -> Tensor:
         """The clip's level (B, K) of each band in dBFS."""
-        return third_octaves(clip.mono, clip.sample_rate)
+        return spectral_balance(clip.mono, clip.sample_rate)
 
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
         """(B,): mean squared error over the bands, in dB^2."""

@@ -21,7 +21,7 @@ FAINTEST = 1.0  # dB a frame: noise stays under it, the onsets of music are abov
 class Rhythm(Control):
     """Onset strength against that of a recording, by correlation.
 
-    When notes begin and how clearly, free of loudness, pitch and sound. Onsets are bumps 50 ms
+    When notes begin and how clearly, free of loudness, pitch and sound. Onsets are bumps 40 ms
     wide, so what is a little early or late still counts.
 
     Parameters

@@ -24,7 +24,7 @@ MARGIN = 2  # frames at either end that reach over it
 BANDS = 64
 RANGE_DB = 70.0  # what is further below the loudest band of the clip is not heard
 SOFTNESS_DB = 1.0
-SMOOTHING_SECONDS = 0.1  # of a Hann window: an onset is a bump half as wide
+SMOOTHING_SECONDS = 0.08  # of a Hann window: an onset is a bump half as wide
 FLOOR = 1e-9  # power of a mel band, about -100 dBFS of noise: silence has a finite gradient
 SHORTEST_SECONDS = 0.1
 

@@ -1,4 +1,4 @@
-"""Where in frequency the sound is: spectral centroid over time, third-octave bands over all time.
+"""Where in frequency the sound is: spectral centroid over time, balance of bands over all time.
 
 Frames of the centroid last 2048 samples at 24 kHz and step by 512, those of the bands 8192 and
 4096; all scale with the sample rate, and every frame lies inside the audio. Levels are in dBFS,
@@ -27,6 +27,7 @@ FLOOR = 1e-12  # power added under the root, so that silence has a finite gradie
 
 BAND_WINDOW_SECONDS = 8192 / 24_000
 LOWEST_BAND_HZ = 50.0
+REACH = 2  # bands
 BAND_FLOOR = 1e-10  # mean square: -100 dBFS
 
 SHORTEST_SECONDS = 0.5
@@ -98,6 +99,17 @@ def third_octaves(audio: Tensor, sample_rate: int) -> Tensor:
     energy = float(torch.hann_window(window, dtype=torch.float64).square().sum())
     bands = power @ _band_filters(sample_rate, window).to(audio) * (2 / (window * energy))
     return 10 * torch.log10(bands + BAND_FLOOR)
+
+
+def spectral_balance(audio: Tensor, sample_rate: int) -> Tensor:
+    """`third_octaves` averaged in power over the octave around each, (B, K) in dBFS.
+
+    The balance of low, middle and high without the single notes that thirds of an octave show: the
+    halves of one piece differ half as much. The weights of the bands are a Hann window's,
+    `REACH` to either side.
+    """
+    power = 10 ** (third_octaves(audio, sample_rate) / 10)
+    return 10 * torch.log10(mean_under_hann(power, 2 * REACH + 2))
 
 
 def band_centres(sample_rate: int) -> Tensor:

@@ -2,8 +2,7 @@
 
 Listeners, and beat trackers, prefer tempi near 120 bpm where several explain the same onsets; the
 preference is log-normal, an octave wide, as in Ellis (2007), "Beat tracking by dynamic
-programming". His tracker looks at one beat; here it is the least of the first four, for two pairs
-of onsets that happen to be a beat apart are no pulse.
+programming".
 """
 
 from __future__ import annotations
@@ -17,13 +16,15 @@ from ditto_music.features.onset import HOP_SECONDS
 
 SLOWEST, FASTEST = 30.0, 300.0  # bpm
 TEMPI = torch.logspace(math.log10(SLOWEST), math.log10(FASTEST), 233)  # 1% apart
-BEATS = torch.arange(1, 5)[:, None]
 SOFTNESS = 0.1  # of the minimum
 FLOOR = 1e-4  # dB^2 added to the variance of the onsets, so that silence has a finite gradient
 
 
-def tempo_strength(onsets: Tensor) -> Tensor:
-    """The least of the autocorrelations of onset strength at one, two, three and four beats.
+def tempo_strength(onsets: Tensor, beats: int = 1) -> Tensor:
+    """The least of the autocorrelations of onset strength at the first `beats` beats.
+
+    Trackers look at one. Two pairs of onsets that happen to be a beat apart are no pulse, though:
+    four tell.
 
     Parameters
     ----------
@@ -33,13 +34,13 @@ def tempo_strength(onsets: Tensor) -> Tensor:
     -------
     (B, 233) for `TEMPI`, from -1 to 1. Of D seconds of a perfect pulse with the period p it is
     ``1 - p / D`` at its own tempo and at whole fractions of it; 0 is no relation. Lags over half
-    the clip do not count, apart from one beat. Differentiable everywhere.
+    the clip do not count, apart from one beat. Differentiable everywhere: the minimum is soft.
     """
     seconds = onsets.shape[-1] * HOP_SECONDS
-    beats = BEATS.to(onsets.device)
-    lags = beats * (60 / TEMPI.to(onsets))
+    beat = torch.arange(1, beats + 1, device=onsets.device)[:, None]
+    lags = beat * (60 / TEMPI.to(onsets))
     overlap = 1 - lags / seconds  # what a perfect pulse would have
-    counts = (overlap >= 0.5) | (beats == 1)
+    counts = (overlap >= 0.5) | (beat == 1)
     fair = overlap[:1].clamp(min=0.5) / overlap.clamp(min=0.5)
     values = autocorrelation(onsets, lags.flatten()).unflatten(-1, lags.shape) * fair
     weights = counts / counts.sum(0)
