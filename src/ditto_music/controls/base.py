@@ -122,10 +122,6 @@ class Aim:
         figures = self.control.metrics(feature.detach(), self.target)
         return self.control.loss(feature, self.target), figures
 
-    def loss(self, clip: Clip) -> Tensor:
-        """(B,), before the weight."""
-        return self.control.loss(self.control.feature(clip), self.target)
-
     def metrics(self, clip: Clip) -> dict[str, Tensor]:
         """The control's own figures, each (B,)."""
         return self.control.metrics(self.control.feature(clip), self.target)
