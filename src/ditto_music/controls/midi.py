@@ -115,7 +115,7 @@ class Clock:
 
 def _parts(track: mido.MidiTrack, name: str, clock: Clock) -> list[Part]:
     """The channels of one track; a note that never ends lasts to the end of the track."""
-    begun: dict[tuple[int, int], list[int]] = defaultdict(list)
+    held: dict[tuple[int, int], list[int]] = defaultdict(list)
     notes: dict[int, list[Note]] = defaultdict(list)
 
     def end(channel: int, pitch: int, start: int, tick: int) -> None:
@@ -129,10 +129,10 @@ def _parts(track: mido.MidiTrack, name: str, clock: Clock) -> list[Part]:
             continue
         key = message.channel, message.note
         if message.type == "note_on" and message.velocity > 0:
-            begun[key].append(tick)
-        elif begun[key]:
-            end(*key, begun[key].pop(0), tick)
-    for key, starts in begun.items():
+            held[key].append(tick)
+        elif held[key]:
+            end(*key, held[key].pop(0), tick)
+    for key, starts in held.items():
         for start in starts:
             end(*key, start, tick)
     several = len(notes) > 1
