@@ -76,15 +76,16 @@ def test_the_loss_is_the_logarithm_of_the_probability() -> None:
 
 
 def test_it_hears_what_recordings_are() -> None:
-    """A guitar chord, a drum loop and percussion each have the least loss for their own words."""
-    words = ["quiet guitar", "electronic beat", "drums indian"]
+    """Of a guitar chord, a drum machine and percussion each has most of its own word."""
     clips = torch.cat([recording(name) for name in ("guit_em9", "loop_compus", "loop_safari")])
-    losses = torch.stack([control.loss(*heard(control, clips)) for control in map(Style, words)])
-    assert losses.argmin(0).tolist() == [0, 1, 2]
+    control = Style("quiet beat drums")
+    figures = control.metrics(*heard(control, clips))
+    best = [int(figures[f"{word}_probability"].argmax()) for word in ("quiet", "beat", "drums")]
+    assert best == [0, 1, 2]
 
 
 def test_the_probability_is_the_taggers() -> None:
-    audio = levelled(recording("loop_compus"))
+    audio = levelled(recording("loop_compus", 3))
     control = Style("electronic")
     figures = control.metrics(*heard(control, audio))
     wanted = tags(audio, 24_000)[0, TAGS["msd"].index("electronic")]
@@ -115,13 +116,9 @@ def test_gradients_are_finite_and_move_all_but_silence(what: str, level: float) 
 
 def test_a_recording_is_most_like_itself() -> None:
     names = ("guit_em9", "loop_compus", "loop_safari")
-    clips = torch.cat([recording(name) for name in names])
-    losses = [
-        control.loss(*heard(control, clips))
-        for control in (StyleLike(RECORDINGS / f"{name}.flac") for name in names)
-    ]
-    table = torch.stack(losses)
-    assert table.argmin(0).tolist() == [0, 1, 2]
+    controls = [StyleLike(RECORDINGS / f"{name}.flac") for name in names]
+    feature = controls[0].feature(Sound(torch.cat([recording(name) for name in names])))
+    table = torch.stack([each.loss(feature, each.target(FORM)) for each in controls])
     assert (table.diag() < StyleLike.tolerance).all()
     assert (table + torch.eye(3) > StyleLike.tolerance).all()
     assert (table >= 0).all()
@@ -163,7 +160,7 @@ def test_bad_recordings_are_one_clear_line(tmp_path: Path) -> None:
 
 def test_words_are_drawn_beside_the_strongest_others() -> None:
     control = Style("sad jazz")
-    feature, target = heard(control, recording("loop_compus"))
+    feature, target = heard(control, recording("loop_compus", 3))
     (panel,) = control.panels(feature[0], target, FORM)
     assert isinstance(panel, Bars)
     assert list(panel.labels[:2]) == ["sad", "jazz"]
@@ -176,7 +173,7 @@ def test_words_are_drawn_beside_the_strongest_others() -> None:
 
 def test_a_recording_is_drawn_by_its_own_strongest() -> None:
     control = StyleLike(RECORDINGS / "loop_compus.flac")
-    feature, target = heard(control, recording("guit_em9"))
+    feature, target = heard(control, recording("guit_em9", 3))
     (panel,) = control.panels(feature[0], target, FORM)
     assert isinstance(panel, Bars)
     assert panel.labels[0] == "electronic"
@@ -187,7 +184,7 @@ def test_a_recording_is_drawn_by_its_own_strongest() -> None:
 @pytest.mark.parametrize("what", ["jazz", "guit_em9"])
 def test_the_optimiser_gets_nearer(what: str) -> None:
     model, control = load_model("debug"), make(what)
-    result = optimize(model, "x", control, duration=1, steps=2, surrogate_steps=None, iterations=6)
+    result = optimize(model, "x", control, duration=1, steps=2, surrogate_steps=None, iterations=4)
     item = result.items[0]
     assert item.final["loss"] < item.history[0]["loss"]
     assert item.metrics["style"]

@@ -13,7 +13,16 @@ import torch
 
 from ditto_music import InputError
 from ditto_music.audio import read_audio
-from ditto_music.features.musicnn import TAGS, Which, embedding, log_mel, logits, patches, tags
+from ditto_music.features.musicnn import (
+    TAGS,
+    Which,
+    embedding,
+    log_mel,
+    logits,
+    patches,
+    tags,
+    tags_of,
+)
 
 RATE = 16_000
 SAMPLES = 373 * 256  # two whole patches
@@ -43,7 +52,7 @@ def sound(name: str, rate: int = RATE) -> torch.Tensor:
 
 
 def top(name: str, which: Which, count: int) -> list[str]:
-    values = tags(sound(name), RATE, which)[0]
+    values = tags(sound(name)[:, :SAMPLES], RATE, which)[0]
     return [TAGS[which][i] for i in values.topk(count).indices]
 
 
@@ -56,18 +65,18 @@ def test_tags_are_tensorflows(name: str, which: Which) -> None:
 
 
 @pytest.mark.parametrize("which", ["msd", "mtt"])
-@pytest.mark.parametrize("name", REFERENCE["msd"])
+@pytest.mark.parametrize("name", ["chirp", "loop_safari"])
 def test_embeddings_are_tensorflows(name: str, which: Any) -> None:
     wanted = torch.tensor(REFERENCE[which][name]["embedding"])
     own = embedding(sound(name)[:, :SAMPLES], RATE, which)[0]
     assert torch.nn.functional.cosine_similarity(own, wanted, dim=0) > 0.9999
     assert (own - wanted).abs().max() < 0.01
+    assert (tags_of(own, which) - tags_of(wanted, which)).abs().max() < 1e-3
 
 
-@pytest.mark.parametrize("name", ["guit_em9", "loop_compus", "loop_safari"])
-def test_the_rate_does_not_matter(name: str) -> None:
-    own = tags(sound(name, 44_100)[:, : 6 * 44_100], 44_100, "mtt")
-    assert (own - tags(sound(name)[:, : 6 * RATE], RATE, "mtt")).abs().max() < 3e-3
+def test_the_rate_does_not_matter() -> None:
+    own = tags(sound("loop_compus", 44_100)[:, : 3 * 44_100], 44_100, "mtt")
+    assert (own - tags(sound("loop_compus")[:, : 3 * RATE], RATE, "mtt")).abs().max() < 3e-3
 
 
 def test_the_front_end_is_librosas() -> None:
@@ -95,8 +104,8 @@ def test_what_is_shorter_than_a_patch_is_repeated() -> None:
 
 
 def test_items_of_a_batch_are_independent() -> None:
-    both = torch.cat([sound("hats"), sound("chord")])
-    assert torch.allclose(tags(both, RATE)[1], tags(sound("chord"), RATE)[0], atol=1e-5)
+    both = torch.cat([sound("hats"), sound("chord")])[:, : 3 * RATE]
+    assert torch.allclose(tags(both, RATE)[1], tags(both[1:], RATE)[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("which", ["msd", "mtt", "msd-vgg"])

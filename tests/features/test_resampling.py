@@ -47,14 +47,14 @@ def test_what_the_new_rate_cannot_hold_is_gone() -> None:
     assert resample(tone, 48_000, 16_000)[:, 200:-200].abs().max() < 2e-4
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.sampled_from(RATES), st.sampled_from(RATES), st.integers(1, 3000))
 def test_lengths_are_those_of_the_time(old: int, new: int, samples: int) -> None:
     out = resample(torch.ones(2, samples), old, new)
     assert out.shape == (2, math.ceil(samples * new / old))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.sampled_from(RATES), st.sampled_from(RATES))
 def test_a_constant_stays_one(old: int, new: int) -> None:
     out = resample(torch.ones(1, old // 4), old, new)
