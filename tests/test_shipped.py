@@ -38,8 +38,19 @@ def test_it_plays_at_a_musical_level(shipped: Model) -> None:
 def test_prompts_change_the_music_more_than_their_wording(shipped: Model) -> None:
     """From one noise, the same words in another order stay closer than another style."""
     prompts = ["calm slow piano", "slow calm piano", "heavy metal guitars, 170 bpm"]
-    same, other, far = generate(shipped, prompts, duration=3, steps=10).items
-    assert (same.latent - other.latent).norm() < (same.latent - far.latent).norm()
+    same, other, far = generate(shipped, prompts, duration=3, steps=8).items
+    assert (same.latent - other.latent).norm() < 0.7 * (same.latent - far.latent).norm()
+
+
+def test_styles_sound_as_their_names_say(shipped: Model) -> None:
+    """Cymbals and hats, not pads, reach above 6 kHz, whatever the noise."""
+
+    def treble(prompt: str) -> torch.Tensor:
+        clips = generate(shipped, prompt, seed=[1, 2, 3, 4], duration=3, steps=8).audio[:, 0]
+        power = torch.fft.rfft(clips).abs().square()
+        return 10 * torch.log10(power[:, 18_000:].sum(1) / power.sum(1))
+
+    assert float((treble("drum and bass") - treble("ambient pads")).mean()) > 10
 
 
 def test_intensity_can_be_steered(shipped: Model) -> None:

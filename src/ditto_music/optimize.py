@@ -27,8 +27,8 @@ from ditto_music.result import Result, Settings
 # with (0.9, 0.999) stood at 7.1 dB^2, having swung between 1 and 28; less momentum and a falling
 # rate went down steadily, to 0.3.
 BETAS = (0.5, 0.99)
-HALF_LIFE = 20.0  # iterations of a stage in which an item's learning rate halves
-SLACK = 4.0  # times the tolerance: as near as is worth going on the surrogate
+HALF_LIFE = 40.0  # iterations of a stage in which an item's learning rate halves
+SLACK = 1.5  # times the tolerance: as near as is worth going on the surrogate
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def optimize(
     negative_prompt: str = "",
     iterations: int = 60,
     tolerance: float | None = None,
-    lr: float = 5e-2,
+    lr: float = 3e-2,
     time_limit: float | None = None,
     checkpoint: bool = True,
     sampler: str = "adams",
@@ -137,7 +137,7 @@ def optimize(
     iterations : at most this many updates of the noise.
     tolerance : an item stops when its total loss is this small; None: when each of its controls
         counts as met.
-    lr : of Adam on the noise at the start; it halves every 20 iterations.
+    lr : of Adam on the noise at the start; it halves every 40 iterations.
     time_limit : seconds after which no new iteration starts.
     checkpoint : recompute activations in backward; off is faster and takes memory a step.
     sampler : a name of `ditto_music.sampling.SAMPLERS`.
@@ -213,9 +213,9 @@ def optimize(
 def stages(settings: Settings) -> list[tuple[int, int, float, float]]:
     """Sampler steps, iterations and seconds at its end, and slack of each stage.
 
-    What is found on few steps holds only roughly on more, so the surrogate goes no further than
-    `SLACK` times the tolerance; a few iterations on all steps, with an Adam that has not seen the
-    surrogate's small gradients, do the rest. The surrogate has two thirds of iterations and time.
+    What is found on few steps holds nearly on more, so the surrogate goes almost to the tolerance;
+    a few iterations on all steps, with an Adam that has not seen the surrogate's gradients, do the
+    rest. The surrogate has two thirds of iterations and time.
     """
     steps, iterations = settings.steps, settings.iterations
     seconds = settings.time_limit or math.inf

@@ -38,7 +38,7 @@ class Settings:
     guidance: float = 3.0
     iterations: int = 0
     tolerance: float | None = None
-    lr: float = 5e-2
+    lr: float = 3e-2
     surrogate_steps: int | None = None
     time_limit: float | None = None
     checkpoint: bool = True

@@ -111,7 +111,7 @@ class Shared:
         Parameter(
             group=SEARCH, help="Learning rate at the start; larger is bolder and less stable."
         ),
-    ] = 5e-2
+    ] = 3e-2
     time_limit: Annotated[
         float | None,
         Parameter(group=SEARCH, help="Seconds after which to stop improving. By default: none."),

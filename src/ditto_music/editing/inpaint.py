@@ -56,7 +56,7 @@ def inpaint(
     negative_prompt: str = "",
     iterations: int = 60,
     tolerance: float | None = None,
-    lr: float = 5e-2,
+    lr: float = 3e-2,
     time_limit: float | None = None,
     sampler: str = "adams",
     callback: Callable[[Progress], bool | None] | None = None,
