@@ -138,9 +138,15 @@ class TextEncoder(nn.Module):
         feeds = [Feed(width, 3) for _ in range(config.text_depth)]
         self.looks, self.feeds = nn.ModuleList(looks), nn.ModuleList(feeds)
         self.norm = nn.LayerNorm(width)
-        for branch in [*(look.out for look in looks), *(feed.last for feed in feeds)]:
+        for branch in self.branches:
             nn.init.zeros_(branch.weight)
             nn.init.zeros_(branch.bias)
+
+    @property
+    def branches(self) -> list[nn.Linear]:
+        """The layers that write to the residual stream; they begin at zero."""
+        looks = (cast("SelfAttention", look).out for look in self.looks)
+        return [*looks, *(cast("Feed", feed).last for feed in self.feeds)]
 
     def forward(self, ids: Tensor, values: Tensor) -> Text:
         """Encode padded word pieces.

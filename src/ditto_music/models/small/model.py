@@ -150,7 +150,7 @@ def debug_model(device: torch.device | None = None, seed: int = 0) -> SmallModel
             )
         )  # fmt: skip
         denoiser.text.vectors.normal_()
-        for layer in (denoiser.modulation, denoiser.final, denoiser.leave):
+        for layer in (denoiser.modulation, denoiser.final, denoiser.leave, *denoiser.text.branches):
             torch.nn.init.normal_(layer.weight, std=0.1)
     device = device or torch.device("cpu")
     return SmallModel("debug", codec, denoiser, WordPieces(pieces), device)
