@@ -14,8 +14,8 @@ from ditto_music.panels import Curve, Panel
 from ditto_music.protocols import Clip, Form
 
 BEATS = 4  # fewer make no tempo
-WITHIN = 0.03  # of the tempo asked for
-SOFTNESS = 0.04  # difference in strength that makes a tempo e times as likely
+WITHIN = 0.04  # of the tempo asked for: is that tempo
+SOFTNESS = 0.06  # difference in strength that makes a tempo e times as likely
 
 
 class Tempo(Control):
@@ -57,7 +57,7 @@ class Tempo(Control):
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
         """(B,): negative log of the share of the tempo among those that compete with it.
 
-        Of a perfect pulse it is 0 up to 120 bpm and 0.4 at 240, where tempi 3% off differ by less
+        Of a perfect pulse it is 0 up to 120 bpm and 0.3 at 240, where tempi 4% off differ by less
         than an onset is wide.
         """
         tempi = TEMPI.to(feature)
