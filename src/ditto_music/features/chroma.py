@@ -10,7 +10,7 @@ What the papers leave open, decided here:
 * The high-pass multiplies each frame's spectrum by the filter's own ``|H|``: exact for a steady
   sound, and without a recursion to differentiate through.
 * Magnitudes are summed, not powers: nearer to loudness, and a tone in noise counts as less clean.
-* The bank is `librosa.filters.chroma` with octaves weighted by a Gaussian of one octave around A4,
+* The bank is `librosa.filters.chroma`, octaves weighted by a Gaussian of one octave around 622 Hz,
   where tunes lie, and nothing below 200 Hz or above 4.2 kHz: neither bass nor hiss is a melody.
 * Beside the classes stands a thirteenth outcome, none: a fifth of the frame's RMS (-14 dB). What is
   not heard beside the rest is no melody, and silence is the worst of answers. Were it merely
@@ -35,7 +35,7 @@ MIDDLE_C = 261.63
 WINDOW_SECONDS = 4096 / 24_000
 HOP_SECONDS = 1024 / 24_000
 BAND = (200.0, 4200.0)  # Hz
-CENTRE_OCTAVE, OCTAVE_WIDTH = 4.0, 1.0  # octaves above A0 (27.5 Hz): A4
+CENTRE_OCTAVE, OCTAVE_WIDTH = 4.5, 1.0  # octaves above A0 (27.5 Hz): around 622 Hz
 AUDIBLE = 0.2  # of the frame's RMS
 FAINT = 0.05  # of what is audible, added to each class: bounds the gradient
 SILENCE = 1e-6  # mean square: -60 dBFS
@@ -78,7 +78,7 @@ def chroma_times(samples: int, sample_rate: int) -> Tensor:
 def chroma_filters(sample_rate: int, window: int) -> Tensor:
     """Chroma filter bank (12, window // 2 + 1), float32, C first.
 
-    ``librosa.filters.chroma(sr=sample_rate, n_fft=window, ctroct=4, octwidth=1)``: a bin gives to
+    ``librosa.filters.chroma(sr=sample_rate, n_fft=window, ctroct=4.5, octwidth=1)``: a bin gives to
     each class by a Gaussian of its distance in semitones (half a semitone wide, or half a bin where
     bins are wider), with a norm of one, times a Gaussian of its octave. Outside `BAND` all is 0.
     """
