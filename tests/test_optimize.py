@@ -34,8 +34,11 @@ class Energy(Control):
         return (feature - target).square()
 
 
-def test_the_loss_falls_to_the_target(model: SmallModel) -> None:
-    result = optimize(model, "calm", Energy(2.0), iterations=60, tolerance=1e-3, lr=5e-2, **FAST)
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_the_loss_falls_to_the_target(model: SmallModel, optimizer: str) -> None:
+    result = optimize(
+        model, "calm", Energy(2.0), optimizer=optimizer, iterations=60, tolerance=1e-3, **FAST
+    )
     item = result.items[0]
     assert item.stopped == "tolerance"
     assert item.history[0]["loss"] > 0.05
@@ -96,7 +99,7 @@ def test_weights_are_never_touched(model: SmallModel) -> None:
 
 def test_the_best_iterate_is_kept(model: SmallModel) -> None:
     """A huge learning rate makes things worse; what comes back is still the best there was."""
-    result = optimize(model, "calm", Energy(1.0), iterations=6, lr=20.0, **FAST)
+    result = optimize(model, "calm", Energy(1.0), optimizer="adam", iterations=6, lr=20.0, **FAST)
     item = result.items[0]
     losses = [row["loss"] for row in item.history]
     assert losses[-1] > min(losses)
@@ -216,6 +219,7 @@ def test_report_has_the_stable_names(model: SmallModel, tmp_path: Path) -> None:
         ({"steps": 0}, "steps"),
         ({"surrogate_steps": 0}, "surrogate-steps"),
         ({"lr": 0}, "lr"),
+        ({"optimizer": "newton"}, "lbfgs or adam"),
         ({"iterations": -1}, "iterations"),
         ({"guidance": math.inf}, "guidance"),
         ({"time_limit": 0}, "time-limit"),
@@ -252,6 +256,14 @@ def test_a_third_of_the_iterations_is_left_for_all_steps(model: SmallModel) -> N
         model, "calm", Energy(50.0), duration=0.7, steps=4, surrogate_steps=2, iterations=9
     )
     assert [row["steps"] for row in result.items[0].history] == [2] * 6 + [4] * 3
+
+
+def test_a_surrogate_of_many_steps_has_a_coarser_one_before_it(model: SmallModel) -> None:
+    result = optimize(
+        model, "calm", Energy(50.0), duration=0.7, steps=9, surrogate_steps=8, iterations=10,
+        optimizer="adam",
+    )  # fmt: skip
+    assert [row["steps"] for row in result.items[0].history] == [4] * 4 + [8] * 3 + [9] * 3
 
 
 def test_guidance_from_a_prompt_to_itself_costs_nothing(model: SmallModel) -> None:

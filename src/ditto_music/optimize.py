@@ -4,7 +4,7 @@
 
 The model is frozen and the sampler deterministic, so the gradient of any differentiable loss on the
 finished audio is exact at ``x_T``. Each denoiser call is checkpointed: memory does not grow with
-the number of steps. Most iterations may run on fewer sampler steps, DITTO-2's surrogate; the last
+the number of steps. Most iterations run on fewer sampler steps, DITTO-2's surrogate; the last
 ones run on all of them, so that what comes out is what was optimised.
 """
 
@@ -18,17 +18,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ditto_music.descent import DESCENTS, Descent
 from ditto_music.item import Row, Stopped
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
 from ditto_music.result import Result, Settings
 
-# Adam's usual momentum overshoots again and again: after 22 iterations on a rise of 22 dB a run
-# with (0.9, 0.999) stood at 7.1 dB^2, having swung between 1 and 28; less momentum and a falling
-# rate went down steadily, to 0.3.
-BETAS = (0.5, 0.99)
-HALF_LIFE = 40.0  # iterations of a stage in which an item's learning rate halves
-SLACK = 1.5  # times the tolerance: as near as is worth going on the surrogate
+COARSE_FROM = 6  # sampler steps of a surrogate that is worth a coarser one before it
+COARSE_SLACK = 4.0  # times the tolerance: as near as the coarser one can tell
 
 
 @dataclass(frozen=True)
@@ -56,50 +53,42 @@ class Track:
     """One item on its way: its noise, the best noise so far, and why it stopped."""
 
     noise: Tensor
-    best: Tensor
+    descent: Descent
+    best: Tensor = field(init=False)
     lowest: float = math.inf
     stopped: Stopped | None = None
-    age: int = 0
     history: list[Row] = field(default_factory=list[Row])
+
+    def __post_init__(self) -> None:
+        self.best = self.noise
 
     def enter(self) -> None:
         """Begin a stage from the best noise of the one before, whose losses are not comparable."""
         if self.stopped == "diverged":
             return
-        with torch.no_grad():
-            self.noise.copy_(self.best)
-        self.lowest, self.stopped, self.age = math.inf, None, 0
+        self.noise, self.lowest, self.stopped = self.best, math.inf, None
+        self.descent.restart()
 
     def goes_on(self, limit: int) -> bool:
         """Whether another iteration is to be made in a stage that ends at `limit`."""
         return self.stopped is None and len(self.history) < limit
 
     @property
-    def boldness(self) -> float:
-        """Factor of the learning rate: by how far off the stage began, and falling from there.
-
-        The way to go shrinks like the square root of a squared error, so a stage that begins
-        nearer than the search did takes steps as much smaller.
-        """
-        began, first = self.history[-self.age]["loss"], self.history[0]["loss"]
-        near = math.sqrt(min(1.0, max(began, 0.01 * first) / first)) if first > 0 else 1.0
-        return near * 0.5 ** (self.age / HALF_LIFE)
-
-    @property
     def ever_finite(self) -> bool:
         """Whether some iteration could be judged."""
         return any(math.isfinite(row["loss"]) for row in self.history)
 
-    def see(self, row: Row, met: bool) -> None:
-        """Keep the noise if it is the best yet; stop where the target is met or numbers break."""
+    def see(self, row: Row, gradient: Tensor, met: bool) -> None:
+        """Keep the noise if it is the best yet; go on unless it is met or the numbers break."""
         self.history.append(row)
-        self.age += 1
         if row["loss"] < self.lowest:
-            self.lowest, self.best = row["loss"], self.noise.detach().clone()
-        if self.noise.grad is None or not bool(torch.isfinite(self.noise.grad).all()):
+            self.lowest, self.best = row["loss"], self.noise
+        if not math.isfinite(row["loss"]) or not bool(torch.isfinite(gradient).all()):
             self.stopped = "diverged"
         elif met:
             self.stopped = "tolerance"
+        else:
+            self.noise = self.descent.step(self.noise, row["loss"], gradient)
 
 
 def optimize(
@@ -115,7 +104,8 @@ def optimize(
     negative_prompt: str = "",
     iterations: int = 60,
     tolerance: float | None = None,
-    lr: float = 3e-2,
+    optimizer: str = "lbfgs",
+    lr: float | None = None,
     time_limit: float | None = None,
     checkpoint: bool = True,
     sampler: str = "adams",
@@ -131,13 +121,16 @@ def optimize(
     ----------
     duration : seconds of audio.
     steps : sampler steps of the result and of the last iterations.
-    surrogate_steps : sampler steps of the first iterations; None, or no fewer than `steps`: all.
+    surrogate_steps : sampler steps of the first iterations, the very first of which run on half of
+        these; None, or no fewer than `steps`: all iterations run on all steps.
     guidance : classifier-free guidance scale; 1 is off, at half the cost.
     negative_prompt : what guidance moves away from.
     iterations : at most this many updates of the noise.
     tolerance : an item stops when its total loss is this small; None: when each of its controls
         counts as met.
-    lr : of Adam on the noise at the start; it halves every 40 iterations.
+    optimizer : a name of `ditto_music.descent.DESCENTS`; the papers use "adam".
+    lr : size of a step in units of the noise: Adam's rate, which halves every 40 iterations, or the
+        longest step of L-BFGS (root mean square). None: 0.03 and 0.15.
     time_limit : seconds after which no new iteration starts.
     checkpoint : recompute activations in backward; off is faster and takes memory a step.
     sampler : a name of `ditto_music.sampling.SAMPLERS`.
@@ -158,6 +151,7 @@ def optimize(
         guidance,
         iterations,
         tolerance,
+        optimizer,
         lr,
         surrogate_steps,
         time_limit,
@@ -166,24 +160,19 @@ def optimize(
     )
     problem = Problem(model, prompt, control, seed, negative_prompt, settings)
     start = problem.noise() if x_T is None else x_T.detach().to(model.device)
-    tracks = [Track(z.clone().requires_grad_(), z) for z in start]
+    tracks = [Track(noise, DESCENTS[optimizer](lr)) for noise in start]
     count, started = 0, time.monotonic()
     try:
         for sampled, limit, seconds, slack in stages(settings):
-            adam = torch.optim.Adam([{"params": [track.noise]} for track in tracks], betas=BETAS)
             for track in tracks:
                 track.enter()
             while items := [i for i, track in enumerate(tracks) if track.goes_on(limit)]:
-                noise = torch.stack([tracks[i].noise for i in items])
+                noise = torch.stack([tracks[i].noise for i in items]).requires_grad_()
                 clip = problem.clip(problem.sample(noise, items, sampled))
                 losses, rows = problem.measure(clip, items)
-                adam.zero_grad()
-                losses.sum().backward()
-                for i, row in zip(items, rows, strict=True):
-                    tracks[i].see(row | {"steps": sampled}, problem.met(i, row, slack))
-                for track, group in zip(tracks, adam.param_groups, strict=True):
-                    group["lr"] = lr * track.boldness
-                adam.step()
+                (gradients,) = torch.autograd.grad(losses.sum(), noise)
+                for i, row, gradient in zip(items, rows, gradients, strict=True):
+                    tracks[i].see(row | {"steps": sampled}, gradient, problem.met(i, row, slack))
 
                 count, spent = count + 1, time.monotonic() - started
                 if callback and callback(Progress(count, items, rows, clip, spent)):
@@ -213,13 +202,17 @@ def optimize(
 def stages(settings: Settings) -> list[tuple[int, int, float, float]]:
     """Sampler steps, iterations and seconds at its end, and slack of each stage.
 
-    What is found on few steps holds nearly on more, so the surrogate goes almost to the tolerance;
-    a few iterations on all steps, with an Adam that has not seen the surrogate's gradients, do the
-    rest. The surrogate has two thirds of iterations and time.
+    What is found on few steps holds nearly on more: the coarsest stage goes to a few times the
+    tolerance, the surrogate to the tolerance itself, and iterations on all steps, most often a
+    single one, make sure of it. A third of iterations and time is kept for these.
     """
-    steps, iterations = settings.steps, settings.iterations
+    few, iterations = settings.sampled_steps, settings.iterations
     seconds = settings.time_limit or math.inf
-    last = (steps, iterations, seconds, 1.0)
-    if settings.sampled_steps == steps:
+    last = (settings.steps, iterations, seconds, 1.0)
+    if few == settings.steps:
         return [last]
-    return [(settings.sampled_steps, math.ceil(2 * iterations / 3), 2 * seconds / 3, SLACK), last]
+    surrogate = (few, math.ceil(2 * iterations / 3), 2 * seconds / 3, 1.0)
+    if few < COARSE_FROM:
+        return [surrogate, last]
+    coarse = (few // 2, math.ceil(0.4 * iterations), 0.4 * seconds, COARSE_SLACK)
+    return [coarse, surrogate, last]

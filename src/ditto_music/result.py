@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ditto_music._version import __version__
 from ditto_music.audio import write_audio
+from ditto_music.descent import DESCENTS
 from ditto_music.errors import InputError
 from ditto_music.item import Item
 from ditto_music.sampling import SAMPLERS
@@ -38,7 +39,8 @@ class Settings:
     guidance: float = 3.0
     iterations: int = 0
     tolerance: float | None = None
-    lr: float = 3e-2
+    optimizer: str = "lbfgs"
+    lr: float | None = None
     surrogate_steps: int | None = None
     time_limit: float | None = None
     checkpoint: bool = True
@@ -51,15 +53,19 @@ class Settings:
             ("steps", self.steps, 1 <= self.steps <= 1000, "from 1 to 1000"),
             ("guidance", self.guidance, self.guidance >= 0, "0 or more"),
             ("iterations", self.iterations, self.iterations >= 0, "0 or more"),
-            ("lr", self.lr, self.lr > 0, "above 0"),
             ("surrogate-steps", surrogate, surrogate >= 1, "1 or more"),
         )
         if self.tolerance is not None:
             checks += (("tolerance", self.tolerance, self.tolerance >= 0, "0 or more"),)
+        if self.lr is not None:
+            checks += (("lr", self.lr, self.lr > 0, "above 0"),)
         if self.time_limit is not None:
             checks += (("time-limit", self.time_limit, self.time_limit > 0, "above 0 seconds"),)
         if self.sampler not in SAMPLERS:
             raise InputError(f"sampler '{self.sampler}' is unknown: take {' or '.join(SAMPLERS)}")
+        if self.optimizer not in DESCENTS:
+            known = " or ".join(DESCENTS)
+            raise InputError(f"optimizer '{self.optimizer}' is unknown: take {known}")
         for name, value, good, wanted in checks:
             if not good or not math.isfinite(value):
                 raise InputError(f"{name} is {value:g}: it must be {wanted}")
@@ -153,6 +159,7 @@ class Result:
             "steps": self.settings.steps,
             "surrogate_steps": self.settings.sampled_steps,
             "guidance": self.settings.guidance,
+            "optimizer": self.settings.optimizer,
             "lr": self.settings.lr,
             "iterations": len(losses),
             "stopped": item.stopped,

@@ -54,7 +54,8 @@ class Search(Sampling):
     surrogate_steps: int
     iterations: int
     tolerance: float | None
-    lr: float
+    optimizer: str
+    lr: float | None
     time_limit: float | None
 
 
@@ -106,12 +107,18 @@ class Shared:
             help="Stop once the loss is this small. By default: once each request counts as met.",
         ),
     ] = None
+    optimizer: Annotated[
+        Literal["lbfgs", "adam"],
+        Parameter(group=SEARCH, help="lbfgs gets there in fewer iterations; adam is the papers'."),
+    ] = "lbfgs"
     lr: Annotated[
-        float,
+        float | None,
         Parameter(
-            group=SEARCH, help="Learning rate at the start; larger is bolder and less stable."
+            group=SEARCH,
+            help="Size of a step; larger is bolder and less stable. By default: 0.15 for lbfgs, "
+            "0.03 for adam.",
         ),
-    ] = 3e-2
+    ] = None
     time_limit: Annotated[
         float | None,
         Parameter(group=SEARCH, help="Seconds after which to stop improving. By default: none."),
@@ -166,6 +173,7 @@ class Shared:
             guidance=self.guidance,
             iterations=self.iterations,
             tolerance=self.tolerance,
+            optimizer=self.optimizer,
             lr=self.lr,
             surrogate_steps=self.surrogate_steps,
             time_limit=self.time_limit,
@@ -224,6 +232,7 @@ class Shared:
             surrogate_steps=self.surrogate_steps,
             iterations=self.iterations,
             tolerance=self.tolerance,
+            optimizer=self.optimizer,
             lr=self.lr,
             time_limit=self.time_limit,
         )

@@ -10,7 +10,15 @@ from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
 
-SEARCH_FLAGS = ("iterations", "tolerance", "lr", "time_limit", "method", "surrogate_steps")
+SEARCH_FLAGS = (
+    "iterations",
+    "tolerance",
+    "optimizer",
+    "lr",
+    "time_limit",
+    "method",
+    "surrogate_steps",
+)
 
 
 def generate(

@@ -1,0 +1,117 @@
+"""The ways down, on functions whose bottom is known."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from ditto_music.descent import DESCENTS, LBFGS, Adam, Descent
+from ditto_music.descent.adam import BETAS, HALF_LIFE
+
+Function = Callable[[Tensor], Tensor]
+
+
+def quadratic(x: Tensor) -> Tensor:
+    """A bowl a hundred times steeper one way than another."""
+    return (torch.logspace(0, 2, x.numel(), dtype=x.dtype) * (x.flatten() - 1).square()).sum()
+
+
+def rosenbrock(x: Tensor) -> Tensor:
+    """A bent valley; its bottom is at one."""
+    return (100 * (x[1:] - x[:-1].square()).square() + (1 - x[:-1]).square()).sum()
+
+
+def walk(descent: Descent, function: Function, x: Tensor, steps: int) -> tuple[Tensor, list[float]]:
+    losses: list[float] = []
+    for _ in range(steps):
+        x = x.detach().requires_grad_()
+        loss = function(x)
+        (gradient,) = torch.autograd.grad(loss, x)
+        losses.append(loss.item())
+        x = descent.step(x.detach(), losses[-1], gradient)
+    return x.detach(), losses
+
+
+@pytest.mark.parametrize(("name", "lr"), [("lbfgs", None), ("adam", 0.1)])
+def test_it_gets_down_a_bowl(name: str, lr: float | None) -> None:
+    _, losses = walk(DESCENTS[name](lr), quadratic, torch.zeros(3, 4).double(), 150)
+    assert min(losses) < 1e-3 * losses[0]
+
+
+def test_lbfgs_follows_a_bent_valley() -> None:
+    x, losses = walk(LBFGS(), rosenbrock, torch.zeros(6).double(), 120)
+    assert losses[-1] < 1e-8
+    assert torch.allclose(x, torch.ones(6).double(), atol=1e-3)
+
+
+def test_the_first_step_of_lbfgs_is_newtons_along_the_gradient() -> None:
+    """Of a squared error it lands on the target at once."""
+    slope = torch.tensor([0.3, -0.1, 0.2]).double()
+
+    def error(x: Tensor) -> Tensor:
+        return (slope @ x - 0.02).square()
+
+    x, _ = walk(LBFGS(longest=10.0), error, torch.zeros(3).double(), 1)
+    assert float(error(x)) < 1e-20
+
+
+def test_no_step_of_lbfgs_is_longer_than_asked() -> None:
+    x, descent = torch.full((8,), -3.0).double(), LBFGS(longest=0.05)
+    for _ in range(30):
+        after, _ = walk(descent, rosenbrock, x, 1)
+        anchor = descent.last[0] if descent.last else x
+        assert float((after - anchor).square().mean().sqrt()) <= 0.05 * (1 + 1e-9)
+        x = after
+
+
+def test_where_the_loss_rose_lbfgs_tries_less_from_the_point_before() -> None:
+    descent = LBFGS()
+    x = torch.zeros(4).double()
+    first = descent.step(x, 1.0, torch.ones(4).double())
+    second = descent.step(first, 5.0, torch.ones(4).double())
+    assert descent.last is not None
+    assert torch.equal(descent.last[0], x)
+    assert float((second - x).norm()) < float((first - x).norm())
+
+
+def test_a_restart_keeps_the_curvature_and_forgets_the_point() -> None:
+    descent = LBFGS()
+    x, _ = walk(descent, quadratic, torch.zeros(5).double(), 8)
+    known = len(descent.pairs)
+    descent.restart()
+    assert known > 0
+    assert len(descent.pairs) == known
+    worse = descent.step(x, 1e9, torch.ones(5).double())
+    assert descent.last is not None
+    assert torch.equal(descent.last[0], x), "nothing to fall back on: the new point is accepted"
+    assert torch.isfinite(worse).all()
+
+
+def test_a_zero_gradient_leaves_the_point_where_it_is() -> None:
+    x = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    for descent in (LBFGS(), Adam()):
+        assert torch.equal(descent.step(x, 0.0, torch.zeros(5)), x)
+
+
+def test_adam_is_torchs_under_a_falling_rate() -> None:
+    ours, theirs = torch.zeros(6).double(), torch.zeros(6).double().requires_grad_()
+    adam = torch.optim.Adam([theirs], lr=0.1, betas=BETAS)
+    falling = torch.optim.lr_scheduler.LambdaLR(adam, lambda age: 0.5 ** (age / HALF_LIFE))
+    descent = Adam(0.1)
+    for _ in range(20):
+        ours, _ = walk(descent, rosenbrock, ours, 1)
+        adam.zero_grad()
+        rosenbrock(theirs).backward()
+        adam.step()
+        falling.step()
+    assert torch.allclose(ours, theirs.detach(), atol=1e-12)
+
+
+def test_adam_takes_smaller_steps_after_a_restart_nearer_the_bottom() -> None:
+    descent = Adam(0.1)
+    descent.step(torch.zeros(3), 4.0, torch.ones(3))
+    descent.restart()
+    moved = descent.step(torch.zeros(3), 1.0, torch.ones(3))
+    assert float(moved.abs().max()) == pytest.approx(0.1 * math.sqrt(1 / 4), rel=1e-4)
