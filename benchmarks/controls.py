@@ -34,10 +34,11 @@ def run_prompt(model: Model, task: Task, number: int, folder: Path, iterations: 
     seeds = [number] * len(controls)
     plain = generate(model, prompt, controls, seed=seeds, duration=SECONDS)
     started = time.monotonic()
-    seconds: list[float] = []
+    seconds: list[list[float]] = [[] for _ in controls]
 
     def tick(progress: Progress) -> None:
-        seconds.append(time.monotonic() - started)
+        for item in progress.items:
+            seconds[item].append(time.monotonic() - started)
 
     result = optimize(
         model,
@@ -50,7 +51,9 @@ def run_prompt(model: Model, task: Task, number: int, folder: Path, iterations: 
         checkpoint=False,  # the same bits, faster; five items of 20 steps take 10 GB
     )
     rows: list[Row] = []
-    for (name, ask), one, free in zip(task.asks.items(), result, plain, strict=True):
+    for (name, ask), one, free, spent in zip(
+        task.asks.items(), result, plain, seconds, strict=True
+    ):
         item = one.items[0]
         steps = [row["steps"] for row in item.history]
         rows.append(
@@ -67,7 +70,8 @@ def run_prompt(model: Model, task: Task, number: int, folder: Path, iterations: 
                 },
                 "iterations": len(steps),
                 "last_stage": steps.count(max(steps, default=0)),
-                "batch_seconds": seconds[-1],
+                "batch_seconds": max(each[-1] for each in seconds),
+                "seconds": spent,
                 "losses": [row["loss"] for row in item.history],
                 "stopped": item.stopped,
                 "latent_std": float(item.x_T.std()),
@@ -101,6 +105,14 @@ def table(task: Task, rows: Sequence[Row]) -> str:
         cells = [cell(figure, some) for figure in task.figures]
         counts = [f"{np.median([row[key] for row in some]):.0f}" for key in COUNTS]
         lines.append(f"| {name} | {' | '.join([*cells, *counts])} |")
+    reached = [reach for row in rows if (reach := first_under(row, task.good)) is not None]
+    if task.good is not None and reached:
+        iterations, waited = (np.median(some) for some in zip(*reached, strict=True))
+        lines += [
+            "",
+            f"Loss {task.good:g} was reached by {len(reached)} of {len(rows)}, in a median of "
+            f"{iterations:.0f} iterations and {waited:.0f} s of the batch of {len(task.asks)}.",
+        ]
     met = sum(row["stopped"] == "tolerance" for row in rows)
     spread = [row["latent_std"] for row in rows]
     each = sum(row["batch_seconds"] / len(task.asks) for row in rows) / len(rows)
@@ -112,6 +124,14 @@ def table(task: Task, rows: Sequence[Row]) -> str:
             f"{min(spread):.3f} to {max(spread):.3f}; {each:.0f} s an item.",
         ]
     )
+
+
+def first_under(row: Row, good: float | None) -> tuple[int, float] | None:
+    """Iterations and seconds until the loss was first at most `good`, on whatever steps."""
+    if good is None:
+        return None
+    pairs = enumerate(zip(row["losses"], row["seconds"], strict=True), 1)
+    return next(((number, spent) for number, (loss, spent) in pairs if loss <= good), None)
 
 
 COUNTS = ("iterations", "last_stage")
@@ -136,6 +156,8 @@ def main() -> None:
     parser.add_argument("--model", default="ditto-small")
     parser.add_argument("--prompts", type=int, help="the first so many of each task")
     parser.add_argument("--iterations", type=int, default=60)
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the prompts")
+    parser.add_argument("--worker", type=int, default=0, help="which of them this one is, from 0")
     parser.add_argument("--table", action="store_true", help="only print what is done")
     args = parser.parse_args()
     model = None if args.table else load_model(args.model)
@@ -146,7 +168,7 @@ def main() -> None:
         for number in range(min(args.prompts or len(task.prompts), len(task.prompts))):
             done = folder / f"{number:02d}.json"
             if not done.exists():
-                if model is None:
+                if model is None or number % args.workers != args.worker:
                     continue
                 made = run_prompt(model, task, number, folder, args.iterations)
                 with whole(done) as path:

@@ -57,11 +57,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Task:
-    """Targets by name, the prompts they are asked with, and the figures shown."""
+    """Targets by name, the prompts they are asked with, and the figures shown.
+
+    `good` is a loss worth timing: how soon it is reached is told below the table.
+    """
 
     asks: Mapping[str, Ask]
     prompts: Sequence[str]
     figures: Sequence[Figure]
+    good: float | None = None
 
 
 PROMPTS = (
@@ -282,7 +286,7 @@ def _both(one: Ask, other: Ask) -> Ask:
 
 
 TASKS: dict[str, Task] = {
-    "intensity": Task({name: _intensity(name) for name in CURVES}, PROMPTS, INTENSITY),
+    "intensity": Task({name: _intensity(name) for name in CURVES}, PROMPTS, INTENSITY, good=2.0),
     "melody": Task({name: _melody(name) for name in TUNES}, PROMPTS[:16], MELODY),
     "structure": Task({form: _structure(form) for form in FORMS}, PROMPTS[:16], STRUCTURE),
     "tempo": Task({f"{bpm} bpm": _tempo(bpm) for bpm in TEMPI}, PULSING, TEMPO),
