@@ -105,6 +105,9 @@ def main() -> None:
     """Print the table, a row as soon as it is known."""
     parser = argparse.ArgumentParser(description="Optimisers on the five intensity curves.")
     parser.add_argument("--prompts", type=int, default=2)
+    parser.add_argument(
+        "--way", choices=[way.name for way in WAYS], action="append", help="default: all"
+    )
     parser.add_argument("--iterations", type=int, default=60)
     parser.add_argument("--model", default="ditto-small")
     args = parser.parse_args()
@@ -115,6 +118,8 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|")
     for way in WAYS:
+        if args.way and way.name not in args.way:
+            continue
         prompts = PROMPTS[5 : 5 + args.prompts]
         outcomes = [
             outcome
