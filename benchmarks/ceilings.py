@@ -30,6 +30,8 @@ from ditto_music.evaluation.judges.notes import (
 from ditto_music.evaluation.judges.tags import tags
 from ditto_music.evaluation.judges.timbre import form_agreement
 from ditto_music.features import intensity, intensity_times
+from ditto_music.models.small.model import load_codec
+from ditto_music.models.small.tone_codec import ToneCodec
 from training.data.dataset import Music, labels_of_crop
 
 RATE = 24_000
@@ -225,15 +227,37 @@ def _floats(values: list[bool]) -> list[float]:
 
 
 def through(name: str) -> Hear:
-    """Clips as a model's codec gives them back."""
-    model = load_model(name)
+    """Clips as a codec gives them back.
 
+    `name` is a model's, a ``codec.safetensors``, or ``parts``: tones and noise, found and played
+    with nothing between, which is the most that codec can give.
+    """
+    decode: Callable[[torch.Tensor], torch.Tensor]
+    if name == "parts":
+        codec = ToneCodec()
+        decode = lambda audio: codec.decoder.render(codec.analyse(audio))  # noqa: E731
+    elif name.endswith(".safetensors"):
+        trained = load_codec(Path(name)).eval()
+        decode = lambda audio: trained.decode(trained.encode(audio))  # noqa: E731
+    else:
+        model = load_model(name)
+        decode = lambda audio: model.decode(model.encode(audio[:, None])).mean(1)  # noqa: E731
+
+    @torch.no_grad()
     def hear(clip: Clip) -> Clip:
-        with torch.no_grad():
-            audio = model.decode(model.encode(torch.from_numpy(clip)[None, None]))
-        return audio[0].mean(0)[: len(clip)].numpy()
+        whole = np.pad(clip, (0, -len(clip) % 1024))
+        return decode(torch.from_numpy(whole)[None])[0, : len(clip)].numpy()
 
     return hear
+
+
+MEASURES = {
+    "melodies": melodies,
+    "tempi": tempi,
+    "levels": levels,
+    "forms": forms,
+    "instruments": instruments,
+}
 
 
 def main() -> None:
@@ -241,13 +265,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What judges say of music whose truth is known.")
     parser.add_argument("--data", type=Path, required=True, help="folder made by training.data")
     parser.add_argument("--count", type=int, default=30, help="clips of each measure")
-    parser.add_argument("--through", metavar="MODEL", help="hear clips as this model's codec does")
+    parser.add_argument(
+        "--through",
+        metavar="CODEC",
+        help="hear clips as this codec does: a model, a file, or parts",
+    )
+    parser.add_argument("--only", choices=list(MEASURES), action="append", help="default: all")
     args = parser.parse_args()
     music = Music(args.data)
     hear: Hear = through(args.through) if args.through else lambda clip: clip
     print("| judge | of | mean | 10% to 90% | chance | clips |\n|---|---|---|---|---|---|")
-    for measure in (melodies, tempi, levels, forms, instruments):
-        for row in measure(music, args.count, hear):
+    for name in args.only or MEASURES:
+        for row in MEASURES[name](music, args.count, hear):
             print(row.text(), flush=True)
 
 
