@@ -121,8 +121,8 @@ def optimize(
     ----------
     duration : seconds of audio.
     steps : sampler steps of the result and of the last iterations.
-    surrogate_steps : sampler steps of the first iterations, the very first of which run on half of
-        these; None, or no fewer than `steps`: all iterations run on all steps.
+    surrogate_steps : sampler steps of the first iterations; where these are 6 or more, the very
+        first run on half of them. None, or no fewer than `steps`: all iterations run on all steps.
     guidance : classifier-free guidance scale; 1 is off, at half the cost.
     negative_prompt : what guidance moves away from.
     iterations : at most this many updates of the noise.

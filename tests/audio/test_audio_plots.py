@@ -82,6 +82,14 @@ def test_a_curve_is_dashed_over_what_was_achieved() -> None:
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("intensity (dBFS)", "time (s)")
 
 
+def test_a_loss_marks_the_best_of_the_last_steps() -> None:
+    figure, [ax] = plots.figure(1)
+    plots.loss(ax, [9.0, 0.1, 3.0, 2.0], [8, 8, 20, 20])
+    assert list(ax.lines[1].get_xdata()) == [3]
+    assert [text.get_text() for text in ax.texts] == ["8 steps", "20 steps"]
+    assert figure is not None
+
+
 @pytest.mark.parametrize(
     ("history", "best", "scale"),
     [

@@ -201,18 +201,30 @@ def bars(
     _dress(ax, "", f"{label} ({unit})" if unit else label)
 
 
-def loss(ax: Axes, history: Sequence[float]) -> None:
+def loss(ax: Axes, history: Sequence[float], steps: Sequence[float] = ()) -> None:
     """Draw the loss of each iteration, its best marked; logarithmic over more than a decade.
 
     Parameters
     ----------
     ax : where to draw
     history : the loss of each iteration, at least one; NaN leaves a gap
+    steps : sampler steps of each iteration, where they differ: a line is drawn where they change,
+        and the best is that of the last, for losses on different steps do not compare
     """
-    best = int(np.nanargmin(history))
-    ax.plot(range(len(history)), history, color=BLUE, linewidth=1.6)
-    ax.plot([best], [history[best]], "o", color=ORANGE, label=f"best: {history[best]:.4g}")
-    if history[best] > 0 and np.nanmax(history) > 10 * history[best]:
+    values, used = np.asarray(history, float), np.asarray(steps or [0.0] * len(history))
+    last = values[used == used[-1]]
+    if not np.isfinite(last).any():
+        used, last = np.zeros(len(values)), values
+    best = int(np.nanargmin(last)) + int(np.argmax(used == used[-1]))
+    ax.plot(range(len(values)), values, color=BLUE, linewidth=1.6)
+    ax.plot([best], [values[best]], "o", color=ORANGE, label=f"best: {values[best]:.4g}")
+    for place in [0, *(np.flatnonzero(np.diff(used)) + 1)] if len(set(used)) > 1 else []:
+        ax.axvline(place, color=GRID, linewidth=1.6, zorder=0)
+        ax.annotate(
+            f"{used[place]:.0f} steps", (place, 1), (3, -3), xycoords=("data", "axes fraction"),
+            textcoords="offset points", color=INK, fontsize="x-small", va="top",
+        )  # fmt: skip
+    if values[best] > 0 and np.nanmax(values) > 10 * values[best]:
         ax.set_yscale("log")
     ax.legend(frameon=False, fontsize="small")
     _dress(ax, "iteration", "loss")
