@@ -148,7 +148,7 @@ def test_a_search_that_diverged_late_is_warned_of(
     assert "warning: the numbers broke after 1 iterations" in told.err
 
 
-def diverge(track: object, row: dict[str, float], met: bool) -> None:
+def diverge(track: object, row: dict[str, float], gradient: object, met: bool) -> None:
     vars(track).update(history=[row], lowest=row["loss"], stopped="diverged")
 
 
