@@ -218,7 +218,8 @@ def loss(ax: Axes, history: Sequence[float], steps: Sequence[float] = ()) -> Non
     best = int(np.nanargmin(last)) + int(np.argmax(used == used[-1]))
     ax.plot(range(len(values)), values, color=BLUE, linewidth=1.6)
     ax.plot([best], [values[best]], "o", color=ORANGE, label=f"best: {values[best]:.4g}")
-    for place in [0, *(np.flatnonzero(np.diff(used)) + 1)] if len(set(used)) > 1 else []:
+    changes = [int(place) + 1 for place in np.flatnonzero(np.diff(used))]
+    for place in [0, *changes] if changes else []:
         ax.axvline(place, color=GRID, linewidth=1.6, zorder=0)
         ax.annotate(
             f"{used[place]:.0f} steps", (place, 1), (3, -3), xycoords=("data", "axes fraction"),
