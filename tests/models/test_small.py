@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from ditto_music import InputError, load_model
 from ditto_music.models.small import SmallModel
-from ditto_music.models.small.codec import Decoder, overlap_add
+from ditto_music.models.small.codec import Decoder
 from ditto_music.models.small.denoiser import rotate, waves
 from ditto_music.models.small.words import vocabulary_to_tensor
 
@@ -44,12 +44,6 @@ def test_the_inverse_stft_head_is_exact(model: SmallModel) -> None:
     head = torch.cat([spectrum.abs().log(), spectrum.angle()], dim=1).mT
     out = decoder.synthesize(head)
     assert torch.allclose(out[:, c.n_fft : -c.n_fft], audio[:, c.n_fft : -c.n_fft], atol=1e-9)
-
-
-def test_overlap_add_sums_at_the_hop() -> None:
-    frames = torch.ones(1, 5, 8)
-    assert overlap_add(frames, 2).shape == (1, 10)
-    assert overlap_add(frames, 2)[0, 3:7].tolist() == [4, 4, 4, 4]
 
 
 def test_rotary_attention_depends_on_distance_alone() -> None:

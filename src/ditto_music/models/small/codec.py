@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ditto_music.models.small.frames import overlap_add
+
 
 @dataclass(frozen=True)
 class CodecConfig:
@@ -62,18 +64,6 @@ def log_spectrum(audio: Tensor, n_fft: int, hop: int) -> Tensor:
     spectrum = torch.stft(padded, n_fft, hop, window=window, center=False, return_complex=True)
     magnitude = spectrum.abs() / (n_fft / 4)  # a full-scale sine has magnitude 1
     return 1.0 + 0.4 * torch.log10(magnitude.clamp(min=1e-5)).mT
-
-
-def overlap_add(frames: Tensor, hop: int) -> Tensor:
-    """Sum windowed frames (B, F, n), n a multiple of hop, at a step of `hop`: (B, F * hop)."""
-    batch, count, length = frames.shape
-    ways = length // hop
-    pieces = frames.reshape(batch, count, ways, hop)
-    out = frames.new_zeros(batch, count + ways - 1, hop)
-    for way in range(ways):
-        out = out + F.pad(pieces[:, :, way], (0, 0, way, ways - 1 - way))
-    edge = (length - hop) // 2
-    return out.reshape(batch, -1)[:, edge : edge + count * hop]
 
 
 class Block(nn.Module):
