@@ -2,8 +2,8 @@
 
 A loss on finished audio costs a whole sampling and its way back, so no evaluation is spent on
 finding the best length of a step: the quasi-Newton step is taken as it is, and where the loss rose
-it is tried again, shorter, from the point before. D-Flow (Ben-Hamu et al. 2024) was the first to
-search noise with L-BFGS.
+it is tried again, shorter, from the point before. D-Flow (Ben-Hamu et al. 2024) searches noise by
+L-BFGS too.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ semitone over seven octaves, and the power of what is left in bands of noise. A 
 model (Serra and Smith 1990; DDSP, Engel et al. 2020), with a network between its two halves that
 squeezes 664 numbers a latent frame into 32.
 
-Octaves are alike: each is one token of the network, and they share all weights but a
-place of their own. An eighth token is the noise. A network without that order had found one tone in
-ten after 600 steps, this one two in three after 200.
+Octaves are alike: each is one token of the network, and they share all weights but a place of their
+own. An eighth token is the noise. So ordered it learns in minutes what a dense network from spectra
+did not (docs/models/ditto-small.md).
 
 One latent frame stands for 512 samples (46.875 Hz) and has 32 channels, four a token: 1,500 values
 a second. Shapes: audio ``(B, N)``, latents ``(B, C, T)`` with ``N = 512 T``.

@@ -21,14 +21,10 @@ from torch.nn import functional as F
 from ditto_music.models.small.frames import framed, synthesized
 
 A4, A4_HERTZ = 69, 440.0
-GOLDEN = (
-    math.sqrt(5) - 1
-) / 2  # spreads the phases at the start, so that they never add to a click
-WINDOWS = (
-    1024,
-    2048,
-    4096,
-)  # samples; a tone is sought in the shortest that tells it from the next
+# Spreads the phases at the start, so that they never add to a click.
+GOLDEN = (math.sqrt(5) - 1) / 2
+# Samples; a tone is sought in the shortest that tells it from the next.
+WINDOWS = (1024, 2048, 4096)
 LASTS = 4  # frames in which a peak must be seen to be a tone
 
 
