@@ -14,6 +14,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -26,6 +27,21 @@ from ditto_music.result import Result, Settings
 
 COARSE_FROM = 6  # sampler steps of a surrogate that is worth a coarser one before it
 COARSE_SLACK = 4.0  # times the tolerance: as near as the coarser one can tell
+
+
+class Search(TypedDict, total=False):
+    """The settings of `optimize` that everything built on it hands on as they are."""
+
+    steps: int
+    surrogate_steps: int | None
+    guidance: float
+    negative_prompt: str
+    iterations: int
+    tolerance: float | None
+    optimizer: str
+    lr: float | None
+    time_limit: float | None
+    sampler: str
 
 
 @dataclass(frozen=True)

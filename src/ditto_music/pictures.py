@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from ditto_music.whole import check_target, whole
 
 SUFFIXES = (".png", ".svg", ".pdf")
 DPI = 150
+MOST_PANELS = 6
 LONGEST_TITLE = 100  # characters
 NEW = "#009E73"  # Okabe and Ito's green, beside the blue and orange of `plots`
 UNITS = {"db": "dB", "rms": "RMS"}
@@ -86,7 +88,10 @@ def _draw_panel(ax: Axes, panel: Panel, seconds: float) -> None:
 
 
 def draw_edit(
-    path: str | os.PathLike[str], recording: Recording, regions: Sequence[tuple[float, float]]
+    path: str | os.PathLike[str],
+    recording: Recording,
+    regions: Sequence[tuple[float, float]],
+    panels: Sequence[tuple[float, Panel]] = (),
 ) -> None:
     """Draw a recording as waveform and spectrogram, its new regions marked.
 
@@ -94,6 +99,8 @@ def draw_edit(
     ----------
     path : PNG, SVG or PDF, by its suffix.
     regions : the (start, stop) seconds that are new.
+    panels : what controls asked of regions and got, each with the second at which it begins; the
+        first `MOST_PANELS` are drawn.
 
     Raises
     ------
@@ -101,7 +108,8 @@ def draw_edit(
         As `check_picture`.
     """
     check_picture(path)
-    picture, (wave, sound) = plots.figure(2)
+    shown = panels[:MOST_PANELS]
+    picture, (wave, sound, *others) = plots.figure(2 + len(shown))
     mono = recording.audio().mean(0)
     plots.waveform(wave, mono, recording.sample_rate)
     plots.spectrogram(sound, mono, recording.sample_rate)
@@ -109,6 +117,8 @@ def draw_edit(
         wave.axvspan(start, stop, color=NEW, alpha=0.25, linewidth=0)
         _edges(wave, start, stop)
         _edges(sound, start, stop)
+    for ax, (start, panel) in zip(others, shown, strict=True):
+        _draw_panel(ax, _later(panel, start), recording.seconds)
     spans = ", ".join(f"{start:.2f} to {stop:.2f} s" for start, stop in regions)
     _save(picture, path, f"new: {spans}", "")
 
@@ -127,6 +137,13 @@ def _figure(key: str, value: float) -> str:
     words = [UNITS.get(word, word) for word in key.split("_")]
     unit = f" {words.pop()}" if words[-1] in ("dB", "octaves") else ""
     return f"{value:.{1 if unit else 2}f}{unit} {' '.join(words)}"
+
+
+def _later(panel: Panel, seconds: float) -> Panel:
+    """A panel whose time begins at `seconds`, where it is over time."""
+    if isinstance(panel, Roll) or (isinstance(panel, Curve) and panel.axis == Curve.axis):
+        return replace(panel, times=panel.times + seconds)
+    return panel
 
 
 def _edges(ax: Axes, *times: float) -> None:

@@ -107,10 +107,26 @@ class Clip:
         """One item of the batch as a batch of one; the audio is decoded for all at once."""
         return _Item(self, index)
 
+    def part(self, start: int, frames: int) -> Clip:
+        """The clip from sample `start` on, `frames` samples of it; decoded with the whole."""
+        return _Part(self, start, frames)
+
     @cached_property
     def mono(self) -> Tensor:
         """(B, N), the mean of the channels."""
         return self.audio.mean(1)
+
+
+class _Part(Clip):
+    """A stretch of a batch; its latent is the whole's."""
+
+    def __init__(self, clip: Clip, start: int, frames: int) -> None:
+        super().__init__(clip.model, clip.latent, frames)
+        self.clip, self.start = clip, start
+
+    @cached_property
+    def audio(self) -> Tensor:
+        return self.clip.audio[..., self.start : self.start + self.frames]
 
 
 class _Item(Clip):

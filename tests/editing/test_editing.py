@@ -11,23 +11,13 @@ from hypothesis import strategies as st
 from ditto_music import InputError
 from ditto_music.audio import Recording
 from ditto_music.editing import inpaint, joins, measure_seam
-from ditto_music.editing.inpaint import check_regions, place, window_of
+from ditto_music.editing.filling import made_to_fit
+from ditto_music.editing.inpaint import check_regions
+from ditto_music.editing.windows import window_of
 from ditto_music.models.small import SmallModel
+from tests.editing.sounds import music
 
 FAST = {"steps": 3, "surrogate_steps": 3, "iterations": 2}
-
-
-def music(seconds: float, rate: int, channels: int, subtype: str = "PCM_16") -> Recording:
-    """Two decaying tones a beat and a little noise, the right channel at half the level."""
-    rng = np.random.default_rng(0)
-    t = np.arange(round(seconds * rate)) / rate
-    beat = np.exp(-4 * (t % 0.5))
-    sound = 0.3 * beat * (np.sin(2 * np.pi * 220 * t) + np.sin(2 * np.pi * 660 * t)) / 2
-    sound += 0.002 * rng.standard_normal(len(t))
-    audio = np.stack([sound, 0.5 * sound][:channels])
-    kind = {"PCM_16": np.int32, "PCM_24": np.int32, "FLOAT": np.float32}[subtype]
-    blank = Recording(np.zeros((len(t), channels), kind), rate, "WAV", subtype)
-    return blank.with_region(0, audio)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +76,8 @@ def test_the_new_part_takes_the_level_and_balance_of_its_surroundings() -> None:
     original = music(3.0, 24_000, 2)
     window = window_of(original, (1.0, 2.0), 24.0)
     clip = original.audio().mean(0)[window.begin : window.end] * 0.6  # a codec that loses 4 dB
-    out = place(original, window, clip, 24_000).audio()[:, 26_000:46_000]
+    part = made_to_fit(original, window, clip[None], 24_000)
+    out = original.with_region(window.start, part).audio()[:, 26_000:46_000]
     wanted = original.audio()[:, 26_000:46_000]
     for new, old in zip(out, wanted, strict=True):
         assert 20 * math.log10(joins.rms(new) / joins.rms(old)) == pytest.approx(0, abs=0.5)
@@ -162,18 +153,17 @@ def test_mirror_fill_is_blind_to_the_hole() -> None:
 
 
 def test_a_bad_seam_ranks_high_and_an_untouched_moment_does_not() -> None:
-    sound = music(6.0, 24_000, 1).audio().astype(np.float64)
-    quiet = measure_seam(sound, 24_000, 3.2, [(3.2, 3.6)])
-    broken = sound.copy()
-    broken[:, 76_800:86_400] = 0.4 * np.random.default_rng(0).standard_normal(9_600)
-    loud = measure_seam(broken, 24_000, 3.2, [(3.2, 3.6)])
+    sound = music(6.0, 24_000, 1)
+    quiet = measure_seam(sound, 3.2, [(3.2, 3.6)])
+    noise = 0.4 * np.random.default_rng(0).standard_normal((1, 9_600))
+    loud = measure_seam(sound.with_region(76_800, noise), 3.2, [(3.2, 3.6)])
     assert quiet.flux_rank < 0.95
     assert loud.flux_rank > 0.99
     assert loud.flux > 2 * quiet.flux
 
 
 def test_a_seam_with_no_music_around_it_is_unknown() -> None:
-    seam = measure_seam(np.zeros((1, 500)), 24_000, 0.01, [(0.0, 0.02)])
+    seam = measure_seam(Recording.of(np.zeros((1, 500)), 24_000), 0.01, [(0.0, 0.02)])
     assert math.isnan(seam.flux)
 
 

@@ -17,9 +17,13 @@ def main() -> None:
     parser.add_argument(
         "--latents", type=Path, required=True, help="made by training.diffusion.latents"
     )
-    parser.add_argument("--words", type=Path, required=True, help="made by training.text.distil")
-    parser.add_argument("--text", type=Path, required=True, help="made by training.text.encoder")
-    parser.add_argument("--start", type=Path, help="denoiser.safetensors to begin from")
+    parser.add_argument("--words", type=Path, help="made by training.text.distil")
+    parser.add_argument("--text", type=Path, help="made by training.text.encoder")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="denoiser.safetensors to begin from; with --words and --text its blocks alone",
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--tokens", type=int, default=16 * 282, help="latent frames a batch")
@@ -28,6 +32,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=29_517, help="where workers meet")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    if bool(args.words) != bool(args.text) or not (args.words or args.start):
+        parser.error("give --words and --text together, or --start with all of a model")
     if args.workers == 1:
         train(0, args)
     else:

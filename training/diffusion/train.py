@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor, distributed, nn
 
 from ditto_music.models.small.denoiser import Denoiser, DenoiserConfig
+from ditto_music.models.small.model import load_denoiser
 from ditto_music.models.small.words import WordPieces, load_words, vocabulary_to_tensor
 from training.data.captions import caption
 from training.data.dataset import Music, labels_of_crop
@@ -120,6 +121,23 @@ def average_gradients(model: nn.Module, workers: int) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
+def begin(args: argparse.Namespace) -> tuple[Denoiser, WordPieces]:
+    """The denoiser to train and its vocabulary: new blocks under the text encoder of ``--words``
+    and ``--text``, or all of ``--start``, whose text encoder these replace if given.
+    """
+    if args.start and not args.words:
+        return load_denoiser(args.start)
+    words, vectors = load_words(args.words)
+    model = Denoiser(DenoiserConfig(vocabulary=len(words), word_width=vectors.shape[1]))
+    if args.start:
+        known = load_denoiser(args.start)[0].state_dict()
+        blocks = {key: value for key, value in known.items() if not key.startswith("text.")}
+        model.load_state_dict(blocks, strict=False)
+    text = {key: value.float() for key, value in load_file(args.text).items()}
+    model.text.load_state_dict(text | {"vectors": vectors.float()})
+    return model, words
+
+
 def train(rank: int, args: argparse.Namespace) -> None:
     """One worker's run; the first also logs, judges and saves."""
     torch.manual_seed(args.seed)
@@ -127,14 +145,8 @@ def train(rank: int, args: argparse.Namespace) -> None:
         torch.set_num_threads(1)
         where = f"tcp://127.0.0.1:{args.port}"
         distributed.init_process_group("gloo", where, rank=rank, world_size=args.workers)
-    words, vectors = load_words(args.words)
-    config = DenoiserConfig(vocabulary=len(words), word_width=vectors.shape[1])
-    model = Denoiser(config)
-    if args.start:
-        known = {k: v.float() for k, v in load_file(args.start).items()}
-        model.load_state_dict({k: v for k, v in known.items() if k != "vocabulary"}, strict=False)
-    text = {key: value.float() for key, value in load_file(args.text).items()}
-    model.text.load_state_dict(text | {"vectors": vectors.float()})
+    model, words = begin(args)
+    config = model.config
     model.text.requires_grad_(False)
     learnt = [p for p in model.parameters() if p.requires_grad]
     batches = Batches(Music(args.data), load_latents(args.latents), words)

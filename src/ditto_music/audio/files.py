@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -103,6 +104,12 @@ class Recording:
                 f", not {self.samples.dtype} {self.samples.shape}"
             )
 
+    @classmethod
+    def of(cls, audio: Floats, sample_rate: int, subtype: str = "PCM_24") -> Recording:
+        """A WAV in memory of audio (channels, N), rounded to `subtype` and clipped to it."""
+        samples, _ = _quantise(_rows(audio), subtype)
+        return cls(samples, sample_rate, "WAV", subtype)
+
     @property
     def frames(self) -> int:
         """Number of samples of each channel."""
@@ -118,12 +125,17 @@ class Recording:
         """Length in seconds."""
         return self.frames / self.sample_rate
 
-    def audio(self) -> Audio:
+    def audio(self, start: int = 0, stop: int | None = None) -> Audio:
         """The samples as float32, shape (channels, frames), full scale [-1, 1].
 
         Integers are divided by a power of two, exact up to 24 bit; 32 bit is rounded to float32.
+
+        Parameters
+        ----------
+        start, stop : frames to give, by default all.
         """
-        return np.ascontiguousarray(_full_scale(self.samples).T, dtype=np.float32)
+        samples = self.samples[start:stop]
+        return np.ascontiguousarray(_full_scale(samples).T, dtype=np.float32)
 
     def with_region(self, start: int, audio: Floats) -> Recording:
         """The recording with `audio` in place of what began at frame `start`.
@@ -158,6 +170,11 @@ def names_file(text: str | os.PathLike[str]) -> bool:
         return Path(text).is_file()
     except OSError:
         return False
+
+
+def names_audio(text: str | os.PathLike[str]) -> bool:
+    """Whether `text` ends like an audio file, there or not."""
+    return Path(text).suffix.lower() in _CONTAINERS
 
 
 def is_silent(recording: Recording) -> bool:
@@ -242,8 +259,12 @@ def resample(audio: Floats, from_rate: int, to_rate: int) -> Audio:
     return np.ascontiguousarray(result[:length].T)
 
 
-def write_recording(path: str | os.PathLike[str], recording: Recording) -> int:
+def write_recording(
+    path: str | os.PathLike[str], recording: Recording, *, loops: bool = False
+) -> int:
     """Write a recording; the format follows from the suffix of `path`.
+
+    With `loops` a WAV says that it repeats as a whole.
 
     The samples are written bit for bit if the format holds the recording's subtype, and else
     rounded to `held_subtype(path, recording.subtype)`. The file appears whole or not at all.
@@ -262,7 +283,7 @@ def write_recording(path: str | os.PathLike[str], recording: Recording) -> int:
     samples, clipped = recording.samples, 0
     if subtype != recording.subtype:
         samples, clipped = _quantise(_full_scale(samples), subtype)
-    _write(Path(path), samples, recording.sample_rate, subtype)
+    _write(Path(path), samples, recording.sample_rate, subtype, loops)
     return clipped
 
 
@@ -441,9 +462,28 @@ def _check_finite(recording: Recording, name: str) -> None:
         )
 
 
-def _write(path: Path, samples: Samples, sample_rate: int, subtype: str) -> None:
+def _write(
+    path: Path, samples: Samples, sample_rate: int, subtype: str, loops: bool = False
+) -> None:
+    data = _encode(path, samples, sample_rate, subtype)
+    if loops and _container(path)[0] == "WAV":
+        data = with_loop_points(bytes(data), len(samples), sample_rate)
     with whole(path) as draft:
-        draft.write_bytes(_encode(path, samples, sample_rate, subtype))
+        draft.write_bytes(data)
+
+
+def with_loop_points(wav: bytes, frames: int, sample_rate: int) -> bytes:
+    """A WAV file that says it repeats as a whole, for ever: a `smpl` chunk at its end.
+
+    Samplers and players that know the chunk (Microsoft's Multimedia Data Standards Update, 1994)
+    go from the last sample straight to the first.
+    """
+    period = round(1e9 / sample_rate)
+    header = struct.pack("<9I", 0, 0, period, 60, 0, 0, 0, 1, 0)
+    forward = struct.pack("<6I", 0, 0, 0, frames - 1, 0, 0)
+    chunk = b"smpl" + struct.pack("<I", len(header + forward)) + header + forward
+    size = len(wav) + len(chunk) - 8
+    return wav[:4] + struct.pack("<I", size) + wav[8:] + chunk
 
 
 def _encode(path: Path, samples: Samples, sample_rate: int, subtype: str) -> memoryview:

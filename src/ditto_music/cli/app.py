@@ -8,7 +8,9 @@ from ditto_music._version import __version__
 from ditto_music.cli.commands.control import control
 from ditto_music.cli.commands.generate import generate
 from ditto_music.cli.commands.inpaint import inpaint
+from ditto_music.cli.commands.loop import loop
 from ditto_music.cli.commands.models import models
+from ditto_music.cli.commands.outpaint import outpaint
 
 app = App(
     name="ditto-music",
@@ -18,5 +20,5 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 
-for command in (generate, control, inpaint, models):
+for command in (generate, control, inpaint, outpaint, loop, models):
     app.command(command)

@@ -15,6 +15,7 @@ from ditto_music.cli.say import say
 from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
+    from ditto_music.optimize import Search
     from ditto_music.protocols import Model
 
 MUSIC = Group.create_ordered("Music")
@@ -46,17 +47,6 @@ class Sampling(TypedDict):
     guidance: float
     negative_prompt: str
     sampler: str
-
-
-class Search(Sampling):
-    """What `optimize` and the edits take alike."""
-
-    surrogate_steps: int
-    iterations: int
-    tolerance: float | None
-    optimizer: str
-    lr: float | None
-    time_limit: float | None
 
 
 @Parameter(name="*")
@@ -226,13 +216,16 @@ class Shared:
         )
 
     def search(self) -> Search:
-        """Arguments of an optimisation."""
-        return Search(
-            **self.sampling(),
-            surrogate_steps=self.surrogate_steps,
-            iterations=self.iterations,
-            tolerance=self.tolerance,
-            optimizer=self.optimizer,
-            lr=self.lr,
-            time_limit=self.time_limit,
-        )
+        """Arguments of an optimisation, but for its seed."""
+        return {
+            "steps": self.steps,
+            "surrogate_steps": self.surrogate_steps,
+            "guidance": self.guidance,
+            "negative_prompt": self.negative,
+            "iterations": self.iterations,
+            "tolerance": self.tolerance,
+            "optimizer": self.optimizer,
+            "lr": self.lr,
+            "time_limit": self.time_limit,
+            "sampler": self.sampler,
+        }

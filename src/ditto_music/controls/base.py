@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from ditto_music.panels import Panel
@@ -29,6 +30,11 @@ class Term(ABC):
         InputError
             If a target cannot be made for such a clip: one line, what and how to mend it.
         """
+
+    @property
+    def sets_level(self) -> bool:
+        """Whether it asks for a loudness, which nothing may change afterwards."""
+        return False
 
     def __add__(self, other: Term) -> Sum:
         """Ask for both."""
@@ -87,6 +93,24 @@ class Control(Term):
         """What to draw of one item: `feature` comes without its batch axis."""
         return []
 
+    def times(self, form: Form) -> Tensor | None:
+        """Seconds of the target's last axis (F,); None where it is not over time."""
+        return None
+
+    def cut(self, target: Tensor, form: Form, start: float, inner: Form) -> Tensor:
+        """Of the target made for `form`, what asks for the stretch `inner` from `start` s on.
+
+        Raises
+        ------
+        InputError
+            If the stretch cannot be told what to do without the rest.
+        """
+        times, inside = self.times(form), self.times(inner)
+        if times is None or inside is None:
+            return target
+        near = torch.searchsorted(times, inside + start).clamp(max=len(times) - 1)
+        return target[..., near.to(target.device)]
+
     def objectives(self, form: Form) -> list[Aim]:
         """The control with its target made for `form`."""
         return [Aim(self, self.target(form), form)]
@@ -140,6 +164,11 @@ class Sum(Term):
 
     def __init__(self, terms: Sequence[tuple[float, Term]]) -> None:
         self.terms = list(terms)
+
+    @property
+    def sets_level(self) -> bool:
+        """Whether one of them does."""
+        return any(term.sets_level for _, term in self.terms)
 
     def objectives(self, form: Form) -> list[Aim]:
         """Those of every term, weights multiplied through."""

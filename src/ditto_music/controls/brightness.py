@@ -55,8 +55,12 @@ class Brightness(Control):
                     f"keep between {DARKEST:g} and {brightest:g}"
                 )
         octaves = Points(self.curve.times, tuple(np.log2(self.curve.values)), self.curve.relative)
-        times = centroid_times(form.frames, form.sample_rate)
+        times = self.times(form)
         return smooth_frames(octaves.at(times, form.seconds)).to(form.device)
+
+    def times(self, form: Form) -> Tensor:
+        """Of the frames (F,), in seconds."""
+        return centroid_times(form.frames, form.sample_rate)
 
     def feature(self, clip: Clip) -> Tensor:
         """The clip's brightness (B, F) in octaves, log2 of Hz."""
@@ -72,7 +76,7 @@ class Brightness(Control):
 
     def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
         """Target over achieved."""
-        times = centroid_times(form.frames, form.sample_rate)
+        times = self.times(form)
         return [Curve("brightness", "Hz", times, target.exp2(), feature.exp2())]
 
 

@@ -45,7 +45,7 @@ class Intensity(Control):
 
     def target(self, form: Form) -> Tensor:
         """The curve (F,) in dBFS on the intensity frames."""
-        times = intensity_times(form.frames, form.sample_rate)
+        times = self.times(form)
         if not len(times):
             raise InputError(
                 f"a clip of {form.seconds:g} s is too short to have an intensity curve"
@@ -63,6 +63,15 @@ class Intensity(Control):
         if self.kind == "correlation" and float(wanted.std()) < 1e-3:
             raise InputError("intensity: a flat curve has no shape to correlate with: use mse")
         return wanted.to(form.device)
+
+    @property
+    def sets_level(self) -> bool:
+        """Unless only the curve's shape is followed."""
+        return self.kind == "mse"
+
+    def times(self, form: Form) -> Tensor:
+        """Of the frames (F,), in seconds."""
+        return intensity_times(form.frames, form.sample_rate)
 
     def feature(self, clip: Clip) -> Tensor:
         """The clip's intensity (B, F) in dBFS."""
@@ -83,7 +92,7 @@ class Intensity(Control):
 
     def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
         """Target over achieved."""
-        times = intensity_times(form.frames, form.sample_rate)
+        times = self.times(form)
         return [Curve("intensity", "dBFS", times, target, feature)]
 
 

@@ -76,7 +76,7 @@ class Melody(Control):
                 f"melody: the notes last {seconds:g} s, the clip {form.seconds:g} s: "
                 "shorten them, stretch them to fit, or make the duration longer"
             )
-        times = chroma_times(form.frames, form.sample_rate)
+        times = self.times(form)
         early, late = (
             self._classes((times + shift).clamp(min=0), scale)
             for shift in (-HOP_SECONDS / 2, HOP_SECONDS / 2)
@@ -94,6 +94,10 @@ class Melody(Control):
         pitches = self.tune.at(times, scale)
         return torch.where(pitches >= 0, (pitches + self.transpose) % 12, -1)
 
+    def times(self, form: Form) -> Tensor:
+        """Of the frames (F,), in seconds."""
+        return chroma_times(form.frames, form.sample_rate)
+
     def feature(self, clip: Clip) -> Tensor:
         """Log-probabilities of the pitch classes, and of none being heard (B, 13, F)."""
         return chroma(clip.mono, clip.sample_rate)
@@ -102,16 +106,16 @@ class Melody(Control):
         """Cross-entropy (B,) in nats, the mean over the frames that have a note."""
         classes = target.expand(len(feature), -1)
         losses = F.nll_loss(feature, classes, ignore_index=-1, reduction="none")
-        return losses.sum(-1) / (target >= 0).sum()
+        return losses.sum(-1) / (target >= 0).sum().clamp(min=1)
 
     def metrics(self, feature: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Share (B,) of the frames with a note whose likeliest class is the note's."""
         right = feature.argmax(1) == target
-        return {"accuracy": right.float().sum(-1) / (target >= 0).sum()}
+        return {"accuracy": right.float().sum(-1) / (target >= 0).sum().clamp(min=1)}
 
     def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
         """The tune over the probabilities of the classes."""
-        times = chroma_times(form.frames, form.sample_rate)
+        times = self.times(form)
         return [Roll("melody", CLASSES, times, target, feature[:-1].exp())]
 
 

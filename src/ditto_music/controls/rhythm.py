@@ -47,6 +47,10 @@ class Rhythm(Control):
             )
         return strength.to(form.device)
 
+    def times(self, form: Form) -> Tensor:
+        """Of the frames (F,), in seconds."""
+        return onset_times(form.frames, form.sample_rate)
+
     def feature(self, clip: Clip) -> Tensor:
         """The clip's onset strength (B, F) in dB a frame."""
         return onset_strength(clip.mono, clip.sample_rate)
@@ -61,7 +65,7 @@ class Rhythm(Control):
 
     def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
         """Both, each in its own standard deviations."""
-        times = onset_times(form.frames, form.sample_rate)
+        times = self.times(form)
         return [Curve("onset strength", "sd", times, _standard(target), _standard(feature))]
 
 

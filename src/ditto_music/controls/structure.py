@@ -65,6 +65,15 @@ class Structure(Control):
             )
         return similarity.to(form.device)
 
+    def cut(self, target: Tensor, form: Form, start: float, inner: Form) -> Tensor:
+        """Only all of it: sections are told from one another."""
+        if inner.frames < form.frames:
+            raise InputError(
+                f"structure: {form.seconds:g} s are made in parts of at most {inner.seconds:g} s, "
+                "which do not know of one another: ask for no more than one part"
+            )
+        return target
+
     def feature(self, clip: Clip) -> Tensor:
         """Likeness (B, F, F) of each two moments: 1 is the same sound.
 

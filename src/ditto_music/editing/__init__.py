@@ -1,7 +1,18 @@
 """Edits of recordings: new music inside, the user's own samples untouched outside."""
 
-from ditto_music.editing.edit import Edit
+from ditto_music.editing.edit import Alternatives, Edit
+from ditto_music.editing.extend import outpaint
 from ditto_music.editing.inpaint import inpaint
+from ditto_music.editing.loop import loop, loop_from_prompt
 from ditto_music.editing.seams import Seam, measure_seam
 
-__all__ = ["Edit", "Seam", "inpaint", "measure_seam"]
+__all__ = [
+    "Alternatives",
+    "Edit",
+    "Seam",
+    "inpaint",
+    "loop",
+    "loop_from_prompt",
+    "measure_seam",
+    "outpaint",
+]

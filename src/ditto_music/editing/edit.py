@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ditto_music.audio import Recording, write_recording
-from ditto_music.editing.seams import Seam
+from ditto_music.editing.drift import Drift
+from ditto_music.editing.seams import Seam, measure_seam
 from ditto_music.result import Result, finite
 from ditto_music.whole import whole
 
@@ -24,22 +28,43 @@ class Edit:
     regions : the (start, stop) seconds that are new.
     results : the optimisation behind each region.
     seams : every join, measured.
+    read : whether the prompts were read from the recording.
+    clipped : samples of the new music that were too loud for the recording.
+    drift : of an extension, a line a window.
+    loops : whether the recording's end goes on at its beginning.
+    beat : seconds of a beat, where the edit looked for one and found it.
     """
 
     recording: Recording
     regions: list[tuple[float, float]]
     results: list[Result]
     seams: list[Seam]
+    read: bool = False
+    clipped: int = 0
+    drift: list[Drift] = field(default_factory=list[Drift])
+    loops: bool = False
+    beat: float | None = None
 
     def save(self, path: str | os.PathLike[str]) -> int:
-        """Write the recording; returns how many samples were clipped."""
-        return write_recording(path, self.recording)
+        """Write the recording, a loop with loop points where the format has them (WAV).
+
+        Returns how many samples were clipped.
+        """
+        return self.clipped + write_recording(path, self.recording, loops=self.loops)
 
     def plot(self, path: str | os.PathLike[str]) -> None:
-        """Draw the recording with its new regions marked. PNG, SVG or PDF."""
+        """Draw the recording, its new regions marked, and what was asked of them.
+
+        PNG, SVG or PDF.
+        """
         from ditto_music.pictures import draw_edit
 
-        draw_edit(path, self.recording, self.regions)
+        panels = [
+            (start, panel)
+            for (start, _), result in zip(self.regions, self.results, strict=True)
+            for panel in result.items[0].panels
+        ]
+        draw_edit(path, self.recording, self.regions, panels)
 
     def report(self, **more: object) -> dict[str, Any]:
         """The report of the first region with those of all regions and seams beside it."""
@@ -49,16 +74,82 @@ class Edit:
             "duration": self.recording.seconds,
             "sample_rate": self.recording.sample_rate,
             "seconds": sum(result.seconds for result in self.results),
+            "prompt_read": self.read,
             "regions": [
                 {"from": start, "to": stop} | result.report()
                 for (start, stop), result in zip(self.regions, self.results, strict=True)
             ],
             "seams": [asdict(seam) for seam in self.seams],
+            "drift": [asdict(each) for each in self.drift],
+            "loops": self.loops,
+            "bpm": 60 / self.beat if self.beat else None,
             **more,
         }
 
     def save_report(self, path: str | os.PathLike[str], **more: object) -> None:
         """Write the report as JSON."""
-        with whole(path) as temporary:
-            text = json.dumps(finite(self.report(**more)), indent=2)
-            Path(temporary).write_text(text + "\n", encoding="utf-8")
+        write_report(path, self.report(**more))
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    """The same edit from several seeds, written as ``name-1.wav``, ``name-2.wav`` ..."""
+
+    edits: list[Edit]
+
+    def __iter__(self) -> Iterator[Edit]:
+        return iter(self.edits)
+
+    def save(self, path: str | os.PathLike[str]) -> int:
+        """Write each recording; returns how many samples were clipped in all."""
+        pairs = zip(numbered(path, len(self.edits)), self.edits, strict=True)
+        return sum(edit.save(one) for one, edit in pairs)
+
+    def plot(self, path: str | os.PathLike[str]) -> None:
+        """Draw each."""
+        for one, edit in zip(numbered(path, len(self.edits)), self.edits, strict=True):
+            edit.plot(one)
+
+    def save_report(self, path: str | os.PathLike[str], **more: object) -> None:
+        """Write one report: that of a single edit, or all under ``items``."""
+        reports = [edit.report(**more) for edit in self.edits]
+        write_report(path, reports[0] if len(reports) == 1 else {"items": reports})
+
+
+def numbered(path: str | os.PathLike[str], count: int) -> list[Path]:
+    """The path itself for one, else ``count`` paths with -1, -2 ... before the suffix."""
+    path = Path(path)
+    if count == 1:
+        return [path]
+    return [path.with_stem(f"{path.stem}-{i}") for i in range(1, count + 1)]
+
+
+def write_report(path: str | os.PathLike[str], report: object) -> None:
+    """Write plain values as JSON, whole."""
+    with whole(path) as temporary:
+        text = json.dumps(finite(report), indent=2)
+        Path(temporary).write_text(text + "\n", encoding="utf-8")
+
+
+def measured(
+    recording: Recording,
+    regions: Sequence[tuple[float, float]],
+    results: Sequence[Result],
+    read: bool,
+    clipped: int = 0,
+) -> Edit:
+    """The edit with every join between a region and what is beside it measured."""
+    edges = dict.fromkeys(edge for region in regions for edge in region)
+    inside = [edge for edge in edges if 0 < round(edge * recording.sample_rate) < recording.frames]
+    seams = [measure_seam(recording, edge, regions) for edge in sorted(inside)]
+    return Edit(recording, list(regions), list(results), seams, read, clipped)
+
+
+def looped(edit: Edit, beat: float | None) -> Edit:
+    """The edit as a loop: the way from its end to its beginning is a join, too."""
+    length = edit.recording.seconds
+    samples = edit.recording.samples
+    twice = replace(edit.recording, samples=np.concatenate([samples, samples]))
+    regions = [(a + shift, b + shift) for shift in (0.0, length) for a, b in edit.regions]
+    wrap = replace(measure_seam(twice, length, regions), seconds=0.0)
+    return replace(edit, seams=[wrap, *edit.seams], loops=True, beat=beat)

@@ -1,4 +1,4 @@
-"""Joining new audio to old: levels, channels, and a cross-fade of constant power.
+"""Joining new audio to old: levels, continuations, and a cross-fade of constant power.
 
 Audio here is float64 (channels, N) at the recording's own rate.
 """
@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter, lfiltic
 
 Audio = npt.NDArray[np.floating[Any]]
 
 FADE_SECONDS = 0.04
 SEARCH_SECONDS = 0.03
 MOST_GAIN_DB = 6.0
+LOOK_BACK, ORDER = 8192, 512  # samples that a continuation is predicted from, and its memory
 
 
 def rms(audio: Audio) -> float:
@@ -22,17 +24,11 @@ def rms(audio: Audio) -> float:
     return float(np.sqrt(np.mean(np.square(audio, dtype=np.float64)) + 1e-10))
 
 
-def spread(mono: Audio, like: Audio) -> Audio:
-    """Mono (N,) to the channels of `like` (C, M), each as loud as there beside the others."""
-    middle = rms(like.mean(0))
-    gains = np.array([rms(channel) / middle for channel in like])
-    return np.clip(gains, 0, 4)[:, None] * mono
-
-
-def level_gain(new: Audio, old: Audio) -> float:
-    """Factor that brings `new` to the level of `old`, at most 6 dB either way."""
+def level_gain(new: Audio, old: Audio | float) -> float:
+    """Factor that brings `new` to the level of `old`, or to an RMS, at most 6 dB either way."""
     most = 10 ** (MOST_GAIN_DB / 20)
-    return float(np.clip(rms(old) / rms(new), 1 / most, most))
+    wanted = rms(old) if isinstance(old, np.ndarray) else old
+    return float(np.clip(wanted / rms(new), 1 / most, most))
 
 
 def crossfade(old: Audio, new: Audio) -> Audio:
@@ -80,6 +76,39 @@ def splice(old: Audio, new: Audio, sample_rate: int, *, left: bool, right: bool)
     if right:
         out = splice(old[:, ::-1], out[:, ::-1], sample_rate, left=True, right=False)[:, ::-1]
     return out
+
+
+def continued(audio: Audio, frames: int) -> Audio:
+    """The next `frames` samples of `audio` (C, N) by linear prediction, to fade out: (C, frames).
+
+    Each channel's last fifth of a second or so, up to `LOOK_BACK` samples, gives an all-pole model
+    by Burg's method (as in the extrapolation of Kauppinen and Roth 2002): tones go on, decaying.
+    """
+    out = np.zeros((len(audio), frames))
+    for channel, known in zip(out, audio[:, -LOOK_BACK:], strict=True):
+        order = min(ORDER, len(known) // 3)
+        if order < 1 or rms(known) < 1e-5:
+            continue
+        model = burg(known, order)
+        state = lfiltic([1.0], model, known[::-1][:order])
+        channel[:], _ = lfilter([1.0], model, np.zeros(frames), zi=state)
+    return out
+
+
+def burg(signal: Audio, order: int) -> Audio:
+    """All-pole model (order + 1,), beginning with 1, of a signal (N,) by Burg's method."""
+    forward, backward = signal[1:].astype(np.float64), signal[:-1].astype(np.float64)
+    model = np.ones(1)
+    for _ in range(order):
+        energy = forward @ forward + backward @ backward
+        reflection = -2 * (forward @ backward) / energy if energy > 0 else 0.0
+        padded = np.append(model, 0.0)
+        model = padded + reflection * padded[::-1]
+        forward, backward = (
+            (forward + reflection * backward)[1:],
+            (backward + reflection * forward)[:-1],
+        )
+    return model
 
 
 def mirror_fill(audio: Audio, start: int, stop: int) -> Audio:

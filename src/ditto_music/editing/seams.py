@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ditto_music.audio import Recording
+
 Array = npt.NDArray[np.floating[Any]]
 
 FRAME_SECONDS = 1024 / 24_000
 HOP_SECONDS = FRAME_SECONDS / 8
 REACH_SECONDS = 0.04
 FLOOR_DB = -80.0
+AROUND_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,23 @@ class Seam:
     jump_rank: float
 
 
-def measure_seam(
-    audio: Array, sample_rate: int, seconds: float, new: Sequence[tuple[float, float]]
-) -> Seam:
-    """Measure the join at `seconds` of `audio` (C, N); `new` are the regions that were made."""
-    flux, jump, times = changes(audio, sample_rate)
+def measure_seam(recording: Recording, seconds: float, new: Sequence[tuple[float, float]]) -> Seam:
+    """Measure the join at `seconds`; `new` are the regions that were made.
+
+    The music inside is that within `AROUND_SECONDS` of the join; what was made counts only where
+    there is nothing else.
+    """
+    rate = recording.sample_rate
+    first = max(0, round((seconds - AROUND_SECONDS) * rate))
+    audio = recording.audio(first, round((seconds + AROUND_SECONDS) * rate))
+    flux, jump, times = changes(audio, rate)
+    times = times + first / rate
     near = np.abs(times - seconds) <= REACH_SECONDS
     inside = np.ones(len(times), dtype=bool)
     for start, stop in new:
         inside &= (times < start - 2 * REACH_SECONDS) | (times > stop + 2 * REACH_SECONDS)
+    if not inside.any():
+        inside = np.abs(times - seconds) > 2 * REACH_SECONDS
     if not inside.any() or not near.any():
         nothing = float("nan")
         return Seam(seconds, nothing, nothing, nothing, nothing, nothing, nothing)

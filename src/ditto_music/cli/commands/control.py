@@ -41,7 +41,13 @@ def control(
         model = shared.load()
         watch.stage("first iteration")
         result = solve(
-            model, prompt, wanted, duration=shared.duration, callback=watch, **shared.search()
+            model,
+            prompt,
+            wanted,
+            seed=shared.seed,
+            duration=shared.duration,
+            callback=watch,
+            **shared.search(),
         )
     item = result.items[0]
     lines = [

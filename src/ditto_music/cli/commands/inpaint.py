@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ditto_music.cli.controls import Asked
+from ditto_music.cli.editing import Count, Source, Words, check_count, make_all
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
 from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
-    from ditto_music.editing import Seam
+    from ditto_music.editing import Edit
 
 
 def inpaint(
-    recording: Annotated[Path, Parameter(help="The recording: WAV, FLAC, OGG, MP3 ...")],
-    prompt: Annotated[
-        str, Parameter(help="The new part in words, in quotes; empty follows what is around it.")
-    ] = "",
+    recording: Source,
+    prompt: Words = None,
     /,
     *,
     starts: Annotated[
@@ -36,6 +35,8 @@ def inpaint(
         Parameter(name="--to", metavar="SECONDS", help="Where it ends; once for each --from."),
     ],
     out: Out,
+    count: Count = 1,
+    asked: Asked = Asked(),  # noqa: B008 - frozen
     shared: Shared = Shared(),  # noqa: B008 - frozen
     run: Injected,
 ) -> int:
@@ -47,32 +48,33 @@ def inpaint(
     """
     shared.without("inpaint", "keeps the length of the recording", ["duration"])
     shared = shared.checked(out)
+    check_count(count)
     if len(starts) != len(ends):
         raise InputError(
             f"{len(starts)} times --from but {len(ends)} times --to: give one --to for each --from"
         )
     regions = list(zip(starts, ends, strict=True))
+    control = asked.any_control()
 
     from ditto_music.audio import read_recording
     from ditto_music.editing import inpaint as redo
 
     original = read_recording(recording)
-    with watching(shared, parts=len(regions)) as watch:
+    with watching(shared, asked.figures(), parts=count * len(regions)) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load()
         watch.stage("listening to what is around the new part")
-        edit = redo(model, original, regions, prompt, callback=watch, **shared.search())
-    new = ", ".join(f"{start:g} to {stop:g} s" for start, stop in edit.regions)
-    seconds = sum(result.seconds for result in edit.results)
-    lines = [
-        f"{out}: {edit.recording.seconds:.2f} s, new from {new}, seed {shared.seed}, "
-        f"made in {seconds:.1f} s",
-        *map(_seam, edit.seams),
-    ]
-    items = [item for result in edit.results for item in result.items]
-    return run.deliver(edit, items, out, shared, lines)
 
+        def make(seed: int) -> Edit:
+            return redo(
+                model,
+                original,
+                regions,
+                prompt,
+                control=control,
+                seed=seed,
+                callback=watch,
+                **shared.search(),
+            )
 
-def _seam(seam: Seam) -> str:
-    share = 100 * max(seam.flux_rank, seam.jump_rank)
-    return f"join at {seam.seconds:g} s: a larger change than {share:.0f} % of the music's own"
+        return make_all(run, out, shared, count, make)

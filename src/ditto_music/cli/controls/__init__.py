@@ -66,11 +66,22 @@ class Asked:
         InputError
             If it is nothing, or one cannot be understood.
         """
-        terms = [term for flags in self._flags().values() if (term := flags.control())]
-        if not terms:
+        asked = self.any_control()
+        if asked is None:
             choices = ", ".join(f"--{name}" for name in self._flags())
             raise InputError(f"nothing is asked of the music: give {choices}, or use generate")
-        return reduce(add, terms)
+        return asked
+
+    def any_control(self) -> Term | None:
+        """All that is asked for, added up, or None.
+
+        Raises
+        ------
+        InputError
+            If one cannot be understood.
+        """
+        terms = [term for flags in self._flags().values() if (term := flags.control())]
+        return reduce(add, terms) if terms else None
 
     def figures(self) -> dict[str, Figure]:
         """How well each control is met reads so, by the control's name."""

@@ -1,0 +1,103 @@
+"""What the commands that edit a recording share: alternatives, and how an edit is told of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ditto_music.cli.run import Run
+from ditto_music.cli.shared import MUSIC, Shared, Whole
+from ditto_music.errors import InputError
+
+if TYPE_CHECKING:
+    from ditto_music.editing import Edit, Seam
+
+MOST_ALTERNATIVES = 100
+
+Source = Annotated[Path, Parameter(help="The recording: WAV, FLAC, OGG, MP3 ...")]
+Words = Annotated[
+    str | None,
+    Parameter(
+        help="The new part in words, in quotes. Without them the style is read from the "
+        'recording; "" follows nothing but its sound.'
+    ),
+]
+Count = Annotated[
+    Whole,
+    Parameter(
+        group=MUSIC,
+        metavar="N",
+        help="Make N alternatives from the seeds --seed, --seed + 1 ..., written as OUT-1, OUT-2 "
+        "and so on.",
+    ),
+]
+
+
+def check_count(count: int) -> None:
+    """Refuse a number of alternatives that cannot be made."""
+    if not 1 <= count <= MOST_ALTERNATIVES:
+        raise InputError(f"count is {count}: it must be 1 to {MOST_ALTERNATIVES}")
+
+
+def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[int], Edit]) -> int:
+    """Make the alternatives, write them, say how they join; returns the exit status.
+
+    Parameters
+    ----------
+    make : the edit of one seed.
+    """
+    from ditto_music.editing import Alternatives
+    from ditto_music.editing.edit import numbered
+
+    edits: list[Edit] = []
+    try:
+        for number in range(count):
+            edits.append(make(shared.seed + number))
+            if edits[-1].results[-1].items[0].stopped == "interrupted":
+                break
+    except KeyboardInterrupt:
+        if not edits:
+            raise
+    names = numbered(out, len(edits))
+    lines = [
+        line
+        for number, (name, edit) in enumerate(zip(names, edits, strict=True))
+        for line in _lines(name, edit, shared.seed + number)
+    ]
+    items = [item for edit in edits for result in edit.results for item in result.items]
+    made = Alternatives(edits)
+    return run.deliver(made, items, out, shared, lines)
+
+
+def _lines(out: Path, edit: Edit, seed: int) -> list[str]:
+    """What is new, what it was made from, how it joins and how far it has drifted."""
+    new = ", ".join(f"{start:.4g} to {stop:.4g} s" for start, stop in edit.regions)
+    seconds = sum(result.seconds for result in edit.results)
+    lines = [
+        f"{out}: {edit.recording.seconds:.2f} s, new from {new}, seed {seed}, "
+        f"made in {seconds:.1f} s"
+    ]
+    if edit.read:
+        heard = dict.fromkeys(result.items[0].prompt for result in edit.results)
+        lines.append(f"style read from the recording: {'; '.join(heard)}")
+    if edit.loops:
+        beats = f"{edit.recording.seconds / edit.beat:.0f} beats" if edit.beat else "no tempo found"
+        lines.append(f"loop of {edit.recording.seconds:.3f} s, {beats}")
+    lines += map(_seam, edit.seams)
+    if edit.drift:
+        last = edit.drift[-1]
+        tempo = f", {last.bpm:.0f} bpm" if last.bpm else ""
+        before = f" ({last.bpm_before:.0f} before)" if last.bpm and last.bpm_before else ""
+        lines.append(
+            f"last window against the recording: {last.level_db:+.1f} dB{tempo}{before}, "
+            f"timbre {last.timbre:.2f} alike"
+        )
+    return lines
+
+
+def _seam(seam: Seam) -> str:
+    share = 100 * max(seam.flux_rank, seam.jump_rank)
+    return f"join at {seam.seconds:.4g} s: a larger change than {share:.0f} % of the music's own"

@@ -1,0 +1,174 @@
+"""Outpainting: music that goes on where a recording ends, or leads to where it begins.
+
+DITTO, section 3.1: a clip is made whose beginning matches the recording's end, the *overlap*; what
+comes after is new. To any length by repeated windows, each continuing the one before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Unpack
+
+import numpy as np
+
+from ditto_music.audio import Recording
+from ditto_music.controls.base import Term
+from ditto_music.editing import joins
+from ditto_music.editing.describe import describe
+from ditto_music.editing.drift import measure_drift
+from ditto_music.editing.edit import Edit, measured
+from ditto_music.editing.filling import Callback, Wish, fill
+from ditto_music.editing.inpaint import check_sound
+from ditto_music.editing.windows import Window, with_room
+from ditto_music.errors import InputError
+from ditto_music.optimize import Search
+from ditto_music.protocols import Model
+from ditto_music.result import Result
+
+WINDOW_SECONDS = 12.0  # of a clip: overlap and new music
+SHORTEST, LONGEST = 0.1, 3600.0  # seconds of new music
+LEAST_OVERLAP, SHORTEST_NEW = 0.5, 1.0
+SOURCE_SECONDS = 12.0  # of the recording: what level and drift are measured against
+GOES_ON_SECONDS = 0.08  # of the recording's own continuation, to fade out from
+
+Prompts = str | Sequence[tuple[float, str]]
+
+
+def outpaint(
+    model: Model,
+    recording: Recording,
+    seconds: float,
+    prompt: Prompts | None = None,
+    *,
+    overlap: float = 3.0,
+    before: bool = False,
+    control: Term | None = None,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **search: Unpack[Search],
+) -> Edit:
+    """Extend a recording.
+
+    Parameters
+    ----------
+    seconds : of new music, any number: it is made in windows of up to 12 s.
+    prompt : what the new music should be; None: what taggers hear in the recording; empty: nothing
+        but what it continues; or (seconds into the new music, prompt) pairs, the first at 0.
+    overlap : seconds of what is there that each window continues.
+    before : whether the new music leads to the recording's beginning instead.
+    control : asked of all the new music as if it were a clip of its own.
+    search : as `optimize`, for each window.
+
+    Returns
+    -------
+    Edit, whose recording holds the original sample for sample. Stopped early, it holds what is
+    finished.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range, the recording is silent or too short, or a control cannot be
+        asked of new music that long.
+    """
+    check_sound(recording)
+    rate = recording.sample_rate
+    edges = windows_of(recording, seconds, overlap, model.seconds_range[1])
+    reach = min(round(overlap * rate), recording.frames)
+    source = min(round(SOURCE_SECONDS * rate), recording.frames)
+    end = slice(0, source) if before else slice(recording.frames - source, recording.frames)
+    read = describe(recording, end.start, end.stop) if prompt is None else prompt
+    schedule = check_prompts(read)
+    level = joins.rms(recording.audio(end.start, end.stop))
+    grown, results, spans, clipped = recording, list[Result](), list[tuple[int, int]](), 0
+    try:
+        for number, (start, stop) in enumerate(pairwise(edges)):
+            offset = seconds - stop / rate if before else start / rate
+            roomy, window = _room(grown, stop - start, reach, before)
+            filled = fill(
+                model,
+                roomy,
+                window,
+                prompt_at(schedule, offset),
+                seed=seed + number,
+                wish=Wish(control, offset, seconds, level),
+                callback=callback,
+                **search,
+            )
+            grown, result = filled.recording, filled.result
+            results.append(result)
+            clipped += filled.clipped
+            spans = [(a + stop - start, b + stop - start) for a, b in spans] if before else spans
+            spans.append((window.start, window.stop))
+            if result.items[0].stopped == "interrupted":
+                break
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        results[-1] = results[-1].interrupted()
+    regions = [(start / rate, stop / rate) for start, stop in spans]
+    edit = measured(grown, regions, results, prompt is None, clipped)
+    shift = grown.frames - recording.frames if before else 0
+    original = ((end.start + shift) / rate, (end.stop + shift) / rate)
+    return replace(edit, drift=measure_drift(grown, regions, original))
+
+
+def windows_of(recording: Recording, seconds: float, overlap: float, longest: float) -> list[int]:
+    """Frames of new music at which each window begins and the last one ends, evenly spread.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+    if not SHORTEST <= seconds <= LONGEST:
+        raise InputError(f"seconds is {seconds:g}: give {SHORTEST:g} to {LONGEST:g} s of new music")
+    most = min(WINDOW_SECONDS, longest) - SHORTEST_NEW
+    if not LEAST_OVERLAP <= overlap <= most:
+        raise InputError(f"overlap is {overlap:g}: give {LEAST_OVERLAP:g} to {most:g} s")
+    if recording.seconds < LEAST_OVERLAP:
+        raise InputError(
+            f"the recording lasts {recording.seconds:.2f} s: "
+            f"give at least {LEAST_OVERLAP:g} s to continue"
+        )
+    count = math.ceil(seconds / (min(WINDOW_SECONDS, longest) - overlap) - 1e-9)
+    return [round(i * seconds * recording.sample_rate / count) for i in range(count + 1)]
+
+
+def check_prompts(prompts: Prompts) -> list[tuple[float, str]]:
+    """(seconds, prompt) pairs in order of time, the first at 0.
+
+    Raises
+    ------
+    InputError
+        If times do not rise from 0.
+    """
+    if isinstance(prompts, str):
+        return [(0.0, prompts)]
+    pairs = [(float(time), words) for time, words in prompts]
+    if not pairs or pairs[0][0] != 0 or any(b[0] <= a[0] for a, b in pairwise(pairs)):
+        raise InputError("prompts: give seconds that rise from 0, as in 0:calm piano;20:full band")
+    return pairs
+
+
+def prompt_at(schedule: Sequence[tuple[float, str]], seconds: float) -> str:
+    """The prompt that holds so far into the new music."""
+    return [words for time, words in schedule if time <= seconds + 1e-6][-1]
+
+
+def _room(recording: Recording, frames: int, reach: int, before: bool) -> tuple[Recording, Window]:
+    """The recording with a hole at one end, in which it first goes on by itself, and the window."""
+    fade = min(frames, round(GOES_ON_SECONDS * recording.sample_rate))
+    reach = min(reach, recording.frames)
+    if before:
+        roomy = with_room(recording, 0, frames)
+        after = recording.audio(0, joins.LOOK_BACK).astype(np.float64)
+        back = joins.continued(after[:, ::-1], fade)[:, ::-1]
+        return roomy.with_region(frames - fade, back), Window(0, 0, frames, frames + reach)
+    end = recording.frames
+    roomy = with_room(recording, end, frames)
+    known = recording.audio(max(0, end - joins.LOOK_BACK)).astype(np.float64)
+    roomy = roomy.with_region(end, joins.continued(known, fade))
+    return roomy, Window(end - reach, end, end + frames, end + frames)

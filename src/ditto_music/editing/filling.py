@@ -1,0 +1,186 @@
+"""Fill one window: the function under every edit (DITTO, sections 3.1 to 3.3).
+
+What stays is encoded, the model's own noise for it is found by DDIM inversion, the hole starts from
+fresh noise, and the optimiser then makes the whole clip agree with what stays. Only the hole is
+taken from the result: everything else is the user's own samples, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Unpack
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ditto_music.audio import Recording, resample
+from ditto_music.audio.files import SILENCE
+from ditto_music.controls.base import Term
+from ditto_music.controls.match import Match
+from ditto_music.controls.part import Part
+from ditto_music.editing import joins
+from ditto_music.editing.stereo import spread
+from ditto_music.editing.windows import Window
+from ditto_music.errors import InputError
+from ditto_music.optimize import Progress, Search, optimize
+from ditto_music.protocols import Model
+from ditto_music.result import Result
+from ditto_music.sampling import draw_noise, guided, invert_ddim
+
+EDGE_SECONDS = 0.5  # in which a level that a control asks for takes over from the level beside it
+
+Callback = Callable[[Progress], bool | None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of the new music in one window besides fitting in.
+
+    Attributes
+    ----------
+    control : a control or a sum, or None.
+    offset, whole : where this window's hole begins in all of the new music, and how long that is,
+        in seconds.
+    level : root mean square that new music without an end to meet goes back to; None: it stays as
+        it was at the join.
+    """
+
+    control: Term | None = None
+    offset: float = 0.0
+    whole: float | None = None
+    level: float | None = None
+
+    @property
+    def sets_level(self) -> bool:
+        """Whether the control is one of loudness, so that nothing else may change it."""
+        return self.control is not None and self.control.sets_level
+
+
+class Filled(NamedTuple):
+    """The recording with its hole filled, the optimisation behind it, samples too loud for it."""
+
+    recording: Recording
+    result: Result
+    clipped: int
+
+
+def fill(
+    model: Model,
+    recording: Recording,
+    window: Window,
+    prompt: str,
+    *,
+    seed: int,
+    wish: Wish = Wish(),
+    callback: Callback | None = None,
+    **search: Unpack[Search],
+) -> Filled:
+    """The recording with the window's hole filled, and the optimisation behind it.
+
+    What stands in the hole is faded out where it adjoins what stays, so it should go on from there.
+
+    Raises
+    ------
+    InputError
+        If there is only silence beside the hole, or a control cannot be asked of it.
+    """
+    reference, mask = reference_of(model, recording, window)
+    rate = recording.sample_rate
+    seconds = window.frames / rate
+    steps = search.get("steps", 20)
+    start = initial_noise(model, prompt, reference, mask, seconds, seed, steps)
+    goal: Term = Match(reference, mask)
+    if wish.control is not None:
+        edges = (window.hole.start / rate, window.hole.stop / rate)
+        goal = goal + Part(wish.control, *edges, wish.offset, wish.whole)
+    result = optimize(
+        model, prompt, goal, seed=seed, duration=seconds, x_T=start, callback=callback, **search
+    )
+    part = made_to_fit(recording, window, result.audio[0].numpy(), result.sample_rate, wish)
+    clipped = int((np.abs(part) > 1).sum())
+    return Filled(recording.with_region(window.start, part), result, clipped)
+
+
+def reference_of(model: Model, recording: Recording, window: Window) -> tuple[Tensor, Tensor]:
+    """Latent (..., T) of the window, the hole mirrored over by what is beside it, and mask (T,)."""
+    rate, hole = recording.sample_rate, window.hole
+    audio = _audio(recording, window)
+    if np.abs(np.delete(audio, hole, axis=1)).max(initial=0) < SILENCE:
+        at = window.start / rate
+        raise InputError(f"beside the region at {at:g} s is only silence: use generate for it")
+    filled = joins.mirror_fill(audio, hole.start, hole.stop)
+    sound = torch.from_numpy(resample(filled, rate, model.sample_rate))
+    reference = model.encode(sound[None])[0]
+    seconds = model.seconds_per_frame
+    times = torch.arange(reference.shape[-1]) * seconds
+    outside = (times + seconds <= hole.start / rate) | (times >= hole.stop / rate)
+    inside = times + seconds <= window.frames / rate
+    return reference, (outside & inside).float()
+
+
+def initial_noise(
+    model: Model,
+    prompt: str,
+    reference: Tensor,
+    mask: Tensor,
+    seconds: float,
+    seed: int,
+    steps: int,
+) -> Tensor:
+    """Inverted noise where the reference is kept, fresh noise in the hole: (1, ..., T)."""
+    condition = model.condition([prompt], seconds)
+    with torch.no_grad():
+        denoise = guided(model.denoise, condition, condition, 1.0)
+        inverted = invert_ddim(denoise, reference[None], model.schedule, steps)
+    fresh = draw_noise(tuple(reference.shape), [seed]).to(inverted)
+    return torch.where(mask.to(inverted) > 0, inverted, fresh)
+
+
+def made_to_fit(
+    recording: Recording,
+    window: Window,
+    clip: joins.Audio,
+    sample_rate: int,
+    wish: Wish = Wish(),
+) -> joins.Audio:
+    """The hole's part of a new clip (channels, N) of the window, as the recording needs it (C, n).
+
+    It gets the level and the channels of what is beside it, and is faded in and out inside the
+    hole.
+    """
+    rate = recording.sample_rate
+    old = _audio(recording, window)
+    new = resample(clip, sample_rate, rate).astype(np.float64)
+    new = np.pad(new, ((0, 0), (0, max(0, old.shape[1] - new.shape[1]))))[:, : old.shape[1]]
+    start, stop = window.hole.start, window.hole.stop
+    before, after = slice(max(0, start - rate), start), slice(stop, stop + rate)
+    gains = _gains(old, new, (before, after), wish, rate)
+    kept = np.concatenate([old[:, :start], old[:, stop:]], axis=1)
+    part = spread(new[:, start:stop] * gains, kept, rate)
+    right = stop < old.shape[1]
+    return joins.splice(old[:, start:stop], part, rate, left=start > 0, right=right)
+
+
+def _gains(
+    old: joins.Audio, new: joins.Audio, sides: tuple[slice, slice], wish: Wish, rate: int
+) -> joins.Audio:
+    """Factors (n,) of the hole's samples: the level of either side at that end."""
+    start, stop = sides[0].stop, sides[1].start
+    mono, wanted = new.mean(0), old.mean(0)
+    ends = [
+        joins.level_gain(mono[side], wanted[side]) if mono[side].size else None for side in sides
+    ]
+    if wish.sets_level:
+        away = np.arange(stop - start) / (EDGE_SECONDS * rate)
+        first, last = (np.log(gain or 1.0) for gain in ends)
+        return np.exp(first * np.clip(1 - away, 0, None) + last * np.clip(1 - away[::-1], 0, None))
+    free = None if wish.level is None else joins.level_gain(mono[start:stop], wish.level)
+    first, last = (gain or free or ends[1 - i] or 1.0 for i, gain in enumerate(ends))
+    return np.geomspace(first, last, stop - start)
+
+
+def _audio(recording: Recording, window: Window) -> joins.Audio:
+    """The window's samples (channels, N) in float64."""
+    return recording.audio(window.begin, window.end).astype(np.float64)

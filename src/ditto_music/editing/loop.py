@@ -1,0 +1,196 @@
+"""Loops: music whose end goes on at its beginning.
+
+A recording is bent into a circle with a bridge from its end to its beginning, which is inpainted
+like any hole (DITTO, section 3.3); without one, the two ends of a clip are made to match each other
+(`Seamless`, section 3.4).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import Unpack
+
+import numpy as np
+
+from ditto_music.audio import Recording
+from ditto_music.controls.base import Term
+from ditto_music.controls.part import Part
+from ditto_music.controls.seamless import Seamless
+from ditto_music.editing import joins
+from ditto_music.editing.beats import beat_seconds
+from ditto_music.editing.describe import describe
+from ditto_music.editing.edit import Edit, looped, measured
+from ditto_music.editing.filling import Callback, Wish, fill
+from ditto_music.editing.inpaint import check_sound
+from ditto_music.editing.windows import CONTEXT_SECONDS, rolled, window_of, with_room
+from ditto_music.errors import InputError
+from ditto_music.optimize import Search, optimize
+from ditto_music.protocols import Model
+
+BRIDGE_SECONDS = 2.0  # about: to the next beat
+SHORTEST = 1.0  # of a loop, and of a recording to make one of
+OVERLAP_SECONDS = 1.0
+GOES_ON_SECONDS = 0.08
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a loop is, and how much of the recording it keeps, in frames."""
+
+    length: int
+    kept: int
+
+
+def loop(
+    model: Model,
+    recording: Recording,
+    prompt: str | None = None,
+    *,
+    seconds: float | None = None,
+    control: Term | None = None,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **search: Unpack[Search],
+) -> Edit:
+    """Make a loop of a recording.
+
+    Parameters
+    ----------
+    prompt : what the bridge should be; None: what taggers hear around it.
+    seconds : length of the loop; None: the recording's, and a bridge of some 2 s. Where a tempo is
+        found it is moved to a whole number of beats. A loop no longer than the recording keeps its
+        beginning and redoes its last 2 s.
+    control : asked of the bridge as if it were a clip of its own.
+    search : as `optimize`.
+
+    Returns
+    -------
+    Edit, which holds what is kept of the original sample for sample, and after it the bridge.
+
+    Raises
+    ------
+    InputError
+        If the recording is silent or too short, or the bridge would be longer than a clip.
+    """
+    check_sound(recording)
+    rate, longest = recording.sample_rate, model.seconds_range[1]
+    beat = beat_seconds(recording)
+    plan = plan_loop(recording, seconds, beat, longest - 2 * CONTEXT_SECONDS[0])
+    kept = replace(recording, samples=recording.samples[: plan.kept])
+    bridge = plan.length - plan.kept
+    middle = plan.kept // 2  # where the circle is cut open while the bridge is made
+    roomy = rolled(with_room(kept, plan.kept, bridge), middle)
+    edges = (plan.kept - middle, plan.length - middle)
+    fade = min(bridge, round(GOES_ON_SECONDS * rate))
+    known = kept.audio().astype(np.float64)
+    roomy = roomy.with_region(edges[0], joins.continued(known, fade))
+    back = joins.continued(known[:, ::-1], fade)[:, ::-1]
+    if bridge >= 2 * fade:
+        roomy = roomy.with_region(edges[1] - fade, back)
+    window = window_of(roomy, (edges[0] / rate, edges[1] / rate), longest)
+    words = describe(kept) if prompt is None else prompt
+    made = fill(
+        model, roomy, window, words, seed=seed, wish=Wish(control), callback=callback, **search
+    )
+    finished = rolled(made.recording, -middle)
+    region = (plan.kept / rate, plan.length / rate)
+    return looped(measured(finished, [region], [made.result], prompt is None, made.clipped), beat)
+
+
+def loop_from_prompt(
+    model: Model,
+    prompt: str,
+    *,
+    seconds: float = 6.0,
+    control: Term | None = None,
+    seed: int = 0,
+    callback: Callback | None = None,
+    **search: Unpack[Search],
+) -> Edit:
+    """Make a loop from words.
+
+    Parameters
+    ----------
+    seconds : of the loop; moved to a whole number of beats where the prompt names a tempo
+        ("120 bpm").
+    control : asked of the loop.
+
+    Raises
+    ------
+    InputError
+        If the model does not make clips that short or long.
+    """
+    beat = beat_of_prompt(prompt)
+    seconds = seconds if beat is None else max(1, round(seconds / beat)) * beat
+    shortest, longest = max(SHORTEST, model.seconds_range[0]), model.seconds_range[1]
+    overlap = min(OVERLAP_SECONDS, seconds / 2)
+    if not shortest <= seconds <= longest - overlap:
+        raise InputError(
+            f"seconds is {seconds:g}: give {shortest:g} to {longest - OVERLAP_SECONDS:g} s of loop"
+        )
+    frame, rate = model.seconds_per_frame, model.sample_rate
+    length, extra = round(seconds / frame), max(1, round(overlap / frame))
+    seconds = length * frame
+    goal: Term = Seamless(length, extra)
+    if control is not None:
+        goal = goal + Part(control, 0.0, seconds)
+    result = optimize(
+        model,
+        prompt,
+        goal,
+        seed=seed,
+        duration=seconds + extra * frame,
+        callback=callback,
+        **search,
+    )
+    clip = result.audio[0].numpy().astype(np.float64)
+    end, fade = round(seconds * rate), round(extra * frame * rate)
+    fade = min(fade, clip.shape[1] - end)
+    head = joins.splice(clip[:, end : end + fade], clip[:, :fade], rate, left=True, right=False)
+    audio = np.concatenate([head, clip[:, fade:end]], axis=1)
+    recording = Recording.of(audio, rate)
+    clipped = int((np.abs(audio) > 1).sum())
+    edit = measured(recording, [(0.0, recording.seconds)], [result], False, clipped)
+    return looped(edit, beat)
+
+
+def plan_loop(
+    recording: Recording, seconds: float | None, beat: float | None, longest: float
+) -> Plan:
+    """Lengths in frames; `longest` is the longest bridge in seconds.
+
+    Raises
+    ------
+    InputError
+        If the recording or the loop is too short, or the bridge too long.
+    """
+    rate, whole = recording.sample_rate, recording.seconds
+    if whole < SHORTEST:
+        raise InputError(f"the recording lasts {whole:.2f} s: give at least {SHORTEST:g} s to loop")
+    if seconds is not None and not SHORTEST <= seconds < math.inf:
+        raise InputError(f"seconds is {seconds:g}: give {SHORTEST:g} s of loop or more")
+    wanted = whole + BRIDGE_SECONDS if seconds is None else seconds
+    if beat is not None:
+        beats = max(1, round(wanted / beat))
+        while seconds is None and beats * beat < whole + BRIDGE_SECONDS / 4:
+            beats += 1
+        wanted = beats * beat
+    bridge = wanted - whole
+    if bridge < BRIDGE_SECONDS / 4:  # too short to lead anywhere: the recording's end is redone
+        bridge = min(BRIDGE_SECONDS, wanted / 2)
+    if bridge > longest:
+        raise InputError(
+            f"seconds is {seconds:g}: a recording of {whole:.2f} s would need {bridge:.1f} s of "
+            f"new music, more than the {longest:g} s of a clip: outpaint it first"
+        )
+    length = round(wanted * rate)
+    return Plan(length, length - round(bridge * rate))
+
+
+def beat_of_prompt(prompt: str) -> float | None:
+    """Seconds of a beat where the prompt names a tempo."""
+    named = re.search(r"(\d+(?:\.\d+)?)\s*bpm", prompt, re.IGNORECASE)
+    bpm = float(named[1]) if named else 0.0
+    return 60 / bpm if 20 <= bpm <= 400 else None

@@ -1,0 +1,69 @@
+"""Where new music goes, and how much of the recording around it is looked at.
+
+An edit makes room in the recording, if it has to, and then fills *windows*: stretches of the
+recording with a hole to fill and what stays on either side of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ditto_music.audio import Recording
+
+CLIP_SECONDS = 6.0
+CONTEXT_SECONDS = (1.0, 3.0)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Frames of a recording: the hole ``start:stop`` inside what is looked at, ``begin:end``."""
+
+    begin: int
+    start: int
+    stop: int
+    end: int
+
+    @property
+    def hole(self) -> slice:
+        """The hole, counted from the window's beginning."""
+        return slice(self.start - self.begin, self.stop - self.begin)
+
+    @property
+    def frames(self) -> int:
+        """Of the window."""
+        return self.end - self.begin
+
+
+def window_of(recording: Recording, region: tuple[float, float], longest: float) -> Window:
+    """The region with as much context as helps: a clip of 6 s where the recording has it.
+
+    Parameters
+    ----------
+    region : (start, stop) in seconds.
+    longest : clip the model makes, in seconds.
+    """
+    rate = recording.sample_rate
+    hole = region[1] - region[0]
+    least, most = CONTEXT_SECONDS
+    context = min(max((CLIP_SECONDS - hole) / 2, least), most, (longest - hole) / 2)
+    start, stop = (round(edge * rate) for edge in region)
+    reach = round(context * rate)
+    spare = max(0, reach - start)  # context missing on one side is taken on the other
+    lack = max(0, stop + reach - recording.frames)
+    begin = max(0, start - reach - lack)
+    end = min(recording.frames, stop + reach + spare)
+    return Window(begin, start, min(stop, recording.frames), end)
+
+
+def with_room(recording: Recording, at: int, frames: int) -> Recording:
+    """The recording with `frames` of silence let in before frame `at`."""
+    room = np.zeros((frames, recording.channels), recording.samples.dtype)
+    before, after = recording.samples[:at], recording.samples[at:]
+    return replace(recording, samples=np.concatenate([before, room, after]))
+
+
+def rolled(recording: Recording, frames: int) -> Recording:
+    """The recording as a circle, read from frame `frames` on."""
+    return replace(recording, samples=np.roll(recording.samples, -frames, axis=0))

@@ -1,0 +1,125 @@
+"""Outpainting: the original inside the result bit for bit, any length, either end."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ditto_music import InputError, Intensity, Structure, Style
+from ditto_music.editing import outpaint
+from ditto_music.editing.extend import check_prompts, prompt_at, windows_of
+from ditto_music.models.small import SmallModel
+from tests.editing.sounds import music
+
+FAST = {"steps": 2, "surrogate_steps": 2, "iterations": 1}
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize(
+    ("rate", "channels", "subtype"), [(44_100, 2, "PCM_16"), (24_000, 1, "FLOAT")]
+)
+def test_the_original_is_in_it_bit_for_bit(
+    model: SmallModel, rate: int, channels: int, subtype: str, before: bool
+) -> None:
+    original = music(2.2, rate, channels, subtype)
+    edit = outpaint(model, original, 1.3, "calm", before=before, **FAST)
+    out, new = edit.recording, round(1.3 * rate)
+    assert (out.sample_rate, out.channels, out.subtype) == (rate, channels, subtype)
+    assert out.frames == original.frames + new
+    kept = out.samples[new:] if before else out.samples[: original.frames]
+    made = out.samples[:new] if before else out.samples[original.frames :]
+    assert np.array_equal(kept, original.samples)
+    assert (made != 0).mean() > 0.9
+    assert [seam.seconds for seam in edit.seams] == pytest.approx([1.3 if before else 2.2])
+
+
+def test_any_length_in_windows_that_follow_one_another(model: SmallModel) -> None:
+    original = music(2.0, 8_000, 1)
+    edit = outpaint(model, original, 20.0, overlap=2.0, **FAST)
+    assert len(edit.results) == 2
+    assert edit.recording.frames == original.frames + 160_000
+    assert edit.regions == [(2.0, 12.0), (12.0, 22.0)]
+    assert [seam.seconds for seam in edit.seams] == [2.0, 12.0]
+    assert [(line.start, line.stop) for line in edit.drift] == edit.regions
+    assert edit.read
+    assert all(result.items[0].prompt for result in edit.results)
+
+
+def test_backwards_the_windows_are_in_place_too(model: SmallModel) -> None:
+    original = music(2.0, 8_000, 1)
+    edit = outpaint(model, original, 20.0, "calm", before=True, overlap=2.0, **FAST)
+    assert edit.regions == [(10.0, 20.0), (0.0, 10.0)]
+    assert [seam.seconds for seam in edit.seams] == [10.0, 20.0]
+    assert np.array_equal(edit.recording.samples[160_000:], original.samples)
+
+
+def test_the_prompt_changes_on_the_way(model: SmallModel) -> None:
+    plan = [(0.0, "calm piano"), (10.0, "techno")]
+    edit = outpaint(model, music(2.0, 8_000, 1), 20.0, plan, overlap=2.0, **FAST)
+    assert [result.items[0].prompt for result in edit.results] == ["calm piano", "techno"]
+    assert not edit.read
+
+
+def test_a_control_is_asked_of_the_new_music_alone(model: SmallModel) -> None:
+    sound = music(2.0, 24_000, 1)
+    edit = outpaint(model, sound, 20.0, "", overlap=2.0, control=Intensity([-40, -20]), **FAST)
+    first, second = (result.items[0] for result in edit.results)
+    assert set(first.final) >= {"match", "intensity"}
+    halves = [item.panels[0] for item in (first, second)]
+    assert float(halves[0].target[0]) == pytest.approx(-39.5, abs=1.0)
+    assert float(halves[0].target[-1]) == pytest.approx(-30, abs=1.0)
+    assert float(halves[1].target[-1]) == pytest.approx(-20.5, abs=1.0)
+    assert abs(float(halves[0].target[-1]) - float(halves[1].target[0])) < 0.2
+
+
+def test_what_needs_the_whole_is_refused_over_several_windows(model: SmallModel) -> None:
+    with pytest.raises(InputError, match="structure: 20 s are made in parts"):
+        outpaint(model, music(2.0, 8_000, 1), 20.0, "", control=Structure("ABA"), **FAST)
+    once = outpaint(model, music(2.0, 24_000, 1), 2.0, "", control=Structure("ABA"), **FAST)
+    assert "structure" in once.results[0].items[0].metrics
+    timeless = outpaint(model, music(2.0, 24_000, 1), 1.0, "", control=Style("jazz"), **FAST)
+    assert "style" in timeless.results[0].items[0].metrics
+
+
+def test_ctrl_c_keeps_the_windows_already_made(model: SmallModel) -> None:
+    original, seen = music(2.0, 8_000, 1), list[int]()
+
+    def callback(progress: object) -> None:
+        seen.append(1)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    edit = outpaint(model, original, 30.0, "", overlap=2.0, callback=callback, **FAST)
+    assert [result.items[0].stopped for result in edit.results] == ["iterations", "interrupted"]
+    assert edit.recording.frames == original.frames + 160_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "overlap", "says"),
+    [
+        (0.0, 3.0, "seconds is 0"),
+        (float("nan"), 3.0, "seconds is nan"),
+        (1e9, 3.0, "seconds is 1e\\+09"),
+        (5.0, 0.0, "overlap is 0"),
+        (5.0, 11.5, "overlap is 11.5"),
+    ],
+)
+def test_bad_numbers_are_one_clear_line(seconds: float, overlap: float, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        windows_of(music(3.0, 8_000, 1), seconds, overlap, 24.0)
+
+
+def test_too_little_to_continue_is_refused(model: SmallModel) -> None:
+    with pytest.raises(InputError, match=r"lasts 0\.30 s"):
+        outpaint(model, music(0.3, 8_000, 1), 2.0, **FAST)
+    silent = replace(music(3.0, 8_000, 1), samples=np.zeros((24_000, 1), np.int32))
+    with pytest.raises(InputError, match="silent"):
+        outpaint(model, silent, 2.0, **FAST)
+
+
+def test_plans_begin_at_zero_and_rise() -> None:
+    assert prompt_at(check_prompts([(0, "a"), (5, "b")]), 4.9) == "a"
+    assert prompt_at(check_prompts([(0, "a"), (5, "b")]), 5.0) == "b"
+    for bad in ([], [(1.0, "a")], [(0.0, "a"), (0.0, "b")]):
+        with pytest.raises(InputError, match="rise from 0"):
+            check_prompts(bad)
