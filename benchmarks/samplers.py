@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--reference", type=int, default=400, help="steps of the reference")
     args = parser.parse_args()
     model = load_model(args.model)
-    problem = Problem(model, PROMPTS, None, list(range(len(PROMPTS))), "", Settings())
+    problem = Problem(model, PROMPTS, None, list(range(len(PROMPTS))), Settings())
     denoise, x_T = problem.denoiser(range(len(PROMPTS))), problem.noise()
     made = {
         (name, steps): sampler(denoise, x_T, model.schedule, steps)

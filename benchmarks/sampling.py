@@ -24,7 +24,7 @@ def measure(steps: int, plan: str, repeats: int) -> dict[str, float]:
     """Seconds of a plain generation and of an iteration, and bytes the iteration adds."""
     model = load_model()
     settings = Settings(steps=steps, checkpoint=plan == "checkpoint")
-    problem = Problem(model, "calm piano", Intensity([-35, -14]), 0, "", settings)
+    problem = Problem(model, "calm piano", Intensity([-35, -14]), 0, settings)
     noise = problem.noise()
 
     def generation() -> None:

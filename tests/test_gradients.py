@@ -12,7 +12,7 @@ from ditto_music.result import Settings
 
 def problem_of(model: SmallModel, *, checkpoint: bool, steps: int = 4) -> Problem:
     settings = Settings(duration=0.7, steps=steps, guidance=3.0, checkpoint=checkpoint)
-    return Problem(model, "calm piano", Intensity([-35, -14]), 0, "", settings)
+    return Problem(model, "calm piano", Intensity([-35, -14]), 0, settings)
 
 
 def loss_at(problem: Problem, x_T: Tensor) -> Tensor:

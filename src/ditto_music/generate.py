@@ -35,6 +35,6 @@ def generate(
     InputError
         If a setting cannot be used.
     """
-    settings = Settings(duration, steps, guidance, sampler=sampler)
-    problem = Problem(model, prompt, control, seed, negative_prompt, settings)
+    settings = Settings(duration, steps, guidance, sampler=sampler, negative_prompt=negative_prompt)
+    problem = Problem(model, prompt, control, seed, settings)
     return problem.finish("plain", problem.noise() if x_T is None else x_T.to(model.device))

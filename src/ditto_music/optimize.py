@@ -173,8 +173,9 @@ def optimize(
         time_limit,
         checkpoint,
         sampler,
+        negative_prompt,
     )
-    problem = Problem(model, prompt, control, seed, negative_prompt, settings)
+    problem = Problem(model, prompt, control, seed, settings)
     start = problem.noise() if x_T is None else x_T.detach().to(model.device)
     tracks = [Track(noise, DESCENTS[optimizer](lr)) for noise in start]
     count, started = 0, time.monotonic()

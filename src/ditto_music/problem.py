@@ -24,7 +24,6 @@ class Problem:
     Parameters
     ----------
     prompt, control, seed : one for all, or one an item; the longest list sets the batch.
-    negative_prompt : what guidance moves away from; empty is the unconditional model.
 
     Raises
     ------
@@ -39,7 +38,6 @@ class Problem:
         prompt: str | Sequence[str],
         control: Control | Sequence[Control] | None,
         seed: int | Sequence[int],
-        negative_prompt: str,
         settings: Settings,
     ) -> None:
         self.started = time.monotonic()
@@ -51,7 +49,6 @@ class Problem:
         size = max(len(prompts), len(seeds), len(controls))
         self.prompts = _one_each("prompts", prompts, size)
         self.seeds = _one_each("seeds", seeds, size)
-        self.negative_prompt = negative_prompt
         self.form = form_of(model, settings.duration)
         self.objectives: list[Sequence[Objective]] = [
             each.objectives(self.form) if each else []
@@ -59,7 +56,7 @@ class Problem:
         ]
         with torch.no_grad():
             self.condition = model.condition(self.prompts, settings.duration)
-            self.negative = model.condition([negative_prompt] * size, settings.duration)
+            self.negative = model.condition([settings.negative_prompt] * size, settings.duration)
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -74,7 +71,7 @@ class Problem:
         Guidance between a prompt and itself, as where both are empty, is left out: it changes
         nothing and costs a pass.
         """
-        pointless = all(self.prompts[i] == self.negative_prompt for i in items)
+        pointless = all(self.prompts[i] == self.settings.negative_prompt for i in items)
         scale = 1.0 if pointless else self.settings.guidance
         return guided(self.model.denoise, self.condition[items], self.negative[items], scale)
 
@@ -139,8 +136,20 @@ class Problem:
         histories: Sequence[list[Row]] | None = None,
     ) -> Result:
         """Sample the noises found with all steps, measure what came out, and pack it up."""
+        latent = self.sample(x_T, range(len(self)), self.settings.steps)
+        return self.packed(method, x_T, latent, stopped, histories)
+
+    @torch.no_grad()
+    def packed(
+        self,
+        method: str,
+        x_T: Tensor,
+        latent: Tensor,
+        stopped: Sequence[Stopped] | None = None,
+        histories: Sequence[list[Row]] | None = None,
+    ) -> Result:
+        """Measure the clean latents that came of these noises, and pack all up."""
         everyone = range(len(self))
-        latent = self.sample(x_T, everyone, self.settings.steps)
         clip = self.clip(latent)
         _, rows = self.measure(clip, everyone)
         items: list[Item] = []

@@ -45,6 +45,7 @@ class Settings:
     time_limit: float | None = None
     checkpoint: bool = True
     sampler: str = "adams"
+    negative_prompt: str = ""
 
     def __post_init__(self) -> None:
         surrogate = self.steps if self.surrogate_steps is None else self.surrogate_steps
@@ -159,6 +160,7 @@ class Result:
             "steps": self.settings.steps,
             "surrogate_steps": self.settings.sampled_steps,
             "guidance": self.settings.guidance,
+            "negative_prompt": self.settings.negative_prompt,
             "optimizer": self.settings.optimizer,
             "lr": self.settings.lr,
             "iterations": len(losses),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,6 +103,59 @@ def whole(path: str | os.PathLike[str]) -> Generator[Path]:
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: str | os.PathLike[str], marker: str) -> Generator[Path]:
+    """Write a folder that appears whole or not at all.
+
+    Yields a new folder beside `path` for the body to fill. When the body ends well it is renamed to
+    `path`. On any failure it is removed and what was at `path` stays as it was.
+
+    Parameters
+    ----------
+    path : path of the folder to write
+    marker : a file that every folder of this kind has; a folder without it is not replaced
+
+    Raises
+    ------
+    InputError
+        As `check_folder`, and when the disk is full, read-only or closed to this user.
+    """
+    path = Path(path)
+    check_folder(path, marker)
+    target = path.resolve()
+    draft, old = (target.with_name(f".{secrets.token_hex(8)}") for _ in range(2))
+    with _mendable(path):
+        try:
+            draft.mkdir()
+            yield draft
+            if target.exists():
+                target.rename(old)
+            draft.rename(target)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+            if old.exists() and not target.exists():
+                old.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def check_folder(path: str | os.PathLike[str], marker: str) -> None:
+    """Check that a folder can be written at `path`, before any long work. Nothing is written.
+
+    Raises
+    ------
+    InputError
+        If the folder around it does not exist or cannot be written to, or `path` is a file or a
+        folder of other things.
+    """
+    path = Path(path)
+    with _mendable(path):
+        _check_place(path)
+        if path.is_dir() and any(path.iterdir()) and not (path / marker).is_file():
+            raise InputError(f"{path}: is a folder of other things; choose another name")
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path}: there is a file of this name; choose another one")
 
 
 def _flush(path: Path) -> None:

@@ -8,9 +8,11 @@ from ditto_music._version import __version__
 from ditto_music.cli.commands.control import control
 from ditto_music.cli.commands.generate import generate
 from ditto_music.cli.commands.inpaint import inpaint
+from ditto_music.cli.commands.invert import invert
 from ditto_music.cli.commands.loop import loop
 from ditto_music.cli.commands.models import models
 from ditto_music.cli.commands.outpaint import outpaint
+from ditto_music.cli.commands.vary import resume, vary
 
 app = App(
     name="ditto-music",
@@ -20,5 +22,5 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 
-for command in (generate, control, inpaint, outpaint, loop, models):
+for command in (generate, control, inpaint, outpaint, loop, invert, vary, resume, models):
     app.command(command)

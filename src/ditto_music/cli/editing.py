@@ -36,10 +36,12 @@ Count = Annotated[
 ]
 
 
-def check_count(count: int) -> None:
+def check_count(count: int, shared: Shared) -> None:
     """Refuse a number of alternatives that cannot be made."""
     if not 1 <= count <= MOST_ALTERNATIVES:
         raise InputError(f"count is {count}: it must be 1 to {MOST_ALTERNATIVES}")
+    if shared.save_run and count > 1:
+        raise InputError("--save-run keeps one edit: leave --count out")
 
 
 def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[int], Edit]) -> int:
@@ -51,6 +53,7 @@ def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[in
     """
     from ditto_music.editing import Alternatives
     from ditto_music.editing.edit import numbered
+    from ditto_music.runs import run_of
 
     edits: list[Edit] = []
     try:
@@ -65,14 +68,14 @@ def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[in
     lines = [
         line
         for number, (name, edit) in enumerate(zip(names, edits, strict=True))
-        for line in _lines(name, edit, shared.seed + number)
+        for line in told(name, edit, shared.seed + number)
     ]
     items = [item for edit in edits for result in edit.results for item in result.items]
     made = Alternatives(edits)
-    return run.deliver(made, items, out, shared, lines)
+    return run.deliver(made, items, out, shared, lines, lambda: run_of(edits[0], None, run.argv))
 
 
-def _lines(out: Path, edit: Edit, seed: int) -> list[str]:
+def told(out: Path, edit: Edit, seed: int) -> list[str]:
     """What is new, what it was made from, how it joins and how far it has drifted."""
     new = ", ".join(f"{start:.4g} to {stop:.4g} s" for start, stop in edit.regions)
     seconds = sum(result.seconds for result in edit.results)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
@@ -15,6 +15,7 @@ from ditto_music.errors import InputError
 if TYPE_CHECKING:
     from ditto_music.cli.shared import Shared
     from ditto_music.item import Item
+    from ditto_music.runs import Run as SavedRun
 
 Out = Annotated[
     Path,
@@ -59,7 +60,13 @@ class Run:
     argv: list[str]
 
     def deliver(
-        self, made: Made, items: Sequence[Item], out: Path, shared: Shared, lines: Sequence[str]
+        self,
+        made: Made,
+        items: Sequence[Item],
+        out: Path,
+        shared: Shared,
+        lines: Sequence[str],
+        run: Callable[[], SavedRun] | None = None,
     ) -> int:
         """Write the audio, the picture and the report; print the result lines.
 
@@ -68,6 +75,7 @@ class Run:
         made : what to write.
         items : every clip behind it.
         lines : what to print once all is written.
+        run : gives what ``--save-run`` writes.
 
         Returns
         -------
@@ -87,6 +95,10 @@ class Run:
             if shared.report:
                 more = {"command": self.command, "out": str(out), "argv": self.argv}
                 made.save_report(shared.report, **more, clipped=clipped)
+            if shared.save_run and run:
+                from ditto_music.runs import save_run
+
+                save_run(shared.save_run, run())
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"interrupted while writing; {out} is complete") from None
         except InputError as error:

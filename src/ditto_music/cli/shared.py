@@ -138,6 +138,14 @@ class Shared:
         Path | None,
         Parameter(group=FILES, metavar="FILE", help="Write everything measured, as JSON."),
     ] = None
+    save_run: Annotated[
+        Path | None,
+        Parameter(
+            group=FILES,
+            metavar="FOLDER",
+            help="Keep all that `vary` and `resume` need to go on from here.",
+        ),
+    ] = None
     quiet: Annotated[
         bool,
         Parameter(
@@ -178,6 +186,10 @@ class Shared:
             check_picture(self.plot)
         if self.report:
             check_target(self.report)
+        if self.save_run:
+            from ditto_music.runs import check_run
+
+            check_run(self.save_run)
         written = [path.resolve() for path in (out, self.plot, self.report) if path]
         if len(set(written)) < len(written):
             raise InputError("--out, --plot and --report name the same file: give each its own")

@@ -6,10 +6,11 @@ controls, in reports and plots.
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -54,6 +55,7 @@ class Control(Term):
     ----------
     name : in reports and plots.
     tolerance : a loss this small counts as met, in the units of `loss`.
+    arguments : what it was made with, by name.
 
     In a sum each control counts by ``weight * log(1 + loss / scale)``, so weights mean the same
     whatever the units: see `scale`.
@@ -61,6 +63,14 @@ class Control(Term):
 
     name: ClassVar[str]
     tolerance: float = 0.0
+    arguments: Mapping[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Keep what it is made with, so that a saved run can make it again."""
+        self = super().__new__(cls)
+        given = inspect.signature(cls.__init__).bind(self, *args, **kwargs).arguments
+        self.arguments = {name: value for name, value in given.items() if value is not self}
+        return self
 
     @property
     def scale(self) -> float:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from ditto_music.audio import Recording, write_recording
+from ditto_music.editing.closing import Closing
 from ditto_music.editing.drift import Drift
+from ditto_music.editing.filling import Filled, Task
 from ditto_music.editing.seams import Seam, measure_seam
 from ditto_music.result import Result, finite
 from ditto_music.whole import whole
@@ -30,8 +32,10 @@ class Edit:
     seams : every join, measured.
     read : whether the prompts were read from the recording.
     clipped : samples of the new music that were too loud for the recording.
+    tasks : what was asked of each region, so that it can be made again.
     drift : of an extension, a line a window.
     loops : whether the recording's end goes on at its beginning.
+    roll : frame of the recording at which the circle is cut open for the tasks' windows.
     beat : seconds of a beat, where the edit looked for one and found it.
     """
 
@@ -41,8 +45,10 @@ class Edit:
     seams: list[Seam]
     read: bool = False
     clipped: int = 0
+    tasks: Sequence[Task | Closing] = ()
     drift: list[Drift] = field(default_factory=list[Drift])
     loops: bool = False
+    roll: int = 0
     beat: float | None = None
 
     def save(self, path: str | os.PathLike[str]) -> int:
@@ -135,21 +141,41 @@ def measured(
     recording: Recording,
     regions: Sequence[tuple[float, float]],
     results: Sequence[Result],
-    read: bool,
+    *,
+    read: bool = False,
     clipped: int = 0,
+    tasks: Sequence[Task | Closing] = (),
 ) -> Edit:
     """The edit with every join between a region and what is beside it measured."""
     edges = dict.fromkeys(edge for region in regions for edge in region)
     inside = [edge for edge in edges if 0 < round(edge * recording.sample_rate) < recording.frames]
     seams = [measure_seam(recording, edge, regions) for edge in sorted(inside)]
-    return Edit(recording, list(regions), list(results), seams, read, clipped)
+    return Edit(recording, list(regions), list(results), seams, read, clipped, list(tasks))
 
 
-def looped(edit: Edit, beat: float | None) -> Edit:
+def assembled(
+    recording: Recording,
+    regions: Sequence[tuple[float, float]],
+    made: Sequence[Filled],
+    *,
+    read: bool,
+) -> Edit:
+    """The edit of these windows, measured."""
+    return measured(
+        recording,
+        regions,
+        [each.result for each in made],
+        read=read,
+        clipped=sum(each.clipped for each in made),
+        tasks=[each.task for each in made],
+    )
+
+
+def looped(edit: Edit, beat: float | None, roll: int = 0) -> Edit:
     """The edit as a loop: the way from its end to its beginning is a join, too."""
     length = edit.recording.seconds
     samples = edit.recording.samples
     twice = replace(edit.recording, samples=np.concatenate([samples, samples]))
     regions = [(a + shift, b + shift) for shift in (0.0, length) for a, b in edit.regions]
     wrap = replace(measure_seam(twice, length, regions), seconds=0.0)
-    return replace(edit, seams=[wrap, *edit.seams], loops=True, beat=beat)
+    return replace(edit, seams=[wrap, *edit.seams], loops=True, roll=roll, beat=beat)

@@ -19,14 +19,13 @@ from ditto_music.controls.base import Term
 from ditto_music.editing import joins
 from ditto_music.editing.describe import describe
 from ditto_music.editing.drift import measure_drift
-from ditto_music.editing.edit import Edit, measured
-from ditto_music.editing.filling import Callback, Wish, fill
+from ditto_music.editing.edit import Edit, assembled
+from ditto_music.editing.filling import Callback, Filled, Wish, fill
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.editing.windows import Window, with_room
 from ditto_music.errors import InputError
 from ditto_music.optimize import Search
 from ditto_music.protocols import Model
-from ditto_music.result import Result
 
 WINDOW_SECONDS = 12.0  # of a clip: overlap and new music
 SHORTEST, LONGEST = 0.1, 3600.0  # seconds of new music
@@ -82,7 +81,7 @@ def outpaint(
     read = describe(recording, end.start, end.stop) if prompt is None else prompt
     schedule = check_prompts(read)
     level = joins.rms(recording.audio(end.start, end.stop))
-    grown, results, spans, clipped = recording, list[Result](), list[tuple[int, int]](), 0
+    grown, made, spans = recording, list[Filled](), list[tuple[int, int]]()
     try:
         for number, (start, stop) in enumerate(pairwise(edges)):
             offset = seconds - stop / rate if before else start / rate
@@ -97,22 +96,29 @@ def outpaint(
                 callback=callback,
                 **search,
             )
-            grown, result = filled.recording, filled.result
-            results.append(result)
-            clipped += filled.clipped
+            grown = filled.recording
+            made.append(filled)
             spans = [(a + stop - start, b + stop - start) for a, b in spans] if before else spans
             spans.append((window.start, window.stop))
-            if result.items[0].stopped == "interrupted":
+            if filled.result.items[0].stopped == "interrupted":
                 break
     except KeyboardInterrupt:
-        if not results:
+        if not made:
             raise
-        results[-1] = results[-1].interrupted()
+        made[-1] = made[-1]._replace(result=made[-1].result.interrupted())
     regions = [(start / rate, stop / rate) for start, stop in spans]
-    edit = measured(grown, regions, results, prompt is None, clipped)
+    made = [_moved(each, start) for each, (start, _) in zip(made, spans, strict=True)]
+    edit = assembled(grown, regions, made, read=prompt is None)
     shift = grown.frames - recording.frames if before else 0
     original = ((end.start + shift) / rate, (end.stop + shift) / rate)
     return replace(edit, drift=measure_drift(grown, regions, original))
+
+
+def _moved(filled: Filled, start: int) -> Filled:
+    """Its hole beginning at `start`, where later windows have put it."""
+    window = filled.task.window
+    moved = window.later(start - window.start)
+    return filled._replace(task=replace(filled.task, window=moved))
 
 
 def windows_of(recording: Recording, seconds: float, overlap: float, longest: float) -> list[int]:

@@ -58,10 +58,43 @@ class Wish:
         return self.control is not None and self.control.sets_level
 
 
+@dataclass(frozen=True)
+class Task:
+    """One window to fill, ready to be asked of the optimiser, now or again on another day.
+
+    Attributes
+    ----------
+    reference, mask : the latent (..., T) to match and where, (T,); 1 = keep, 0 = make new.
+    sample_rate : of the recording, which the window counts in.
+    """
+
+    window: Window
+    wish: Wish
+    reference: Tensor
+    mask: Tensor
+    sample_rate: int
+
+    def goal(self) -> Term:
+        """Match what stays, and what is asked of the hole."""
+        match = Match(self.reference, self.mask)
+        if self.wish.control is None:
+            return match
+        hole, rate = self.window.hole, self.sample_rate
+        span = (hole.start / rate, hole.stop / rate)
+        return match + Part(self.wish.control, *span, self.wish.offset, self.wish.whole)
+
+    def put(self, recording: Recording, clip: Tensor, clip_rate: int) -> tuple[Recording, int]:
+        """The recording with the hole taken from a clip (channels, N), and samples too loud."""
+        part = made_to_fit(recording, self.window, clip.numpy(), clip_rate, self.wish)
+        loud = int((np.abs(part) > 1).sum())
+        return recording.with_region(self.window.start, part), loud
+
+
 class Filled(NamedTuple):
-    """The recording with its hole filled, the optimisation behind it, samples too loud for it."""
+    """The recording with its hole filled, what was asked, the optimisation, samples too loud."""
 
     recording: Recording
+    task: Task
     result: Result
     clipped: int
 
@@ -87,20 +120,21 @@ def fill(
         If there is only silence beside the hole, or a control cannot be asked of it.
     """
     reference, mask = reference_of(model, recording, window)
-    rate = recording.sample_rate
-    seconds = window.frames / rate
+    task = Task(window, wish, reference, mask, recording.sample_rate)
+    seconds = window.frames / recording.sample_rate
     steps = search.get("steps", 20)
-    start = initial_noise(model, prompt, reference, mask, seconds, seed, steps)
-    goal: Term = Match(reference, mask)
-    if wish.control is not None:
-        edges = (window.hole.start / rate, window.hole.stop / rate)
-        goal = goal + Part(wish.control, *edges, wish.offset, wish.whole)
     result = optimize(
-        model, prompt, goal, seed=seed, duration=seconds, x_T=start, callback=callback, **search
+        model,
+        prompt,
+        task.goal(),
+        seed=seed,
+        duration=seconds,
+        x_T=initial_noise(model, prompt, reference, mask, seconds, seed, steps),
+        callback=callback,
+        **search,
     )
-    part = made_to_fit(recording, window, result.audio[0].numpy(), result.sample_rate, wish)
-    clipped = int((np.abs(part) > 1).sum())
-    return Filled(recording.with_region(window.start, part), result, clipped)
+    filled, clipped = task.put(recording, result.audio[0], result.sample_rate)
+    return Filled(filled, task, result, clipped)
 
 
 def reference_of(model: Model, recording: Recording, window: Window) -> tuple[Tensor, Tensor]:

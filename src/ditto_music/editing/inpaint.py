@@ -11,13 +11,12 @@ import numpy as np
 from ditto_music.audio import Recording, is_silent
 from ditto_music.controls.base import Term
 from ditto_music.editing.describe import describe
-from ditto_music.editing.edit import Edit, measured
-from ditto_music.editing.filling import Callback, Wish, fill
+from ditto_music.editing.edit import Edit, assembled
+from ditto_music.editing.filling import Callback, Filled, Wish, fill
 from ditto_music.editing.windows import CONTEXT_SECONDS, window_of
 from ditto_music.errors import InputError
 from ditto_music.optimize import Search
 from ditto_music.protocols import Model
-from ditto_music.result import Result
 
 SHORTEST_HOLE = 0.05
 
@@ -56,7 +55,7 @@ def inpaint(
     """
     longest = model.seconds_range[1]
     ordered = check_regions(recording, regions, longest)
-    edited, results, clipped = recording, list[Result](), 0
+    edited, made = recording, list[Filled]()
     try:
         for number, region in enumerate(ordered):
             window = window_of(recording, region, longest)
@@ -72,15 +71,14 @@ def inpaint(
                 **search,
             )
             edited = filled.recording
-            results.append(filled.result)
-            clipped += filled.clipped
+            made.append(filled)
             if filled.result.items[0].stopped == "interrupted":
                 break
     except KeyboardInterrupt:
-        if not results:
+        if not made:
             raise
-        results[-1] = results[-1].interrupted()
-    return measured(edited, ordered[: len(results)], results, prompt is None, clipped)
+        made[-1] = made[-1]._replace(result=made[-1].result.interrupted())
+    return assembled(edited, ordered[: len(made)], made, read=prompt is None)
 
 
 def check_regions(

@@ -2,7 +2,7 @@
 
 A recording is bent into a circle with a bridge from its end to its beginning, which is inpainted
 like any hole (DITTO, section 3.3); without one, the two ends of a clip are made to match each other
-(`Seamless`, section 3.4).
+(`Closing`, section 3.4).
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import numpy as np
 
 from ditto_music.audio import Recording
 from ditto_music.controls.base import Term
-from ditto_music.controls.part import Part
-from ditto_music.controls.seamless import Seamless
 from ditto_music.editing import joins
 from ditto_music.editing.beats import beat_seconds
+from ditto_music.editing.closing import Closing
 from ditto_music.editing.describe import describe
-from ditto_music.editing.edit import Edit, looped, measured
+from ditto_music.editing.edit import Edit, assembled, looped, measured
 from ditto_music.editing.filling import Callback, Wish, fill
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.editing.windows import CONTEXT_SECONDS, rolled, window_of, with_room
@@ -96,7 +95,7 @@ def loop(
     )
     finished = rolled(made.recording, -middle)
     region = (plan.kept / rate, plan.length / rate)
-    return looped(measured(finished, [region], [made.result], prompt is None, made.clipped), beat)
+    return looped(assembled(finished, [region], [made], read=prompt is None), beat, middle)
 
 
 def loop_from_prompt(
@@ -130,29 +129,20 @@ def loop_from_prompt(
         raise InputError(
             f"seconds is {seconds:g}: give {shortest:g} to {longest - OVERLAP_SECONDS:g} s of loop"
         )
-    frame, rate = model.seconds_per_frame, model.sample_rate
-    length, extra = round(seconds / frame), max(1, round(overlap / frame))
-    seconds = length * frame
-    goal: Term = Seamless(length, extra)
-    if control is not None:
-        goal = goal + Part(control, 0.0, seconds)
+    frame = model.seconds_per_frame
+    closing = Closing(round(seconds / frame), max(1, round(overlap / frame)), frame, control)
     result = optimize(
         model,
         prompt,
-        goal,
+        closing.goal(),
         seed=seed,
-        duration=seconds + extra * frame,
+        duration=closing.clip_seconds,
         callback=callback,
         **search,
     )
-    clip = result.audio[0].numpy().astype(np.float64)
-    end, fade = round(seconds * rate), round(extra * frame * rate)
-    fade = min(fade, clip.shape[1] - end)
-    head = joins.splice(clip[:, end : end + fade], clip[:, :fade], rate, left=True, right=False)
-    audio = np.concatenate([head, clip[:, fade:end]], axis=1)
-    recording = Recording.of(audio, rate)
-    clipped = int((np.abs(audio) > 1).sum())
-    edit = measured(recording, [(0.0, recording.seconds)], [result], False, clipped)
+    recording, clipped = closing.put(None, result.audio[0], result.sample_rate)
+    whole = (0.0, recording.seconds)
+    edit = measured(recording, [whole], [result], clipped=clipped, tasks=[closing])
     return looped(edit, beat)
 
 

@@ -30,6 +30,10 @@ class Window:
         """The hole, counted from the window's beginning."""
         return slice(self.start - self.begin, self.stop - self.begin)
 
+    def later(self, frames: int) -> Window:
+        """The same in a recording to which `frames` have been added in front."""
+        return Window(*(edge + frames for edge in (self.begin, self.start, self.stop, self.end)))
+
     @property
     def frames(self) -> int:
         """Of the window."""

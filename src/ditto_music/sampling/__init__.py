@@ -17,6 +17,7 @@ from ditto_music.sampling.guidance import guided
 from ditto_music.sampling.inversion import invert_ddim
 from ditto_music.sampling.noise import draw_noise
 from ditto_music.sampling.schedule import FlowSchedule, Schedule
+from ditto_music.sampling.stochastic import stochastic_ddim
 
 Sampler = Callable[[Denoise, Tensor, Schedule, int], Tensor]
 
@@ -36,4 +37,5 @@ __all__ = [
     "draw_noise",
     "guided",
     "invert_ddim",
+    "stochastic_ddim",
 ]

@@ -33,6 +33,9 @@ def control(
         ditto-music control "calm piano ballad" --intensity -35:-14 -o rise.wav
     """
     shared = shared.checked(out)
+
+    from ditto_music.runs import run_of
+
     wanted = asked.control()
     solve = METHODS[shared.method]()
     figures = asked.figures()
@@ -54,7 +57,9 @@ def control(
         f"{out}: {shared.duration:.2f} s, seed {shared.seed}",
         f"{_changes(item, figures)}, {len(item.history)} iterations, {result.seconds:.1f} s",
     ]
-    return run.deliver(result, result.items, out, shared, lines)
+    return run.deliver(
+        result, result.items, out, shared, lines, lambda: run_of(result, wanted, run.argv)
+    )
 
 
 def _changes(item: Item, figures: Mapping[str, Figure]) -> str:

@@ -39,6 +39,7 @@ def generate(
     shared = shared.checked(out)
 
     from ditto_music.generate import generate as sample
+    from ditto_music.runs import run_of
 
     with watching(shared) as watch:
         watch.stage(f"loading {shared.model}")
@@ -46,4 +47,6 @@ def generate(
         watch.stage(f"making {shared.duration:g} s of music")
         result = sample(model, prompt, duration=shared.duration, **shared.sampling())
     line = f"{out}: {shared.duration:.2f} s, seed {shared.seed}, made in {result.seconds:.1f} s"
-    return run.deliver(result, result.items, out, shared, [line])
+    return run.deliver(
+        result, result.items, out, shared, [line], lambda: run_of(result, None, run.argv)
+    )

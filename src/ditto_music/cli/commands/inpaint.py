@@ -48,7 +48,7 @@ def inpaint(
     """
     shared.without("inpaint", "keeps the length of the recording", ["duration"])
     shared = shared.checked(out)
-    check_count(count)
+    check_count(count, shared)
     if len(starts) != len(ends):
         raise InputError(
             f"{len(starts)} times --from but {len(ends)} times --to: give one --to for each --from"

@@ -51,7 +51,7 @@ def loop(
     """
     shared.without("loop", "has its length from --seconds", ["duration"])
     shared = shared.checked(out)
-    check_count(count)
+    check_count(count, shared)
     control = asked.any_control()
 
     from ditto_music.audio import names_file, read_recording

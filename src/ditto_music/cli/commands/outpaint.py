@@ -57,7 +57,7 @@ def outpaint(
     """
     shared.without("outpaint", "adds --seconds to the recording", ["duration"])
     shared = shared.checked(out)
-    check_count(count)
+    check_count(count, shared)
     control = asked.any_control()
 
     from ditto_music.audio import read_recording

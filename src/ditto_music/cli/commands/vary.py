@@ -1,0 +1,176 @@
+"""`vary` and `resume`: from a saved run on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ditto_music.cli.editing import told
+from ditto_music.cli.progress import watching
+from ditto_music.cli.run import Injected, Out
+from ditto_music.cli.say import say
+from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Shared, Whole
+from ditto_music.errors import InputError
+
+if TYPE_CHECKING:
+    from ditto_music.result import Result
+    from ditto_music.vary import Variations
+
+SavedRun = Annotated[Path, Parameter(name="RUN", help="The folder that --save-run wrote.")]
+
+
+def vary(
+    saved: SavedRun,
+    /,
+    *,
+    out: Annotated[
+        Path,
+        Parameter(
+            name=("--out", "-o"),
+            metavar="FOLDER",
+            help="Folder for 1.wav, 2.wav ... and report.json.",
+        ),
+    ],
+    count: Annotated[Whole, Parameter(group=MUSIC, help="How many variations.")] = 4,
+    eta: Annotated[
+        float,
+        Parameter(group=MUSIC, help="Fresh noise on the way: 0 none, 1 as much as there can be."),
+    ] = 0.5,
+    walk: Annotated[
+        float,
+        Parameter(group=MUSIC, help="How far from the noise found towards other noise, 0 to 1."),
+    ] = 0.0,
+    prompt: Annotated[
+        str | None, Parameter(group=MUSIC, help="Other words in place of the run's.")
+    ] = None,
+    guide: Annotated[
+        float,
+        Parameter(
+            group=MUSIC,
+            help="Steer each sampler step by what was asked, by this share of the step; slower.",
+        ),
+    ] = 0.0,
+    seed: Annotated[Whole, Parameter(group=MUSIC, help="Number the fresh noise grows from.")] = 0,
+    device: Annotated[str, Parameter(group=FILES, help="Where to compute: cpu, cuda, mps ...")] = (
+        "cpu"
+    ),
+    dtype: Annotated[str, Parameter(group=FILES, help="float32, bfloat16 or auto.")] = "auto",
+    quiet: Annotated[bool, Parameter(group=FILES, show_default=False, help="Say nothing.")] = False,
+    run: Injected,
+) -> int:
+    """Make variations of a saved run that keep what was asked of it.
+
+    Four other takes of a controlled clip:
+
+        ditto-music control "calm piano" --intensity -35:-14 -o rise.wav --save-run rise
+        ditto-music vary rise --eta 0.5 --guide 0.2 -o takes
+    """
+    from ditto_music.models import load_model
+    from ditto_music.runs import load_run
+    from ditto_music.vary import check_variation
+    from ditto_music.vary import vary as sample
+
+    check_variation(count, eta, walk, guide)
+    if not 0 <= seed <= LARGEST_SEED - count:
+        raise InputError(f"seed is {seed}: it must be 0 to {LARGEST_SEED - count}")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file: give a folder")
+    old = load_run(saved)
+    if not quiet:
+        say(f"loading {old.model}")
+    model = load_model(old.model, device=device, dtype=dtype)
+    made = sample(
+        model, old, count=count, eta=eta, walk=walk, prompt=prompt, guide=guide, seed=seed
+    )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be made ({error.strerror}); choose another") from None
+    for line in _write(made, out, run.argv):
+        print(line)
+    return 0
+
+
+def _write(made: Variations, out: Path, argv: list[str]) -> list[str]:
+    """Write every variation and the report; what to say of them."""
+    from ditto_music.editing.edit import write_report
+    from ditto_music.pictures import figures
+
+    pieces = made.edits or made.results
+    lines: list[str] = []
+    clipped = 0
+    for number, (piece, result) in enumerate(zip(pieces, made.results, strict=True), start=1):
+        path = out / f"{number}.wav"
+        clipped += piece.save(path)
+        kept = figures(result.items[0])
+        lines.append(f"{path}: {kept}" if kept else str(path))
+    report = {
+        "command": "vary",
+        "argv": argv,
+        "diversity": made.diversity,
+        "clipped": clipped,
+        "items": [piece.report() for piece in pieces],
+    }
+    write_report(out / "report.json", report)
+    if len(pieces) > 1:
+        lines.append(f"diversity {made.diversity:.2f} (0 is the same music, 1 unrelated)")
+    return lines
+
+
+def resume(
+    saved: SavedRun,
+    /,
+    *,
+    out: Out,
+    shared: Shared = Shared(),  # noqa: B008 - frozen
+    run: Injected,
+) -> int:
+    """Go on with the search of a saved run where it ended.
+
+    Sixty more iterations:
+
+        ditto-music resume rise --iterations 60 -o better.wav
+    """
+    own = ["model", "duration", "seed", "steps", "sampler", "guidance", "negative", "method"]
+    shared.without("resume", "takes these from the run", own)
+    shared = shared.checked(out)
+
+    from ditto_music.models import load_model
+    from ditto_music.result import Result
+    from ditto_music.runs import load_run, run_of
+    from ditto_music.vary import resume as go_on
+
+    old = load_run(saved)
+    with watching(shared, parts=len(old.takes)) as watch:
+        watch.stage(f"loading {old.model}")
+        model = load_model(old.model, device=shared.device, dtype=shared.dtype)
+        watch.stage("first iteration")
+        made = go_on(
+            model,
+            old,
+            callback=watch,
+            iterations=shared.iterations,
+            tolerance=shared.tolerance,
+            optimizer=shared.optimizer,
+            lr=shared.lr,
+            time_limit=shared.time_limit,
+        )
+    if isinstance(made, Result):
+        lines = [_resumed(out, made)]
+        items = made.items
+        control = old.takes[0].control
+        return run.deliver(made, items, out, shared, lines, lambda: run_of(made, control, run.argv))
+    items = [item for result in made.results for item in result.items]
+    return run.deliver(
+        made, items, out, shared, told(out, made, items[0].seed),
+        lambda: run_of(made, None, run.argv),
+    )  # fmt: skip
+
+
+def _resumed(out: Path, result: Result) -> str:
+    from ditto_music.pictures import figures
+
+    item = result.items[0]
+    return f"{out}: {figures(item)}, {len(item.history)} more iterations, {result.seconds:.1f} s"

@@ -1,0 +1,73 @@
+"""DDIM with fresh noise in every step (Song et al. 2021, equation 16), for any schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ditto_music.sampling.checkpointing import Denoise
+from ditto_music.sampling.schedule import Schedule
+
+#: Clean estimates (B, ...) to losses (B,), differentiable: what a guided run goes down on.
+Objective = Callable[[Tensor], Tensor]
+
+
+def stochastic_ddim(
+    denoise: Denoise,
+    x_T: Tensor,
+    schedule: Schedule,
+    steps: int,
+    eta: float,
+    generators: list[torch.Generator],
+    objective: Objective | None = None,
+    guide: float = 0.0,
+) -> Tensor:
+    """Walk noise to a clean latent by another way each time.
+
+    ``x_s = alpha_s x0 + sqrt(sigma_s^2 - eta^2 tau^2) eps + eta tau z`` with
+    ``tau^2 = (sigma_t^2 - (alpha_t / alpha_s)^2 sigma_s^2) sigma_s^2 / sigma_t^2`` and fresh z.
+
+    Parameters
+    ----------
+    denoise, x_T, schedule, steps : as `ddim`.
+    eta : 0 is `ddim`; 1 has all the noise of the reverse diffusion (DDPM).
+    generators : of the fresh noise, one an item, on the CPU.
+    objective, guide : after each step x moves down the gradient of the objective of the clean
+        estimate (as in FreeDoM, Yu et al. 2023), so far that its RMS is `guide` times that of what
+        the step itself changed in x_t.
+
+    Returns
+    -------
+    (B, ...), the clean latent, without gradient.
+    """
+    x = x_T.detach()
+    for t, s in pairwise(schedule.times(steps)):
+        alpha_t, sigma_t = schedule.alpha(t).to(x), schedule.sigma(t).to(x)
+        alpha_s, sigma_s = schedule.alpha(s).to(x), schedule.sigma(s).to(x)
+        leads = objective is not None and guide > 0
+        with torch.set_grad_enabled(leads):
+            x = x.requires_grad_(leads)
+            x0 = denoise(x, t.to(x))
+            (down,) = (
+                torch.autograd.grad(objective(x0).sum(), x) if leads and objective else (None,)
+            )
+        x, x0 = x.detach(), x0.detach()
+        eps = (x - alpha_t * x0) / sigma_t
+        tau = ((sigma_t**2 - (alpha_t / alpha_s * sigma_s) ** 2).clamp(min=0)).sqrt()
+        fresh = eta * tau * sigma_s / sigma_t
+        z = torch.stack([torch.randn(x.shape[1:], generator=each) for each in generators]).to(x)
+        kept = (sigma_s**2 - fresh**2).clamp(min=0).sqrt()
+        stepped = alpha_s * x0 + kept * eps + fresh * z
+        if down is not None:
+            size = _rms(stepped - x) / _rms(down).clamp(min=1e-12)
+            stepped = stepped - guide * size * down
+        x = stepped
+    return x
+
+
+def _rms(x: Tensor) -> Tensor:
+    """Of each item, (B, 1, ...)."""
+    return x.square().flatten(1).mean(1).sqrt().reshape(-1, *[1] * (x.ndim - 1))

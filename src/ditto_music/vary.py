@@ -1,0 +1,244 @@
+"""Variations of a saved run, and going on with one.
+
+The noise that was found is sampled again: with fresh noise on the way, under another prompt, or a
+little beside it. What a control asked stays in the low frequencies of the noise and so survives in
+part (DITTO, section 5.6); a step down the control's gradient in each sampler step brings back more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Unpack
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ditto_music.editing.edit import Edit, looped, measured
+from ditto_music.editing.filling import Callback, Task
+from ditto_music.editing.windows import rolled
+from ditto_music.errors import InputError
+from ditto_music.features.loudness import levelled
+from ditto_music.features.musicnn import embedding
+from ditto_music.optimize import Search, optimize
+from ditto_music.problem import Problem
+from ditto_music.protocols import Model
+from ditto_music.result import Result, Settings
+from ditto_music.runs import Run, Take
+from ditto_music.sampling import stochastic_ddim
+
+MOST = 100
+
+
+@dataclass(frozen=True)
+class Variations:
+    """Variations of one run.
+
+    Attributes
+    ----------
+    results : one a variation; of an edit with several windows, of the first that was varied.
+    edits : of an edit, the finished recordings, else none.
+    diversity : mean distance of each two, one minus the cosine of the taggers' embeddings; NaN for
+        a single one.
+    """
+
+    results: list[Result]
+    edits: list[Edit]
+    diversity: float
+
+
+def vary(
+    model: Model,
+    run: Run,
+    *,
+    count: int = 4,
+    eta: float = 0.5,
+    walk: float = 0.0,
+    prompt: str | None = None,
+    guide: float = 0.0,
+    seed: int = 0,
+) -> Variations:
+    """Sample the noise of a run again, differently.
+
+    Parameters
+    ----------
+    count : how many variations; the noise on the way of number i grows from ``seed + i``.
+    eta : fresh noise in each sampler step: 0 none, 1 all that the reverse diffusion has. Sampled by
+        DDIM whatever the run was sampled by.
+    walk : how far from the noise found towards other noise, 0 to 1, along the sphere.
+    prompt : in place of the run's.
+    guide : a step down the controls' gradient in each sampler step, in units of the step itself;
+        0 is none.
+
+    Returns
+    -------
+    Variations. Those of an edit are finished recordings; of an extension in several windows only
+    the last is varied, since each continues the one before.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range, or there is nothing to guide by.
+    """
+    check_variation(count, eta, walk, guide)
+    takes = varied_takes(run)
+    if guide > 0 and any(take.control is None for _, take in takes):
+        raise InputError("the run has no control to guide by: leave --guide out")
+    results = [
+        [_sample(model, run, take, eta, walk, prompt, guide, seed + number) for _, take in takes]
+        for number in range(count)
+    ]
+    edits = [_placed(run, takes, made) for made in results] if run.edit else []
+    firsts = [made[0] for made in results]
+    return Variations(firsts, edits, diversity([made.audio[0] for made in firsts], model))
+
+
+def resume(
+    model: Model,
+    run: Run,
+    *,
+    callback: Callback | None = None,
+    **search: Unpack[Search],
+) -> Result | Edit:
+    """Go on with the search of a run from the noise it found.
+
+    Parameters
+    ----------
+    search : as `optimize`; what is not given is the run's own.
+
+    Raises
+    ------
+    InputError
+        If nothing was asked of the run's music.
+    """
+    own = run.settings
+    settings: Search = {
+        "steps": own.steps,
+        "surrogate_steps": own.surrogate_steps,
+        "guidance": own.guidance,
+        "negative_prompt": own.negative_prompt,
+        "iterations": own.iterations or 60,
+        "tolerance": own.tolerance,
+        "optimizer": own.optimizer,
+        "lr": own.lr,
+        "time_limit": own.time_limit,
+        "sampler": own.sampler,
+    }
+    settings |= search
+    takes = varied_takes(run)
+    results: list[Result] = []
+    for _, take in takes:
+        if take.control is None:
+            raise InputError(
+                "nothing was asked of this run's music, so there is nothing to improve"
+            )
+        results.append(
+            optimize(
+                model,
+                take.prompt,
+                take.control,
+                seed=take.seed,
+                duration=_seconds(run, take),
+                x_T=take.x_T[None],
+                callback=callback,
+                **settings,
+            )
+        )
+    if run.edit:
+        return _placed(run, takes, results)
+    items = [item for result in results for item in result.items]
+    seconds = sum(result.seconds for result in results)
+    return replace(results[0], items=items, seconds=seconds)
+
+
+def check_variation(count: int, eta: float, walk: float, guide: float) -> None:
+    """Refuse numbers that are out of range."""
+    if not 1 <= count <= MOST:
+        raise InputError(f"count is {count}: it must be 1 to {MOST}")
+    for name, value, most in (("eta", eta, 1.0), ("walk", walk, 1.0), ("guide", guide, 10.0)):
+        if not 0 <= value <= most:
+            raise InputError(f"{name} is {value:g}: it must be 0 to {most:g}")
+
+
+def varied_takes(run: Run) -> list[tuple[int, Take]]:
+    """The takes that can be made again without the others, with their places in the run."""
+    places = list(enumerate(run.takes))
+    windows = [take.task.window for take in run.takes if isinstance(take.task, Task)]
+    holes = [(window.start, window.stop) for window in windows]
+    chained = any(a[1] == b[0] or a[0] == b[1] for a, b in combinations(holes, 2))
+    return places[-1:] if chained else places
+
+
+def diversity(clips: Sequence[Tensor], model: Model) -> float:
+    """Mean of one minus the cosine of the taggers' embeddings over all pairs of clips."""
+    with torch.no_grad():
+        heard = [
+            embedding(levelled(clip.mean(0, keepdim=True)), model.sample_rate)[0] for clip in clips
+        ]
+    apart = [float(1 - F.cosine_similarity(a, b, dim=0)) for a, b in combinations(heard, 2)]
+    return sum(apart) / len(apart) if apart else math.nan
+
+
+def _seconds(run: Run, take: Take) -> float:
+    """Of the take's clip."""
+    if isinstance(take.task, Task):
+        return take.task.window.frames / take.task.sample_rate
+    return run.settings.duration
+
+
+def _sample(
+    model: Model,
+    run: Run,
+    take: Take,
+    eta: float,
+    walk: float,
+    prompt: str | None,
+    guide: float,
+    seed: int,
+) -> Result:
+    """One variation of one take."""
+    own = run.settings
+    settings = Settings(
+        _seconds(run, take),
+        own.steps,
+        own.guidance,
+        sampler="ddim",
+        negative_prompt=own.negative_prompt,
+    )
+    words = take.prompt if prompt is None else prompt
+    problem = Problem(model, words, take.control, seed, settings)
+    generator = torch.Generator().manual_seed(seed)
+    torch.randn(take.x_T.shape, generator=generator)  # what a run of this seed began with
+    away = torch.randn(take.x_T.shape, generator=generator).to(model.device)
+    angle = walk * math.pi / 2
+    x_T = math.cos(angle) * take.x_T[None].to(model.device) + math.sin(angle) * away
+    latent = stochastic_ddim(
+        problem.denoiser([0]),
+        x_T,
+        model.schedule,
+        own.steps,
+        eta,
+        [generator],
+        (lambda x_0: problem.measure(problem.clip(x_0), [0])[0]) if guide > 0 else None,
+        guide,
+    )
+    return problem.packed("vary", x_T, latent)
+
+
+def _placed(run: Run, takes: Sequence[tuple[int, Take]], results: Sequence[Result]) -> Edit:
+    """The run's edit with these takes in place of its own."""
+    edit = run.edit
+    assert edit is not None
+    recording, clipped = rolled(edit.recording, edit.roll), 0
+    for (_, take), result in zip(takes, results, strict=True):
+        assert take.task is not None
+        recording, loud = take.task.put(recording, result.audio[0], result.sample_rate)
+        clipped += loud
+    recording = rolled(recording, -edit.roll)
+    regions = [edit.regions[place] for place, _ in takes]
+    tasks = [take.task for _, take in takes if take.task]
+    made = measured(recording, regions, results, clipped=clipped, tasks=tasks)
+    return looped(made, edit.beat, edit.roll) if edit.loops else made

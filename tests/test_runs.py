@@ -1,0 +1,231 @@
+"""Saved runs: what is read is what was written, and it can be sampled and searched again."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ditto_music import (
+    InputError,
+    Intensity,
+    Melody,
+    Rhythm,
+    Structure,
+    Style,
+    generate,
+    optimize,
+)
+from ditto_music.audio import write_recording
+from ditto_music.controls import Control
+from ditto_music.editing import inpaint, loop, loop_from_prompt, outpaint
+from ditto_music.editing.edit import Edit
+from ditto_music.editing.invert import invert, latent_of
+from ditto_music.models.small import SmallModel
+from ditto_music.protocols import Clip, Form
+from ditto_music.result import Result
+from ditto_music.runs import load_run, run_of, save_run
+from ditto_music.vary import resume, vary
+from tests.editing.sounds import clicks, music
+
+FAST = {"steps": 3, "surrogate_steps": 3, "iterations": 2}
+
+
+class Loud(Control):
+    """A control of the user's own."""
+
+    name = "loud"
+
+    def target(self, form: Form) -> Tensor:
+        return torch.ones(())
+
+    def feature(self, clip: Clip) -> Tensor:
+        return clip.mono.square().mean(-1)
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        return (feature - target).square()
+
+
+def test_a_run_is_read_as_it_was_written(model: SmallModel, tmp_path: Path) -> None:
+    asked = Intensity([(0.0, -30.0), (1.0, -20.0)]) + 0.5 * Melody("C4:0.5 E4:0.5")
+    made = optimize(model, "calm", asked, seed=3, duration=1.0, negative_prompt="techno", **FAST)
+    save_run(tmp_path / "run", run_of(made, asked, ["control", "calm"]))
+    run = load_run(tmp_path / "run")
+    assert (run.model, run.settings, run.command) == ("debug", made.settings, ["control", "calm"])
+    (take,) = run.takes
+    assert (take.prompt, take.seed) == ("calm", 3)
+    assert torch.equal(take.x_T, made.x_T[0])
+    assert take.control is not None
+    again = generate(
+        model, "calm", take.control, duration=1.0, steps=3, negative_prompt="techno",
+        x_T=take.x_T[None],
+    )  # fmt: skip
+    assert torch.equal(again.audio, made.audio)
+    assert again.items[0].final == pytest.approx(made.items[0].final)
+
+
+def test_files_come_along(model: SmallModel, tmp_path: Path) -> None:
+    groove = tmp_path / "groove.wav"
+    write_recording(groove, clicks(2.0, 120.0))
+    asked = Rhythm(groove) + Style({"jazz": 1.0, "guitar": 0.5}) + Structure("A:0.5 B")
+    made = generate(model, "calm", asked, duration=1.0, steps=2)
+    save_run(tmp_path / "run", run_of(made, asked))
+    before = made.items[0].final
+    groove.unlink()
+    control = load_run(tmp_path / "run").takes[0].control
+    assert control is not None
+    again = generate(model, "calm", control, duration=1.0, steps=2)
+    assert again.items[0].final == pytest.approx(before)
+
+
+def test_a_control_of_ones_own_is_asked_for(model: SmallModel, tmp_path: Path) -> None:
+    made = optimize(model, "calm", Loud(), duration=1.0, **FAST)
+    save_run(tmp_path / "run", run_of(made, Loud()))
+    with pytest.raises(InputError, match=r"control of your own, .*Loud: give it as control="):
+        load_run(tmp_path / "run")
+    assert load_run(tmp_path / "run", Loud()).takes[0].control is not None
+
+
+def test_runs_that_cannot_be_read_are_one_clear_line(model: SmallModel, tmp_path: Path) -> None:
+    run = run_of(generate(model, "calm", duration=1.0, steps=2))
+    with pytest.raises(InputError, match=r"no saved run: run\.json is missing"):
+        load_run(tmp_path / "none")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "song.txt").write_text("mine")
+    with pytest.raises(InputError, match="folder of other things"):
+        save_run(tmp_path / "other", run)
+    save_run(tmp_path / "run", run)
+    save_run(tmp_path / "run", run)  # an earlier run is replaced
+    said = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps(said | {"format": 99}))
+    with pytest.raises(InputError, match="a run of format 99"):
+        load_run(tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        load_run(tmp_path / "run")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "run"]
+
+
+def test_without_fresh_noise_a_variation_is_the_run_itself(model: SmallModel) -> None:
+    made = generate(model, "calm", duration=1.0, steps=3, sampler="ddim")
+    same = vary(model, run_of(made), count=1, eta=0.0)
+    assert torch.allclose(same.results[0].audio, made.audio, atol=1e-6)
+    assert math.isnan(same.diversity)
+
+
+def test_variations_differ_more_the_more_noise_is_fresh(model: SmallModel) -> None:
+    made = generate(model, "calm", duration=1.0, steps=6, sampler="ddim")
+    apart = [
+        float((vary(model, run_of(made), count=1, **how).results[0].items[0].latent
+               - made.items[0].latent).square().mean())
+        for how in ({"eta": 0.2}, {"eta": 1.0}, {"eta": 0.0, "walk": 0.2}, {"eta": 0.0, "walk": 1})
+    ]  # fmt: skip
+    assert 0 < apart[0] < apart[1]
+    assert 0 < apart[2] < apart[3]
+    two = vary(model, run_of(made), count=2, eta=1.0, seed=5)
+    again = vary(model, run_of(made), count=2, eta=1.0, seed=5)
+    assert torch.equal(two.results[1].audio, again.results[1].audio)
+    assert not torch.equal(two.results[0].audio, two.results[1].audio)
+    assert two.diversity > 0
+    walked = vary(model, run_of(made), count=1, eta=0.0, walk=0.5).results[0]
+    assert float(walked.x_T.std()) == pytest.approx(1.0, abs=0.05)
+
+
+def test_guidance_on_the_way_keeps_more_of_the_control(model: SmallModel) -> None:
+    asked = Intensity([-20, -35])
+    found = optimize(model, "calm", asked, duration=1.0, steps=8, surrogate_steps=8, iterations=8)
+    run = run_of(found, asked)
+    plain, guided = (
+        [each.items[0].final["intensity"]
+         for each in vary(model, run, count=3, eta=1.0, guide=guide).results]
+        for guide in (0.0, 0.5)
+    )  # fmt: skip
+    assert np.mean(guided) < np.mean(plain)
+
+
+def test_another_prompt(model: SmallModel) -> None:
+    made = generate(model, "calm", duration=1.0, steps=3)
+    other = vary(model, run_of(made), count=1, eta=0.0, prompt="techno").results[0]
+    assert other.items[0].prompt == "techno"
+    assert not torch.equal(other.audio, made.audio)
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"count": 0}, "count is 0"),
+        ({"eta": 1.5}, r"eta is 1\.5"),
+        ({"walk": -0.1}, r"walk is -0\.1"),
+        ({"guide": math.nan}, "guide is nan"),
+        ({"guide": 0.2}, "no control to guide by"),
+    ],
+)
+def test_bad_variations_are_refused(model: SmallModel, how: dict[str, float], says: str) -> None:
+    run = run_of(generate(model, "calm", duration=1.0, steps=2))
+    with pytest.raises(InputError, match=says):
+        vary(model, run, **how)  # pyright: ignore[reportArgumentType]
+
+
+def edits(model: SmallModel) -> dict[str, Edit]:
+    sound = music(4.0, 24_000, 2)
+    return {
+        "inpaint": inpaint(model, sound, [(0.5, 0.9), (2.0, 2.5)], "calm", **FAST),
+        "outpaint": outpaint(model, sound, 1.0, "", control=Intensity([-30, -20]), **FAST),
+        "before": outpaint(model, sound, 20.0, "", before=True, **FAST),
+        "loop": loop(model, sound, "", **FAST),
+        "words": loop_from_prompt(model, "calm", seconds=1.5, control=Style("jazz"), **FAST),
+    }
+
+
+def test_edits_are_saved_varied_and_resumed_in_place(model: SmallModel, tmp_path: Path) -> None:
+    for name, edit in edits(model).items():
+        save_run(tmp_path / name, run_of(edit))
+        run = load_run(tmp_path / name)
+        varied = vary(model, run, count=1, eta=1.0).edits[0]
+        more = resume(model, run, iterations=1)
+        assert isinstance(more, Edit)
+        for out in (varied, more):
+            assert out.recording.samples.shape == edit.recording.samples.shape, name
+            assert out.recording.subtype == edit.recording.subtype
+            assert out.loops == edit.loops
+            changed = (out.recording.samples != edit.recording.samples).any(1)
+            new = np.zeros(len(changed), dtype=bool)
+            for start, stop in out.regions:
+                new[round(start * 24_000) : round(stop * 24_000)] = True
+            assert not changed[~new].any(), name
+        assert (varied.recording.samples != edit.recording.samples).any(), name
+        assert len(varied.results) == (1 if name == "before" else len(edit.results))
+
+
+def test_resuming_goes_on_from_the_noise_found(model: SmallModel) -> None:
+    asked = Intensity([-20, -35])
+    settings = {"duration": 1.0, "steps": 4, "surrogate_steps": 4, "tolerance": 0.0}
+    found = optimize(model, "calm", asked, iterations=4, **settings)
+    more = resume(model, run_of(found, asked), iterations=6)
+    assert isinstance(more, Result)
+    assert more.items[0].history[0]["loss"] == pytest.approx(found.items[0].final["loss"], rel=1e-4)
+    assert more.items[0].final["loss"] < found.items[0].final["loss"]
+    with pytest.raises(InputError, match="nothing was asked"):
+        resume(model, run_of(generate(model, "calm", duration=1.0, steps=2)))
+
+
+def test_inversion_beats_noising_and_ddim(model: SmallModel) -> None:
+    sound = music(1.0, 44_100, 2)
+    found = invert(
+        model, sound, "calm", steps=5, surrogate_steps=5, iterations=12, tolerance=0.0,
+        guidance=3.0,
+    )  # fmt: skip
+    assert found.error < found.inverted < found.noised
+    assert found.result.audio.shape[-1] == round(sound.seconds * model.sample_rate)
+    made = latent_of(model, sound)
+    error = float((found.result.items[0].latent - made).square().mean())
+    assert error == pytest.approx(found.error, rel=1e-3)
+    with pytest.raises(InputError, match=r"lasts 0\.30 s"):
+        invert(model, music(0.3, 24_000, 1), "", **FAST)
+    silent = replace(sound, samples=np.zeros_like(sound.samples))
+    with pytest.raises(InputError, match="silent"):
+        invert(model, silent, "", **FAST)
