@@ -19,6 +19,10 @@ from ditto_music.cli.shared import Shared
 from ditto_music.models import REGISTRY
 from ditto_music.result import Result
 
+COMMANDS = (
+    *("generate", "control", "inpaint", "outpaint", "loop"),
+    *("invert", "vary", "resume", "models"),
+)
 RISE = ("--intensity", "-35:-14")
 LOOP = str(Path(__file__).parents[1] / "recordings" / "loop_compus.flac")
 
@@ -245,7 +249,7 @@ def test_defaults_are_those_of_the_library() -> None:
         assert loading[name].default == value
 
 
-@pytest.mark.parametrize("command", ["generate", "control", "inpaint", "models"])
+@pytest.mark.parametrize("command", [*COMMANDS])
 def test_help_explains_every_flag_and_gives_an_example(ditto: Ditto, command: str) -> None:
     told = ditto(command, "--help")
     assert told.status == 0
@@ -259,6 +263,6 @@ def test_help_explains_every_flag_and_gives_an_example(ditto: Ditto, command: st
 def test_help_lists_the_commands(ditto: Ditto) -> None:
     told = ditto("--help")
     assert told.status == 0
-    for command in ("generate", "control", "inpaint", "models"):
+    for command in COMMANDS:
         assert f" {command} " in told.out
     assert ditto().out == told.out

@@ -1,0 +1,151 @@
+"""Edits, saved runs and what is made of them, as commands."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import QUICK, RATE, Ditto
+
+from ditto_music import InputError
+from ditto_music.cli.commands.outpaint import parse_plan
+
+EDIT = (*QUICK[:2], *QUICK[4:])
+
+
+def samples(path: str) -> np.ndarray:
+    return soundfile.read(path, dtype="int32", always_2d=True)[0]
+
+
+def test_outpaint_adds_and_says_how_it_drifted(ditto: Ditto, take: Path) -> None:
+    told = ditto(
+        *("outpaint", "take.wav", "--seconds", "1", "--intensity", "-30:-20"),
+        *("-o", "long.wav", "--report", "long.json", "--plot", "long.png", *EDIT),
+    )
+    assert told.status == 0, told.err
+    lines = told.out.splitlines()
+    assert re.match(r"long\.wav: 4\.00 s, new from 3 to 4 s, seed 0, made in ", lines[0])
+    assert lines[1].startswith("style read from the recording: ")
+    assert lines[2].startswith("join at 3 s: a larger change than ")
+    assert re.match(r"last window against the recording: [+-]\d+\.\d dB", lines[3])
+    assert np.array_equal(samples("long.wav")[: 3 * RATE], samples("take.wav"))
+    report = json.loads(Path("long.json").read_text())
+    assert report["command"] == "outpaint"
+    assert report["prompt_read"]
+    assert set(report["controls"]) == {"match", "intensity"}
+    assert len(report["drift"]) == 1
+    assert Path("long.png").stat().st_size > 10_000
+
+
+def test_outpaint_before_with_words(ditto: Ditto, take: Path) -> None:
+    told = ditto(
+        "outpaint", "take.wav", "calm piano", "--seconds", "0.5", "--before", "-o", "b.wav", *EDIT
+    )
+    assert told.status == 0, told.err
+    assert "style read" not in told.out
+    assert np.array_equal(samples("b.wav")[RATE // 2 :], samples("take.wav"))
+
+
+def test_alternatives_are_numbered_and_differ(ditto: Ditto, take: Path) -> None:
+    told = ditto(
+        *("inpaint", "take.wav", "", "--from", "1", "--to", "1.5", "--count", "2"),
+        *("-o", "new.wav", "--report", "new.json", *EDIT),
+    )
+    assert told.status == 0, told.err
+    assert "new-1.wav: 3.00 s, new from 1 to 1.5 s, seed 0" in told.out
+    assert "new-2.wav: 3.00 s, new from 1 to 1.5 s, seed 1" in told.out
+    assert not np.array_equal(samples("new-1.wav"), samples("new-2.wav"))
+    assert len(json.loads(Path("new.json").read_text())["items"]) == 2
+
+
+def test_loop_of_a_recording_and_from_words(ditto: Ditto, take: Path) -> None:
+    told = ditto("loop", "take.wav", "", "-o", "loop.wav", *EDIT)
+    assert told.status == 0, told.err
+    assert re.search(r"^loop of \d+\.\d+ s, (no tempo found|\d+ beats)$", told.out, re.M)
+    assert "join at 0 s" in told.out
+    assert b"smpl" in Path("loop.wav").read_bytes()
+    told = ditto("loop", "calm piano, 120 bpm", "--seconds", "2.1", "-o", "words.wav", *EDIT)
+    assert told.status == 0, told.err
+    assert "loop of 2.005 s, 4 beats" in told.out or "loop of 1.984 s, 4 beats" in told.out
+
+
+def test_control_is_saved_varied_and_resumed(ditto: Ditto, folder: Path) -> None:
+    told = ditto(
+        "control", "calm", "--intensity", "-35:-14", "-o", "a.wav", "--save-run", "run", *QUICK
+    )
+    assert told.status == 0, told.err
+    told = ditto("vary", "run", "--count", "2", "--eta", "1", "--guide", "0.2", "-o", "takes")
+    assert told.status == 0, told.err
+    first, second, last = told.out.splitlines()
+    assert re.match(r"takes/1\.wav: intensity \d+\.\d dB RMS error", first)
+    assert second.startswith("takes/2.wav: ")
+    assert re.match(r"diversity \d\.\d\d ", last)
+    report = json.loads(Path("takes/report.json").read_text())
+    assert [item["method"] for item in report["items"]] == ["vary", "vary"]
+    told = ditto("resume", "run", "--iterations", "2", "-o", "b.wav", "--save-run", "run")
+    assert told.status == 0, told.err
+    assert re.search(r"b\.wav: intensity .*, 2 more iterations, ", told.out)
+    assert ditto("vary", "run", "-o", "again", "--count", "1").status == 0
+
+
+def test_an_edit_is_saved_and_varied(ditto: Ditto, take: Path) -> None:
+    cut = ("--from", "1", "--to", "1.5", "-o", "new.wav", "--save-run", "run")
+    assert ditto("inpaint", "take.wav", "calm", *cut, *EDIT).status == 0
+    told = ditto("vary", "run", "--count", "1", "--eta", "1", "-o", "takes", "--quiet")
+    assert (told.status, told.err) == (0, "")
+    old, new, mine = samples("new.wav"), samples("takes/1.wav"), samples("take.wav")
+    assert np.array_equal(new[:RATE], mine[:RATE])
+    assert np.array_equal(new[RATE * 3 // 2 :], mine[RATE * 3 // 2 :])
+    assert not np.array_equal(new, old)
+
+
+def test_invert_tells_what_it_gained(ditto: Ditto, take: Path) -> None:
+    told = ditto("invert", "take.wav", "calm", "-o", "again.wav", "--save-run", "run", *EDIT)
+    assert told.status == 0, told.err
+    first, second = told.out.splitlines()
+    assert first.startswith("again.wav: 3.00 s as 'calm', made in ")
+    figures = [float(x) for x in re.findall(r"\d+\.\d{4}", second)]
+    assert len(figures) == 3
+    assert figures[0] <= figures[1]
+    told = ditto("vary", "run", "--prompt", "techno", "--eta", "0", "--count", "1", "-o", "other")
+    assert told.status == 0, told.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("outpaint", "take.wav", "-o", "o.wav", *EDIT), ("--seconds",)),
+        (("outpaint", "take.wav", "--seconds", "0", "-o", "o.wav", *EDIT), ("seconds is 0",)),
+        (
+            ("outpaint", "take.wav", "5:calm", "--seconds", "9", "-o", "o.wav", *EDIT),
+            ("rise from 0",),
+        ),
+        (("loop", "gone.wav", "-o", "o.wav", *EDIT), ("gone.wav", "no such file")),
+        (("loop", "calm", "piano", "-o", "o.wav", *EDIT), ("calm", "quotes")),
+        (("loop", "take.wav", "--seconds", "90", "-o", "o.wav", *EDIT), ("outpaint it first",)),
+        (
+            ("loop", "take.wav", "--count", "2", "--save-run", "r", "-o", "o.wav", *EDIT),
+            ("--save-run", "--count"),
+        ),
+        (("loop", "take.wav", "--count", "0", "-o", "o.wav", *EDIT), ("count is 0",)),
+        (("vary", "nothing", "-o", "takes"), ("nothing", "no saved run")),
+        (("vary", "nothing", "--eta", "2", "-o", "takes"), ("eta is 2",)),
+        (("vary", "nothing", "-o", "take.wav"), ("take.wav", "folder")),
+        (("resume", "nothing", "-o", "o.wav"), ("nothing", "no saved run")),
+        (("generate", "calm", "--save-run", "take.wav", "-o", "o.wav", *QUICK), ("take.wav",)),
+    ],
+)
+def test_refusals(ditto: Ditto, take: Path, argv: tuple[str, ...], words: tuple[str, ...]) -> None:
+    ditto(*argv).refused(*words)
+    assert [path.name for path in take.parent.iterdir()] == ["take.wav"]
+
+
+def test_a_plan_of_prompts() -> None:
+    assert parse_plan("calm piano; quiet") == "calm piano; quiet"
+    assert parse_plan("0: calm piano;20.5:full band") == [(0, "calm piano"), (20.5, "full band")]
+    with pytest.raises(InputError, match="prompt 'full band': give its seconds first"):
+        parse_plan("0:calm;full band")
