@@ -1,131 +1,261 @@
-"""How inpainting joins real recordings: ``python -m benchmarks.edits``.
+"""How edits of real recordings join and sound: ``python -m benchmarks.edits``.
 
-A hole is redone in each recording; outside it every sample must be the user's, and the change
-across each join is ranked among the changes inside the music itself. Beside it stand three plain
-fillings of the same hole, joined the same way: silence, the stretch before it, and fresh noise of
-the model left uncontrolled.
+Each recording gets a hole in its middle redone, an extension and a loop; plain fillings of the same
+room, joined the same way, stand beside them: silence, the stretch before copied on (a cross-faded
+repeat), and the model's own sample left uncontrolled. Outside the room every sample must be the
+user's; a join's change is held against the changes inside the music; what is new is held against
+what is old by the Frechet distance of MusiCNN embeddings. Resumable: what is done stays done.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from ditto_music import generate, load_model
 from ditto_music.audio import Recording, read_recording, resample, write_recording
-from ditto_music.editing import inpaint, measure_seam
-from ditto_music.editing.inpaint import place, window_of
+from ditto_music.controls.references import mono
+from ditto_music.editing import measure_seam
+from ditto_music.editing.beats import beat_seconds
+from ditto_music.editing.describe import describe
+from ditto_music.editing.extend import room_to_extend
+from ditto_music.editing.filling import Task, Wish, fill
+from ditto_music.editing.joins import rms
+from ditto_music.editing.loop import plan_loop, room_to_loop
+from ditto_music.editing.windows import Window, window_of
+from ditto_music.evaluation.frechet import frechet_distance
+from ditto_music.features.loudness import levelled
+from ditto_music.features.musicnn import SAMPLE_RATE, embedding
 from ditto_music.protocols import Model
+from ditto_music.whole import whole
+from training.data.dataset import Music
 
-RECORDINGS = Path(__file__).parents[1] / "tests" / "recordings"
+SAMPLES = Path("/usr/share/sonic-pi/samples")  # Debian's sonic-pi-samples, CC0
+OURS = Path(__file__).parents[1] / "tests" / "recordings"
+NAMES = (  # drones, plucked and struck notes, percussion, grooves
+    *("ambi_drone", "ambi_glass_hum", "ambi_lunar_land", "bass_voxy_c"),
+    *("guit_e_fifths", "guit_em9", "perc_bell", "drum_roll"),
+    *("loop_amen_full", "loop_compus", "loop_garzul", "loop_mika"),
+    *("loop_safari", "loop_tabla"),
+)
+HOLE, MORE, OVERLAP, PIECE = 1.5, 4.0, 3.0, 1.5  # seconds
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One hole, filled one way."""
+class Room:
+    """A recording with room for new music, and how that is looked at."""
 
-    name: str
-    filling: str
-    flux_rank: float
-    jump_rank: float
-    flux_ratio: float
-    differing: int
-    match: float = float("nan")
-    seconds: float = float("nan")
+    kind: str
+    recording: Recording
+    window: Window
+    level: float | None = None
+
+    @property
+    def edges(self) -> list[float]:
+        """Seconds of the joins."""
+        rate = self.recording.sample_rate
+        inside = [e for e in (self.window.start, self.window.stop) if e < self.recording.frames]
+        return [edge / rate for edge in inside]
 
 
-def measured(
-    name: str,
-    filling: str,
-    old: Recording,
-    new: Recording,
-    hole: tuple[float, float],
-    **more: float,
-) -> Row:
-    """The worse of the two joins, and the samples that differ outside the hole."""
-    rate = old.sample_rate
-    seams = [measure_seam(new.audio(), rate, edge, [hole]) for edge in hole]
-    same = (old.samples == new.samples).all(1)
-    same[round(hole[0] * rate) : round(hole[1] * rate)] = True
-    return Row(
-        name,
-        filling,
-        max(seam.flux_rank for seam in seams),
-        max(seam.jump_rank for seam in seams),
-        max(seam.flux / seam.inside_flux for seam in seams),
-        int((~same).sum()),
+def rooms(recording: Recording, longest: float) -> Iterator[Room]:
+    """The three edits of a recording."""
+    rate = recording.sample_rate
+    start = 0.45 * recording.seconds
+    hole = (start, min(start + HOLE, recording.seconds - 1))
+    yield Room("inpaint", recording, window_of(recording, hole, longest))
+    reach = min(round(OVERLAP * rate), recording.frames)
+    longer = room_to_extend(recording, round(MORE * rate), reach)
+    yield Room("outpaint", *longer, rms(recording.audio()))
+    plan = plan_loop(recording, None, beat_seconds(recording), longest - 2)
+    circle, window, _ = room_to_loop(recording, plan, longest)
+    yield Room("loop", circle, window)
+
+
+def copied(room: Room) -> torch.Tensor:
+    """A clip (channels, N) of the window in which the stretch before the hole goes on."""
+    window, hole = room.window, room.window.hole
+    audio = room.recording.audio(window.begin, window.end)
+    length = hole.stop - hole.start
+    known = room.recording.audio(max(0, window.start - length), window.start)
+    repeats = -(-length // known.shape[1])
+    clip = audio.copy()
+    clip[:, hole] = np.tile(known, repeats)[:, -length:]
+    return torch.from_numpy(clip)
+
+
+def fillings(model: Model, room: Room, seed: int) -> Iterator[tuple[str, Recording, Row]]:
+    """Each way to fill the room: its name, the recording, and more figures."""
+    window, rate = room.window, room.recording.sample_rate
+    words = describe(room.recording, window.begin, window.start)
+    done = fill(model, room.recording, window, words, seed=seed, wish=Wish(level=room.level))
+    item = done.result.items[0]
+    more = {
+        "match": item.final["match"],
+        "iterations": len(item.history),
+        "seconds": done.result.seconds,
+        "peak_memory_bytes": done.result.peak_memory_bytes,
+    }
+    yield "ditto", done.recording, more
+    seconds = window.frames / rate
+    free = generate(model, words, seed=seed, duration=seconds).audio[0]
+    task: Task = done.task
+    yield "uncontrolled", task.put(room.recording, free, model.sample_rate)[0], {}
+    yield "the stretch before, again", task.put(room.recording, copied(room), rate)[0], {}
+    hole = np.zeros((room.recording.channels, window.stop - window.start))
+    yield "silence", room.recording.with_region(window.start, hole), {}
+
+
+def measured(room: Room, filling: str, new: Recording, more: Row) -> Row:
+    """Joins, samples that differ outside, and what is new as taggers hear it."""
+    rate, window = new.sample_rate, room.window
+    hole = (window.start / rate, window.stop / rate)
+    seams = [measure_seam(new, edge, [hole]) for edge in room.edges]
+    same = (room.recording.samples == new.samples).all(1)
+    same[window.start : window.stop] = True
+    return {
+        "edit": room.kind,
+        "filling": filling,
+        "flux_rank": max(seam.flux_rank for seam in seams),
+        "jump_rank": max(seam.jump_rank for seam in seams),
+        "flux_ratio": max(seam.flux / seam.inside_flux for seam in seams),
+        "differing": int((~same).sum()),
+        "heard": heard(part(new, window.start, window.stop)),
         **more,
-    )
+    }
 
 
-def fill(model: Model, path: Path, seed: int, out: Path) -> list[Row]:
-    """Every filling of one hole in the middle of a recording."""
-    old = read_recording(path)
-    rate = old.sample_rate
-    hole = (0.45 * old.seconds, 0.45 * old.seconds + 1.0)
-    start, stop = (round(edge * rate) for edge in hole)
-    name = path.stem
-    edit = inpaint(model, old, [hole], seed=seed)
-    edit.save(out / f"{name}-inpaint.wav")
-    write_recording(out / f"{name}-original.wav", old)
-    result = edit.results[0]
-    rows = [
-        measured(
-            name, "inpaint", old, edit.recording, hole,
-            match=result.items[0].final["match"], seconds=result.seconds,
-        )
-    ]  # fmt: skip
-    silence = old.with_region(start, np.zeros((old.channels, stop - start)))
-    before = old.audio()[:, 2 * start - stop : start]
-    window = window_of(old, hole, model.seconds_range[1])
-    seconds = (window.end - window.begin) / rate
-    mono = generate(model, "", seed=seed, duration=seconds).audio[0, 0].numpy()
-    rows.append(measured(name, "silence", old, silence, hole))
-    copied = np.zeros(window.end - window.begin)
-    at = window.start - window.begin
-    copied[at : at + stop - start] = before.mean(0)
-    down = resample(copied[None], rate, model.sample_rate)[0]
-    rows.append(
-        measured(name, "the second before", old, place(old, window, down, model.sample_rate), hole)
-    )
-    uncontrolled = place(old, window, mono, model.sample_rate)
-    rows.append(measured(name, "uncontrolled", old, uncontrolled, hole))
+def untouched(model: Model, recording: Recording) -> list[Row]:
+    """Stretches of the recording as they are and through the codec."""
+    rate = recording.sample_rate
+    size = round(PIECE * rate)
+    rows: list[Row] = []
+    for start in range(0, recording.frames - size + 1, size):
+        piece = part(recording, start, start + size)
+        audio = resample(piece.audio(), rate, model.sample_rate)
+        with torch.no_grad():
+            back = model.decode(model.encode(torch.from_numpy(audio)[None]))[0].numpy()
+        rows += [
+            {"edit": "none", "filling": "untouched", "heard": heard(piece)},
+            {
+                "edit": "none",
+                "filling": "through the codec",
+                "heard": heard(Recording.of(back, model.sample_rate, "FLOAT")),
+            },
+        ]
     return rows
 
 
+def part(recording: Recording, start: int, stop: int) -> Recording:
+    """Frames ``start:stop``."""
+    return Recording(
+        recording.samples[start:stop], recording.sample_rate, recording.format, recording.subtype
+    )
+
+
+@torch.no_grad()
+def heard(piece: Recording) -> list[float]:
+    """MusiCNN's embedding (200,) of a piece, at one level."""
+    return embedding(levelled(mono(piece, SAMPLE_RATE)), SAMPLE_RATE)[0].tolist()
+
+
+def run(model: Model, name: str, recording: Recording, seed: int, out: Path) -> list[Row]:
+    """All rows of one recording; the audio is written beside."""
+    rows = untouched(model, recording)
+    for room in rooms(recording, model.seconds_range[1]):
+        for filling, new, more in fillings(model, room, seed):
+            write_recording(out / f"{name}-{room.kind}-{filling.split()[0]}.wav", new)
+            rows.append(measured(room, filling, new, more))
+    return [{"recording": name} | row for row in rows]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """In Markdown, a line an edit and filling."""
+    lines = [
+        "| edit | filling | Frechet distance | flux / inside | flux rank | jump rank | differing "
+        "| match | iterations | s |",
+        "|---" * 10 + "|",
+    ]
+    old = [row["heard"] for row in rows if row["filling"] == "untouched"]
+    for edit in ("none", "inpaint", "outpaint", "loop", "all three"):
+        kinds = dict.fromkeys(r["filling"] for r in rows if r["edit"] in (edit, "inpaint"))
+        for filling in kinds:
+            some = [
+                row
+                for row in rows
+                if row["filling"] == filling
+                and (row["edit"] == edit or (edit == "all three" and row["edit"] != "none"))
+            ]
+            if not some or filling == "untouched":
+                continue
+            distance = frechet_distance(old, [row["heard"] for row in some])
+            cells = [f"{distance:.1f}"]
+            for key in ("flux_ratio", "flux_rank", "jump_rank"):
+                values = [row[key] for row in some if key in row]
+                cells.append(f"{np.median(values):.2f}" if values else "")
+            cells.append(str(sum(row.get("differing", 0) for row in some)))
+            for key, digits in (("match", 3), ("iterations", 0), ("seconds", 1)):
+                values = [row[key] for row in some if key in row]
+                cells.append(f"{np.median(values):.{digits}f}" if values else "")
+            lines.append(f"| {edit} | {filling} | {' | '.join(cells)} |")
+    halves = np.random.default_rng(0).permutation(len(old))
+    first, second = (np.array(old)[half] for half in np.array_split(halves, 2))
+    return "\n".join(
+        [*lines, "", f"Two halves of the untouched: {frechet_distance(first, second):.1f}."]
+    )
+
+
+def sources(args: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Recording]]]:
+    """Names and recordings: those given, or the fourteen; then held-out renders."""
+    folder = SAMPLES if SAMPLES.exists() else OURS
+    paths: list[Path] = args.recordings or [folder / f"{name}.flac" for name in NAMES]
+    for path in paths:
+        if path.exists():
+            yield path.stem, lambda path=path: read_recording(path)
+    if args.data:
+        music = Music(args.data)
+        rng = np.random.default_rng(3)
+        for number, index in enumerate(rng.permutation(music.split("held-out"))[: args.renders]):
+            clip, _ = music.crop(int(index), 8.0, np.random.default_rng(number))
+            yield f"render-{number}", lambda clip=clip: Recording.of(clip[None], 24_000)
+
+
 def main() -> None:
-    """Fill every hole and print the table."""
-    parser = argparse.ArgumentParser(description="Seams of inpainted recordings.")
-    parser.add_argument("recordings", nargs="*", type=Path, help="default: tests/recordings")
+    """Fill every room and print the table."""
+    parser = argparse.ArgumentParser(description="Edits of real recordings and of renders.")
+    parser.add_argument("recordings", nargs="*", type=Path, help=f"default: of {SAMPLES}")
     parser.add_argument("--model", default="ditto-small")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--data", type=Path, help="folder made by training.data, for renders")
+    parser.add_argument("--renders", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the work")
+    parser.add_argument("--worker", type=int, default=0, help="which of them this is, from 0")
     parser.add_argument("--out", type=Path, default=Path("out/edits"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     model = load_model(args.model)
-    paths: list[Path] = args.recordings or sorted(RECORDINGS.glob("*.flac"))
-    rows = [
-        row
-        for path in paths
-        for seed in range(args.seeds)
-        for row in fill(model, path, seed, args.out)
-    ]
-    print("| recording | filling | flux rank | jump rank | flux / inside | differing | match | s |")
-    print("|---|---|---|---|---|---|---|---|")
-    for name in [*dict.fromkeys(row.name for row in rows), "all"]:
-        for filling in dict.fromkeys(row.filling for row in rows):
-            some = [r for r in rows if name in (r.name, "all") and r.filling == filling]
-            cells = [np.median([r.flux_rank for r in some]), np.median([r.jump_rank for r in some])]
-            cells += [np.median([r.flux_ratio for r in some])]
-            print(
-                f"| {name} | {filling} | "
-                + " | ".join(f"{cell:.2f}" for cell in cells)
-                + f" | {sum(r.differing for r in some)} | {np.median([r.match for r in some]):.3f} "
-                f"| {np.median([r.seconds for r in some]):.1f} |"
-            )
+    rows: list[Row] = []
+    for number, (name, read) in enumerate(sources(args)):
+        done = args.out / f"{name}.json"
+        if not done.exists():
+            if number % args.workers != args.worker:
+                continue
+            made = run(model, name, read(), args.seed, args.out)
+            with whole(done) as path:
+                Path(path).write_text(json.dumps(made))
+            print(f"{name} done", flush=True)
+        rows += json.loads(done.read_text())
+    names = dict.fromkeys(row["recording"] for row in rows)
+    print(f"\n{len(names)} recordings: {', '.join(names)}\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def outpaint(
     try:
         for number, (start, stop) in enumerate(pairwise(edges)):
             offset = seconds - stop / rate if before else start / rate
-            roomy, window = _room(grown, stop - start, reach, before)
+            roomy, window = room_to_extend(grown, stop - start, reach, before)
             filled = fill(
                 model,
                 roomy,
@@ -164,8 +164,15 @@ def prompt_at(schedule: Sequence[tuple[float, str]], seconds: float) -> str:
     return [words for time, words in schedule if time <= seconds + 1e-6][-1]
 
 
-def _room(recording: Recording, frames: int, reach: int, before: bool) -> tuple[Recording, Window]:
-    """The recording with a hole at one end, in which it first goes on by itself, and the window."""
+def room_to_extend(
+    recording: Recording, frames: int, reach: int, before: bool = False
+) -> tuple[Recording, Window]:
+    """The recording with a hole at one end, in which it first goes on by itself, and the window.
+
+    Parameters
+    ----------
+    frames, reach : of the hole, and of what it continues.
+    """
     fade = min(frames, round(GOES_ON_SECONDS * recording.sample_rate))
     reach = min(reach, recording.frames)
     if before:

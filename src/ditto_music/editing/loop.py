@@ -23,7 +23,7 @@ from ditto_music.editing.describe import describe
 from ditto_music.editing.edit import Edit, assembled, looped, measured
 from ditto_music.editing.filling import Callback, Wish, fill
 from ditto_music.editing.inpaint import check_sound
-from ditto_music.editing.windows import CONTEXT_SECONDS, rolled, window_of, with_room
+from ditto_music.editing.windows import CONTEXT_SECONDS, Window, rolled, window_of, with_room
 from ditto_music.errors import InputError
 from ditto_music.optimize import Search, optimize
 from ditto_music.protocols import Model
@@ -77,25 +77,14 @@ def loop(
     rate, longest = recording.sample_rate, model.seconds_range[1]
     beat = beat_seconds(recording)
     plan = plan_loop(recording, seconds, beat, longest - 2 * CONTEXT_SECONDS[0])
-    kept = replace(recording, samples=recording.samples[: plan.kept])
-    bridge = plan.length - plan.kept
-    middle = plan.kept // 2  # where the circle is cut open while the bridge is made
-    roomy = rolled(with_room(kept, plan.kept, bridge), middle)
-    edges = (plan.kept - middle, plan.length - middle)
-    fade = min(bridge, round(GOES_ON_SECONDS * rate))
-    known = kept.audio().astype(np.float64)
-    roomy = roomy.with_region(edges[0], joins.continued(known, fade))
-    back = joins.continued(known[:, ::-1], fade)[:, ::-1]
-    if bridge >= 2 * fade:
-        roomy = roomy.with_region(edges[1] - fade, back)
-    window = window_of(roomy, (edges[0] / rate, edges[1] / rate), longest)
-    words = describe(kept) if prompt is None else prompt
+    roomy, window, roll = room_to_loop(recording, plan, longest)
+    words = describe(recording, 0, plan.kept) if prompt is None else prompt
     made = fill(
         model, roomy, window, words, seed=seed, wish=Wish(control), callback=callback, **search
     )
-    finished = rolled(made.recording, -middle)
+    finished = rolled(made.recording, -roll)
     region = (plan.kept / rate, plan.length / rate)
-    return looped(assembled(finished, [region], [made], read=prompt is None), beat, middle)
+    return looped(assembled(finished, [region], [made], read=prompt is None), beat, roll)
 
 
 def loop_from_prompt(
@@ -144,6 +133,23 @@ def loop_from_prompt(
     whole = (0.0, recording.seconds)
     edit = measured(recording, [whole], [result], clipped=clipped, tasks=[closing])
     return looped(edit, beat)
+
+
+def room_to_loop(recording: Recording, plan: Plan, longest: float) -> tuple[Recording, Window, int]:
+    """The circle with a hole for the bridge, in which both ends go on by themselves, its window,
+    and the frame at which it is cut open.
+    """
+    rate, bridge = recording.sample_rate, plan.length - plan.kept
+    kept = replace(recording, samples=recording.samples[: plan.kept])
+    cut = plan.kept // 2
+    roomy = rolled(with_room(kept, plan.kept, bridge), cut)
+    start, stop = plan.kept - cut, plan.length - cut
+    fade = min(bridge // 2, round(GOES_ON_SECONDS * rate))
+    known = kept.audio().astype(np.float64)
+    roomy = roomy.with_region(start, joins.continued(known, fade))
+    back = joins.continued(known[:, ::-1], fade)[:, ::-1]
+    roomy = roomy.with_region(stop - fade, back)
+    return roomy, window_of(roomy, (start / rate, stop / rate), longest), cut
 
 
 def plan_loop(
