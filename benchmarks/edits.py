@@ -195,7 +195,7 @@ def table(rows: Sequence[Row]) -> str:
                 if row["filling"] == filling
                 and (row["edit"] == edit or (edit == "all three" and row["edit"] != "none"))
             ]
-            if not some or filling == "untouched":
+            if len(some) < 2 or filling == "untouched":
                 continue
             distance = frechet_distance(old, [row["heard"] for row in some])
             cells = [f"{distance:.1f}"]

@@ -281,3 +281,27 @@ def test_guidance_from_a_prompt_to_itself_costs_nothing(model: SmallModel) -> No
     generate(counting, "calm", duration=0.7, steps=3)
     assert seen == [2, 2, 2]
     assert torch.equal(free.audio, generate(model, "", duration=0.7, steps=3, guidance=1).audio)
+
+
+class Stubborn(Control):
+    """A loss that cannot fall below one."""
+
+    name = "stubborn"
+
+    def target(self, form: Form) -> Tensor:
+        return torch.ones(())
+
+    def feature(self, clip: Clip) -> Tensor:
+        return clip.latent.flatten(1).mean(1)
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        return 1 + 1e-4 * feature.square()
+
+
+def test_a_search_that_gains_nothing_ends_early(model: SmallModel) -> None:
+    settings = {"duration": 1.0, "steps": 2, "surrogate_steps": None, "iterations": 60}
+    item = optimize(model, "calm", Stubborn(), **settings).items[0]
+    assert item.stopped == "stalled"
+    assert len(item.history) == 11
+    staged = optimize(model, "calm", Stubborn(), **settings | {"steps": 8, "surrogate_steps": 6})
+    assert [row["steps"] for row in staged.items[0].history] == [3] * 11 + [6] * 11 + [8] * 11

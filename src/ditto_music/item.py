@@ -10,7 +10,7 @@ from torch import Tensor
 from ditto_music.panels import Panel
 
 Row = dict[str, float]
-Stopped = Literal["tolerance", "iterations", "time", "interrupted", "diverged"]
+Stopped = Literal["tolerance", "iterations", "time", "interrupted", "stalled", "diverged"]
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from ditto_music.result import Result, Settings
 
 COARSE_FROM = 6  # sampler steps of a surrogate that is worth a coarser one before it
 COARSE_SLACK = 4.0  # times the tolerance: as near as the coarser one can tell
+STALLED_AFTER, LEAST_FALL = 10, 0.02  # iterations in which the loss has not fallen by this share
 
 
 class Search(TypedDict, total=False):
@@ -72,6 +73,8 @@ class Track:
     descent: Descent
     best: Tensor = field(init=False)
     lowest: float = math.inf
+    mark: float = math.inf
+    idle: int = 0
     stopped: Stopped | None = None
     history: list[Row] = field(default_factory=list[Row])
 
@@ -83,6 +86,7 @@ class Track:
         if self.stopped == "diverged":
             return
         self.noise, self.lowest, self.stopped = self.best, math.inf, None
+        self.mark, self.idle = math.inf, 0
         self.descent.restart()
 
     def goes_on(self, limit: int) -> bool:
@@ -94,6 +98,13 @@ class Track:
         """Whether some iteration could be judged."""
         return any(math.isfinite(row["loss"]) for row in self.history)
 
+    def stalls(self, loss: float) -> bool:
+        """Whether a while has passed in which the loss has hardly fallen."""
+        falls = loss < (1 - LEAST_FALL) * self.mark
+        self.mark = loss if falls else self.mark
+        self.idle = 0 if falls else self.idle + 1
+        return self.idle >= STALLED_AFTER
+
     def see(self, row: Row, gradient: Tensor, met: bool) -> None:
         """Keep the noise if it is the best yet; go on unless it is met or the numbers break."""
         self.history.append(row)
@@ -103,6 +114,8 @@ class Track:
             self.stopped = "diverged"
         elif met:
             self.stopped = "tolerance"
+        elif self.stalls(row["loss"]):
+            self.stopped = "stalled"
         else:
             self.noise = self.descent.step(self.noise, row["loss"], gradient)
 
@@ -141,7 +154,8 @@ def optimize(
         first run on half of them. None, or no fewer than `steps`: all iterations run on all steps.
     guidance : classifier-free guidance scale; 1 is off, at half the cost.
     negative_prompt : what guidance moves away from.
-    iterations : at most this many updates of the noise.
+    iterations : at most this many updates of the noise; a stage, and with the last one the search,
+        ends early where ten of them gain less than 2%.
     tolerance : an item stops when its total loss is this small; None: when each of its controls
         counts as met.
     optimizer : a name of `ditto_music.descent.DESCENTS`; the papers use "adam".

@@ -117,6 +117,11 @@ class Run:
                 f"warning: the numbers broke after {len(last.history)} iterations; {out} is the "
                 "best before that: try a smaller --lr"
             )
+        if last.stopped == "stalled" and not shared.quiet:
+            say(
+                f"note: nothing was gained in the last of {len(last.history)} iterations; another "
+                "--seed or prompt may do better"
+            )
         if last.stopped == "interrupted":
             say(f"interrupted after {len(last.history)} iterations; {out} is the best so far")
             return 130
