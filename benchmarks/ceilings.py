@@ -30,8 +30,8 @@ from ditto_music.evaluation.judges.notes import (
 from ditto_music.evaluation.judges.tags import tags
 from ditto_music.evaluation.judges.timbre import form_agreement
 from ditto_music.features import intensity, intensity_times
+from ditto_music.models.small.codec import Codec
 from ditto_music.models.small.model import load_codec
-from ditto_music.models.small.tone_codec import ToneCodec
 from training.data.dataset import Music, labels_of_crop
 
 RATE = 24_000
@@ -234,7 +234,7 @@ def through(name: str) -> Hear:
     """
     decode: Callable[[torch.Tensor], torch.Tensor]
     if name == "parts":
-        codec = ToneCodec()
+        codec = Codec()
         decode = lambda audio: codec.decoder.render(codec.analyse(audio))  # noqa: E731
     elif name.endswith(".safetensors"):
         trained = load_codec(Path(name)).eval()

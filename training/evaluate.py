@@ -27,9 +27,9 @@ from ditto_music.audio.plots import spectrogram
 from ditto_music.evaluation.frechet import frechet_distance
 from ditto_music.models.small import SmallModel
 from ditto_music.whole import whole
-from training.codec.losses import spectral_distance
 from training.data.dataset import Music
 from training.data.words import HELD_OUT_SYNONYMS
+from training.spectral import spectral_distance
 
 RATE = 24_000
 SECONDS = 6.0

@@ -18,14 +18,13 @@ from torch.nn import functional as F
 
 from ditto_music.models.small.codec import Codec
 from ditto_music.models.small.model import load_codec
-from ditto_music.models.small.tone_codec import ToneCodec
 from ditto_music.whole import whole
 
 FRAME_RATE = 24_000 / 512
 
 
 @torch.no_grad()
-def encode_shard(codec: Codec | ToneCodec, shard: Path) -> dict[str, Tensor]:
+def encode_shard(codec: Codec, shard: Path) -> dict[str, Tensor]:
     """Latents of every piece of one shard; a piece is cut to whole latent frames."""
     samples = np.load(shard, mmap_mode="r")
     latents: dict[str, Tensor] = {}

@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from ditto_music.errors import InputError
 from ditto_music.models.small.codec import Codec, CodecConfig
 from ditto_music.models.small.denoiser import Denoiser, DenoiserConfig, Text
-from ditto_music.models.small.tone_codec import ToneCodec, ToneCodecConfig
 from ditto_music.models.small.words import NUMBER, PAD, WordPieces, vocabulary_from_tensor
 from ditto_music.sampling import Condition, FlowSchedule
 
@@ -38,7 +37,7 @@ class SmallModel:
     def __init__(
         self,
         name: str,
-        codec: Codec | ToneCodec,
+        codec: Codec,
         denoiser: Denoiser,
         words: WordPieces,
         device: torch.device,
@@ -111,11 +110,10 @@ def load_small(folder: Path, device: torch.device, dtype: torch.dtype, name: str
     return SmallModel(name, codec, denoiser, words, device, dtype)
 
 
-def load_codec(path: Path) -> Codec | ToneCodec:
-    """The codec of one file, of whichever kind its sizes are; errors as `load_small`."""
-    config, state = _read(path, CodecConfig, ToneCodecConfig)
-    codec = Codec(config) if isinstance(config, CodecConfig) else ToneCodec(config)
-    return _filled(codec, state, path)
+def load_codec(path: Path) -> Codec:
+    """The codec of one file; errors as `load_small`."""
+    config, state = _read(path, CodecConfig)
+    return _filled(Codec(config), state, path)
 
 
 def load_denoiser(path: Path) -> tuple[Denoiser, WordPieces]:
@@ -139,12 +137,7 @@ def debug_model(device: torch.device | None = None, seed: int = 0) -> SmallModel
     pieces = [PAD, NUMBER, "calm", "piano", "techno", "jazz", "slow", "fast", "drums", "bpm"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        codec = Codec(
-            CodecConfig(
-                channels=8, encoder_width=16, encoder_blocks=(1, 1), decoder_width=16,
-                decoder_blocks=(1, 1),
-            )
-        )  # fmt: skip
+        codec = Codec(CodecConfig(width=16, encoder_blocks=1, decoder_blocks=1, channels_a_token=1))
         denoiser = Denoiser(
             DenoiserConfig(
                 channels=8, width=32, depth=2, heads=2, cross_width=32, vocabulary=len(pieces),
@@ -158,8 +151,8 @@ def debug_model(device: torch.device | None = None, seed: int = 0) -> SmallModel
     return SmallModel("debug", codec, denoiser, WordPieces(pieces), device)
 
 
-def _read(path: Path, *kinds: type[T]) -> tuple[T, dict[str, Tensor]]:
-    """Sizes, of the kind that has these names, and float32 weights (whole numbers stay whole)."""
+def _read(path: Path, kind: type[T]) -> tuple[T, dict[str, Tensor]]:
+    """Sizes and float32 weights (whole numbers stay whole)."""
     try:
         with safe_open(path, framework="pt") as file:
             values: dict[str, Any] = json.loads((file.metadata() or {})["config"])
@@ -170,9 +163,8 @@ def _read(path: Path, *kinds: type[T]) -> tuple[T, dict[str, Tensor]]:
         ) from None
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: damaged, or not weights of ditto-small ({error})") from None
-    names = {kind: {field.name for field in fields(kind)} for kind in kinds}  # type: ignore[arg-type]
-    kind = next((kind for kind, known in names.items() if set(values) == known), None)
-    if kind is None:
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if set(values) != known:
         raise InputError(f"{path}: made by another version of ditto-small: get matching weights")
     sizes = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     floats = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}

@@ -9,25 +9,25 @@ import soxr
 import torch
 from torch import Tensor
 
-from ditto_music.models.small.model import load_codec
-from ditto_music.models.small.tone_codec import (
+from ditto_music.models.small.codec import (
+    Codec,
+    CodecConfig,
     Parts,
-    ToneCodec,
-    ToneCodecConfig,
     amplitude_of,
     is_heard,
     level_of,
 )
+from ditto_music.models.small.model import load_codec
 from training.weights import save_weights
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
-SMALL = ToneCodecConfig(width=16, encoder_blocks=1, decoder_blocks=1)
+SMALL = CodecConfig(width=16, encoder_blocks=1, decoder_blocks=1)
 
 
-def codec_of(config: ToneCodecConfig = SMALL) -> ToneCodec:
+def codec_of(config: CodecConfig = SMALL) -> Codec:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return ToneCodec(config).eval().requires_grad_(False)
+        return Codec(config).eval().requires_grad_(False)
 
 
 def recording(name: str) -> Tensor:
@@ -89,7 +89,7 @@ def test_its_weights_are_told_from_the_other_codecs(tmp_path: Path) -> None:
     codec = codec_of()
     save_weights(tmp_path / "codec.safetensors", codec.state_dict(), codec.config)
     again = load_codec(tmp_path / "codec.safetensors")
-    assert isinstance(again, ToneCodec)
+    assert isinstance(again, Codec)
     assert again.config == SMALL
     latent = torch.randn(1, 32, 6, generator=torch.Generator().manual_seed(3))
     assert torch.allclose(again.eval().decode(latent), codec.decode(latent), atol=1e-3)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from ditto_music.models.small.tone_codec import Parts, ToneCodec, ToneCodecConfig, level_of
-from training.tone_codec import FRAMES, WEIGHTS, found, losses, powers
+from ditto_music.models.small.codec import Codec, CodecConfig, Parts, level_of
+from training.codec import FRAMES, WEIGHTS, found, losses, powers
 
-SMALL = ToneCodecConfig(width=24, encoder_blocks=1, decoder_blocks=1)
+SMALL = CodecConfig(width=24, encoder_blocks=1, decoder_blocks=1)
 
 
 def notes(seed: int, count: int = 4) -> Parts:
@@ -25,7 +25,7 @@ def notes(seed: int, count: int = 4) -> Parts:
 
 def test_it_learns_to_find_tones() -> None:
     torch.manual_seed(0)
-    codec = ToneCodec(SMALL)
+    codec = Codec(SMALL)
     optimizer = torch.optim.AdamW(codec.parameters(), lr=5e-3)
     before = found(codec, notes(99, 8))
     for step in range(60):
@@ -40,7 +40,7 @@ def test_it_learns_to_find_tones() -> None:
 
 
 def test_powers_rise_with_the_level() -> None:
-    codec, parts = ToneCodec(SMALL), notes(1)
+    codec, parts = Codec(SMALL), notes(1)
     louder = Parts(2 * parts.tones, 4 * parts.noise)
     (tones, noise), (tones_up, noise_up) = powers(codec, parts), powers(codec, louder)
     assert float((tones_up - tones).max()) == pytest.approx(math.log(2), abs=0.01)
@@ -49,7 +49,7 @@ def test_powers_rise_with_the_level() -> None:
 
 @torch.no_grad()
 def test_a_tone_missed_costs_more_the_louder_it_is() -> None:
-    codec = ToneCodec(replace(SMALL, width=16))
+    codec = Codec(replace(SMALL, width=16))
     soft, loud = notes(2), notes(2)
     soft = Parts(soft.tones * 0.1, soft.noise)
     assert float(level_of(loud.tones).max()) > float(level_of(soft.tones).max())

@@ -1,4 +1,4 @@
-"""Train the codec of tones and noise: ``python -m training.tone_codec --data DIR --out DIR``.
+"""Train the codec of tones and noise: ``python -m training.codec --data DIR --out DIR``.
 
 Everything is compared part by part, not sound by sound: a decoder that knows which tones are there,
 how strong they are and what noise is beside them has no more to know, and no inverse transform
@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ditto_music.models.small.tone_codec import (
+from ditto_music.models.small.codec import (
     FAINTEST,
+    Codec,
     Parts,
-    ToneCodec,
     is_heard,
     level_of,
     noise_level_of,
@@ -37,7 +37,7 @@ WEIGHTS = {"presence": 6.0, "level": 0.15, "noise": 0.3, "power": 0.3, "energy":
 
 @torch.no_grad()
 def draw(
-    codec: ToneCodec, music: Music, pieces: np.ndarray, size: int, rng: np.random.Generator
+    codec: Codec, music: Music, pieces: np.ndarray, size: int, rng: np.random.Generator
 ) -> Parts:
     """The parts of `size` random crops, each at a random gain."""
     frame = codec.config.frame
@@ -60,7 +60,7 @@ def draw(
     return Parts(inner(parts.tones), inner(parts.noise))
 
 
-def losses(codec: ToneCodec, parts: Parts, noise: torch.Generator | None) -> dict[str, Tensor]:
+def losses(codec: Codec, parts: Parts, noise: torch.Generator | None) -> dict[str, Tensor]:
     """What the decoder gets wrong, by kind, each a scalar.
 
     Presence is cross-entropy, loud tones counting for more; level is the mean error in nepers of
@@ -100,7 +100,7 @@ def divergence(true: Tensor, guess: Tensor) -> Tensor:
     return near.exp() * (1 + apart - near) - 1 - apart
 
 
-def powers(codec: ToneCodec, parts: Parts) -> tuple[Tensor, Tensor]:
+def powers(codec: Codec, parts: Parts) -> tuple[Tensor, Tensor]:
     """Half the log of the power of each octave (B, T, octaves) and band (B, T, bands) in nepers."""
     config = codec.config
     tones = parts.tones.square().unflatten(2, (config.octaves, -1)).sum(-1)
@@ -110,7 +110,7 @@ def powers(codec: ToneCodec, parts: Parts) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def found(codec: ToneCodec, parts: Parts) -> dict[str, float]:
+def found(codec: Codec, parts: Parts) -> dict[str, float]:
     """Of held-out crops the losses, and how many tones are found (recall) and true (precision)."""
     guess = codec.decoder.guess(codec.encoder(parts))
     there, said = is_heard(parts.tones), guess.presence > 0
@@ -120,7 +120,7 @@ def found(codec: ToneCodec, parts: Parts) -> dict[str, float]:
 
 
 @torch.no_grad()
-def standardise(codec: ToneCodec, music: Music, clips: int = 300) -> None:
+def standardise(codec: Codec, music: Music, clips: int = 300) -> None:
     """Set ``shift`` and ``scale`` to the mean and deviation of each channel over training clips."""
     rng = np.random.default_rng(0)
     pieces = music.split("train")
@@ -129,19 +129,19 @@ def standardise(codec: ToneCodec, music: Music, clips: int = 300) -> None:
     codec.scale.copy_(torch.cat(latents).std((0, 2)))
 
 
-def train(codec: ToneCodec, music: Music, args: argparse.Namespace) -> Mapping[str, Tensor]:
+def train(codec: Codec, music: Music, args: argparse.Namespace) -> Mapping[str, Tensor]:
     """The averaged weights after all steps."""
     optimizer = torch.optim.AdamW(codec.parameters(), lr=args.lr, betas=(0.9, 0.98))
     average = Average(codec)
     run = Run(
-        args.out / "tone-codec",
+        args.out / "codec",
         args.steps,
         {"codec": codec, "optimizer": optimizer, "average": average},
         save_every=200,
     )
     pieces = music.split("train")
     held = draw(codec, music, music.split("held-out"), 48, np.random.default_rng(7))
-    judge = ToneCodec(codec.config)
+    judge = Codec(codec.config)
     for step in run:
         rng = np.random.default_rng([args.seed, 1, step])
         noise = torch.Generator().manual_seed(args.seed * 1_000_003 + step)
@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
-    music, codec = Music(args.data), ToneCodec()
+    music, codec = Music(args.data), Codec()
     codec.load_state_dict(train(codec, music, args))
     standardise(codec, music)
     save_weights(args.out / "codec.safetensors", codec.state_dict(), codec.config)

@@ -1,1 +1,0 @@
-"""Training the codec: spectral losses first, then an adversary for the decoder alone."""
