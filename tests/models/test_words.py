@@ -16,6 +16,7 @@ from ditto_music.models.small.words import (
     Tokens,
     WordPieces,
     load_words,
+    normalise,
     vocabulary_from_tensor,
     vocabulary_to_tensor,
 )
@@ -41,7 +42,8 @@ def test_any_text_gives_known_ids_and_finite_values_within_the_limit(text: str, 
 
 @given(st.text(alphabet=LETTERS, min_size=1, max_size=30))
 def test_letters_are_never_lost(word: str) -> None:
-    assert "".join(p.removeprefix("##") for p in pieces(word)) == word
+    spelt = "".join(normalise(word).split())  # "ab" is a note's name, "a flat"
+    assert "".join(p.removeprefix("##") for p in pieces(word)) == spelt
 
 
 @given(st.text(), st.integers(0, 20))
