@@ -28,7 +28,7 @@ class Entry:
 REGISTRY = (
     Entry(
         DEFAULT,
-        "the embedded model: 24 kHz mono, 0.5 to 24 s; heeds styles, does not hold pitch yet",
+        "the embedded model: 24 kHz mono, 0.5 to 24 s; heeds styles, holds pitch, rather loud",
         "MIT",
         lambda: sum(file.stat().st_size for file in shipped_weights().glob("*.safetensors")),
     ),
