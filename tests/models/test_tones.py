@@ -8,7 +8,13 @@ from torch import Tensor
 
 from ditto_music.models.small.frames import framed, overlap_add, synthesized
 from ditto_music.models.small.noise import NoiseBank, noise_bands
-from ditto_music.models.small.tones import GOLDEN, ToneBank, steady_tones, tone_frequencies
+from ditto_music.models.small.tones import (
+    GOLDEN,
+    ToneBank,
+    hann_spectrum,
+    steady_tones,
+    tone_frequencies,
+)
 
 RATE, HOP = 24_000, 256
 FREQUENCIES = tone_frequencies(28, 7, 36)
@@ -134,3 +140,12 @@ def test_noise_is_the_same_for_everyone() -> None:
     bank = noise_bank()
     assert torch.equal(bank(power)[:1], bank(power[:1]))
     assert torch.equal(bank(power), noise_bank()(power))
+
+
+def test_the_spectrum_of_a_window_is_its_sum() -> None:
+    length = 64
+    middle = torch.arange(length, dtype=torch.float64) - length // 2
+    window = torch.hann_window(length, dtype=torch.float64)
+    cycles = torch.cat([torch.linspace(-1, 1, 777, dtype=torch.float64), torch.tensor([1 / 64])])
+    summed = ((2 * math.pi * cycles[:, None] * middle).cos() * window).sum(1)
+    assert torch.allclose(hann_spectrum(cycles, length), summed, atol=1e-9)

@@ -34,6 +34,20 @@ def tone_frequencies(lowest: int, octaves: int, each: int) -> Tensor:
     return A4_HERTZ * 2 ** ((lowest - A4) / 12 + steps)
 
 
+def hann_spectrum(cycles: Tensor, length: int) -> Tensor:
+    """What a Hann window of even `length` has at `cycles` a sample, its phase counted from the
+    middle, where it is real: three Dirichlet kernels.
+    """
+
+    def flat(x: Tensor) -> Tensor:
+        turn = math.pi * x
+        whole = turn.sin().abs() < 1e-9
+        kernel = (length * turn).sin() / turn.tan().where(~whole, torch.ones_like(x))
+        return kernel.where(~whole, torch.full_like(x, length))
+
+    return flat(cycles) / 2 + (flat(cycles - 1 / length) + flat(cycles + 1 / length)) / 4
+
+
 class ToneBank(nn.Module):
     """Tones that never stop, rendered as short-time spectra under given amplitudes.
 
@@ -53,17 +67,12 @@ class ToneBank(nn.Module):
         bins = min(length // 2 + 1, math.ceil(float(frequencies[-1]) * length / sample_rate) + 8)
         # What e^{iwt} and its mirror leave in each bin. The window is even about its middle, where
         # the phase is counted, so both are real but for the sign.
-        window = torch.hann_window(length, dtype=torch.float64)
-        middle = torch.arange(length, dtype=torch.float64) - length // 2
         offsets = torch.arange(bins, dtype=torch.float64) / length
         signs = 1 - 2 * (torch.arange(bins) % 2)
 
-        def seen(cycles: Tensor) -> Tensor:
-            return ((2 * math.pi * cycles[:, None] * middle).cos() * window).sum(1) * signs / 2
-
-        cycles = frequencies.double() / sample_rate
-        tone = torch.stack([seen(cycle - offsets) for cycle in cycles])
-        mirror = torch.stack([seen(cycle + offsets) for cycle in cycles])
+        cycles = frequencies.double()[:, None] / sample_rate
+        tone = hann_spectrum(cycles - offsets, length) * signs / 2
+        mirror = hann_spectrum(cycles + offsets, length) * signs / 2
         self.register_buffer("frequencies", frequencies.double(), persistent=False)
         self.register_buffer("cosine", (tone + mirror).float(), persistent=False)
         self.register_buffer("sine", (tone - mirror).float(), persistent=False)
