@@ -129,7 +129,7 @@ def measured(room: Room, filling: str, new: Recording, more: Row) -> Row:
         "jump_rank": max(seam.jump_rank for seam in seams),
         "flux_ratio": max(seam.flux / seam.inside_flux for seam in seams),
         "differing": int((~same).sum()),
-        "heard": heard(part(new, window.start, window.stop)),
+        "heard": heard(new.part(window.start, window.stop)),
         **more,
     }
 
@@ -140,7 +140,7 @@ def untouched(model: Model, recording: Recording) -> list[Row]:
     size = round(PIECE * rate)
     rows: list[Row] = []
     for start in range(0, recording.frames - size + 1, size):
-        piece = part(recording, start, start + size)
+        piece = recording.part(start, start + size)
         audio = resample(piece.audio(), rate, model.sample_rate)
         with torch.no_grad():
             back = model.decode(model.encode(torch.from_numpy(audio)[None]))[0].numpy()
@@ -153,13 +153,6 @@ def untouched(model: Model, recording: Recording) -> list[Row]:
             },
         ]
     return rows
-
-
-def part(recording: Recording, start: int, stop: int) -> Recording:
-    """Frames ``start:stop``."""
-    return Recording(
-        recording.samples[start:stop], recording.sample_rate, recording.format, recording.subtype
-    )
 
 
 @torch.no_grad()

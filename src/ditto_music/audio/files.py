@@ -125,6 +125,10 @@ class Recording:
         """Length in seconds."""
         return self.frames / self.sample_rate
 
+    def part(self, start: int, stop: int | None = None) -> Recording:
+        """The frames ``start:stop`` as a recording of their own."""
+        return replace(self, samples=self.samples[start:stop])
+
     def audio(self, start: int = 0, stop: int | None = None) -> Audio:
         """The samples as float32, shape (channels, frames), full scale [-1, 1].
 

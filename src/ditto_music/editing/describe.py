@@ -29,13 +29,7 @@ def describe(recording: Recording, start: int = 0, stop: int | None = None) -> s
     """
     stop = recording.frames if stop is None else stop
     spare = max(0, stop - start - LONGEST * recording.sample_rate) // 2
-    part = Recording(
-        recording.samples[start + spare : stop - spare],
-        recording.sample_rate,
-        recording.format,
-        recording.subtype,
-    )
-    audio = levelled(mono(part, SAMPLE_RATE))
+    audio = levelled(mono(recording.part(start + spare, stop - spare), SAMPLE_RATE))
     heard = {which: tags(audio, SAMPLE_RATE, which)[0] for which in LIKELY}
     words: dict[str, None] = {}
     for which, most in zip(LIKELY, (KINDS, INSTRUMENTS), strict=True):

@@ -54,9 +54,7 @@ def measure_drift(
 
 def _part(recording: Recording, seconds: tuple[float, float]) -> Recording:
     start, stop = (round(edge * recording.sample_rate) for edge in seconds)
-    return Recording(
-        recording.samples[start:stop], recording.sample_rate, recording.format, recording.subtype
-    )
+    return recording.part(start, stop)
 
 
 def _embedding(part: Recording) -> torch.Tensor:

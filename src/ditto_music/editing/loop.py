@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Unpack
 
 import numpy as np
@@ -140,7 +140,7 @@ def room_to_loop(recording: Recording, plan: Plan, longest: float) -> tuple[Reco
     and the frame at which it is cut open.
     """
     rate, bridge = recording.sample_rate, plan.length - plan.kept
-    kept = replace(recording, samples=recording.samples[: plan.kept])
+    kept = recording.part(0, plan.kept)
     cut = plan.kept // 2
     roomy = rolled(with_room(kept, plan.kept, bridge), cut)
     start, stop = plan.kept - cut, plan.length - cut
