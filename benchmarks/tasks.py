@@ -9,21 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import savgol_filter
 
-from ditto_music import Intensity, Melody, Structure, Style, Tempo
+from ditto_music import (
+    Brightness,
+    Intensity,
+    MatchSpectrum,
+    Melody,
+    Rhythm,
+    Structure,
+    Style,
+    Tempo,
+)
+from ditto_music.audio import read_recording
 from ditto_music.controls.base import Term
-from ditto_music.evaluation.judges.beats import pulse, same_tempo
+from ditto_music.evaluation.judges.beats import onset_f_measure, pulse, same_tempo
 from ditto_music.evaluation.judges.loudness import SHORT_TERM, curve_agreement
 from ditto_music.evaluation.judges.notes import (
     classes_at,
     melody_accuracy,
     melody_accuracy_crepe,
 )
+from ditto_music.evaluation.judges.spectrum import balance_error, brightness_agreement
 from ditto_music.evaluation.judges.tags import tags
 from ditto_music.evaluation.judges.timbre import form_agreement
 
@@ -129,6 +141,19 @@ TUNES: dict[str, str] = {
 FORMS = ("AB", "ABA", "AABA")
 TEMPI = (80, 100, 120, 140)
 
+#: Whose rhythm and balance are to be had; CC0, see the README there.
+RECORDINGS = {
+    name: Path(__file__).parents[1] / "tests" / "recordings" / f"{name}.flac"
+    for name in ("loop_compus", "loop_safari", "guit_em9")
+}
+
+#: Seconds and Hz.
+LIGHTS: dict[str, Curve] = {
+    "opens": [(0, 500), (6, 2500)],
+    "closes": [(0, 2500), (6, 500)],
+    "arch": [(0, 600), (3, 2500), (6, 600)],
+}
+
 #: Tags that both networks have: one is optimised, the other judges.
 STYLES = ("rock", "electronic", "ambient", "guitar")
 
@@ -215,6 +240,27 @@ def tags_judge(tag: str) -> Judge:
     return lambda clip, rate: {"tag": tags(clip, rate)[tag]}
 
 
+def rhythm_judge(path: Path) -> Judge:
+    """Onsets as librosa picks them, against those of the recording's beginning."""
+    recording = read_recording(path)
+    rate = recording.sample_rate
+    reference = recording.audio(0, round(SECONDS * rate))
+    return lambda clip, clip_rate: {"onsets": onset_f_measure(clip, clip_rate, reference, rate)}
+
+
+def brightness_judge(curve: Curve) -> Judge:
+    """Spectral roll-off."""
+    seconds, hertz = zip(*curve, strict=True)
+    return lambda clip, rate: {"rolloff": brightness_agreement(clip, rate, seconds, hertz)}
+
+
+def balance_judge(path: Path) -> Judge:
+    """Third octaves of Welch's spectrum."""
+    recording = read_recording(path)
+    reference, rate = recording.audio(), recording.sample_rate
+    return lambda clip, clip_rate: {"error_db": balance_error(clip, clip_rate, reference, rate)}
+
+
 def _notes(text: str) -> Tune:
     """(start, seconds, MIDI pitch) of each note."""
     steps = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -252,6 +298,18 @@ TEMPO = (
     Figure("beat tracker within 4%", "judge", "within", "mean"),
     Figure("octaves allowed", "judge", "octave", "mean"),
 )
+RHYTHM = (
+    Figure("correlation", "own", "rhythm.correlation"),
+    Figure("librosa's onsets, F-measure", "judge", "onsets"),
+)
+BRIGHTNESS = (
+    Figure("RMS error, octaves", "own", "brightness.rms_error_octaves"),
+    Figure("roll-off, correlation", "judge", "rolloff"),
+)
+BALANCE = (
+    Figure("RMS error, dB", "own", "match-spectrum.rms_error_db"),
+    Figure("third octaves, RMS error in dB", "judge", "error_db"),
+)
 STYLE = (
     Figure("probability, own", "own", "style.probability"),
     Figure("probability, other network", "judge", "tag", digits=3),
@@ -278,6 +336,18 @@ def _style(tag: str) -> Ask:
     return Ask(lambda: Style(tag), tags_judge(tag))
 
 
+def _rhythm(name: str) -> Ask:
+    return Ask(lambda: Rhythm(RECORDINGS[name]), rhythm_judge(RECORDINGS[name]))
+
+
+def _brightness(name: str) -> Ask:
+    return Ask(lambda: Brightness(LIGHTS[name]), brightness_judge(LIGHTS[name]))
+
+
+def _balance(name: str) -> Ask:
+    return Ask(lambda: MatchSpectrum(RECORDINGS[name]), balance_judge(RECORDINGS[name]))
+
+
 def _both(one: Ask, other: Ask) -> Ask:
     return Ask(
         lambda: one.control() + other.control(),
@@ -290,6 +360,9 @@ TASKS: dict[str, Task] = {
     "melody": Task({name: _melody(name) for name in TUNES}, PROMPTS[:16], MELODY),
     "structure": Task({form: _structure(form) for form in FORMS}, PROMPTS[:16], STRUCTURE),
     "tempo": Task({f"{bpm} bpm": _tempo(bpm) for bpm in TEMPI}, PULSING, TEMPO),
+    "rhythm": Task({name: _rhythm(name) for name in RECORDINGS}, PULSING, RHYTHM),
+    "brightness": Task({name: _brightness(name) for name in LIGHTS}, PROMPTS[:16], BRIGHTNESS),
+    "match spectrum": Task({name: _balance(name) for name in RECORDINGS}, PROMPTS[:16], BALANCE),
     "style": Task({tag: _style(tag) for tag in STYLES}, PROMPTS[:16], STYLE),
     "intensity and melody": Task(
         {

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from ditto_music import InputError
-from ditto_music.evaluation.judges.beats import beat_f_measure, pulse, same_tempo
+from ditto_music.evaluation.judges.beats import (
+    beat_f_measure,
+    onset_f_measure,
+    onsets,
+    pulse,
+    same_tempo,
+)
 
 
 def clicks(bpm: float, seconds: float = 6.0, rate: int = 24_000) -> tuple[np.ndarray, np.ndarray]:
@@ -49,3 +55,12 @@ def test_silence_has_no_pulse() -> None:
 def test_a_clip_under_a_second_is_one_clear_line() -> None:
     with pytest.raises(InputError, match="give a second or more"):
         pulse(0.1 * np.ones(20_000), 24_000)
+
+
+def test_onsets_are_where_clicks_begin_and_a_shifted_rhythm_is_another() -> None:
+    clip, beats = clicks(100)
+    assert np.abs(onsets(clip, 24_000) - beats).max() < 0.03
+    late, _ = clicks(100, rate=44_100)
+    assert onset_f_measure(late, 44_100, clip, 24_000) == 1
+    assert onset_f_measure(np.roll(late, 13_000), 44_100, clip, 24_000) < 0.1
+    assert onset_f_measure(np.zeros(144_000), 24_000, clip, 24_000) == 0

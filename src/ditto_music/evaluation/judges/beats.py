@@ -19,6 +19,7 @@ from ditto_music.evaluation.judges.clips import Clip, mono
 
 RATE, HOP = 22_050, 256
 OCTAVES = (0.5, 1.0, 2.0)
+ONSET_SECONDS = 0.05  # how far apart two onsets may be that count as one (MIREX)
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,21 @@ def beat_f_measure(clip: Clip, sample_rate: int, beats: npt.ArrayLike) -> float:
     if not len(heard) or not len(wanted):
         return 0.0
     return float(mir_eval.beat.f_measure(wanted, heard))
+
+
+def onset_f_measure(clip: Clip, sample_rate: int, reference: Clip, reference_rate: int) -> float:
+    """F-measure from 0 to 1 of when notes begin in a clip against a reference, within 50 ms.
+
+    Onsets are librosa's: single moments, picked at the peaks of its onset strength.
+    """
+    heard, wanted = onsets(clip, sample_rate), onsets(reference, reference_rate)
+    if not len(heard) or not len(wanted):
+        return 0.0
+    return float(mir_eval.onset.f_measure(wanted, heard, window=ONSET_SECONDS)[0])
+
+
+def onsets(clip: Clip, sample_rate: int) -> npt.NDArray[np.float64]:
+    """Seconds (n,) at which notes begin."""
+    audio = resample(mono(clip)[None], sample_rate, RATE)[0]
+    found = librosa.onset.onset_detect(y=audio, sr=RATE, hop_length=HOP, units="time")
+    return np.asarray(found, np.float64)
