@@ -18,7 +18,6 @@ QUICK = {
     "surrogate_steps": None,
     "iterations": 8,
     "lr": 0.3,
-    "checkpoint": False,
 }
 
 

@@ -3,15 +3,16 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from ditto_music import Intensity
+from ditto_music import InputError, Intensity
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
 
 
-def problem_of(model: SmallModel, *, checkpoint: bool, steps: int = 4) -> Problem:
-    settings = Settings(duration=0.7, steps=steps, guidance=3.0, checkpoint=checkpoint)
+def problem_of(model: SmallModel, *, gradient: str, steps: int = 4) -> Problem:
+    settings = Settings(duration=0.7, steps=steps, guidance=3.0, gradient=gradient)
     return Problem(model, "calm piano", Intensity([-35, -14]), 0, settings)
 
 
@@ -31,17 +32,16 @@ def test_checkpointed_gradient_equals_plain(
     model: SmallModel, double_model: SmallModel, precision: str
 ) -> None:
     one = double_model if precision == "float64" else model
-    x_T = problem_of(one, checkpoint=True).noise().to(getattr(torch, precision))
-    kept = gradient(problem_of(one, checkpoint=False), x_T)
-    recomputed = gradient(problem_of(one, checkpoint=True), x_T)
+    x_T = problem_of(one, gradient="checkpoint").noise().to(getattr(torch, precision))
+    kept = gradient(problem_of(one, gradient="plain"), x_T)
+    recomputed = gradient(problem_of(one, gradient="checkpoint"), x_T)
     assert kept.abs().max() > 0
-    tolerance = 1e-8 if precision == "float64" else 1e-5
-    assert (kept - recomputed).norm() <= tolerance * kept.norm()
+    assert torch.equal(kept, recomputed)
 
 
 def test_gradient_equals_finite_differences(double_model: SmallModel) -> None:
     """Of the whole chain: guidance, sampler, decoder, feature and loss, along random directions."""
-    problem = problem_of(double_model, checkpoint=True)
+    problem = problem_of(double_model, gradient="checkpoint")
     x_T = problem.noise().double()
     exact = gradient(problem, x_T)
     generator = torch.Generator().manual_seed(1)
@@ -55,15 +55,15 @@ def test_gradient_equals_finite_differences(double_model: SmallModel) -> None:
 
 def test_every_noise_value_matters(double_model: SmallModel) -> None:
     """A sampler that detaches on the way would leave zeros."""
-    problem = problem_of(double_model, checkpoint=True)
+    problem = problem_of(double_model, gradient="checkpoint")
     assert (gradient(problem, problem.noise().double()) != 0).all()
 
 
 def test_checkpointing_keeps_no_activations_of_a_step(model: SmallModel) -> None:
     """Bytes saved for backward grow by a few latents a step, not by a network's activations."""
 
-    def saved(checkpoint: bool, steps: int) -> int:
-        problem = problem_of(model, checkpoint=checkpoint, steps=steps)
+    def saved(plan: str, steps: int) -> int:
+        problem = problem_of(model, gradient=plan, steps=steps)
         seen: dict[int, int] = {}
 
         def pack(x: Tensor) -> Tensor:
@@ -76,8 +76,66 @@ def test_checkpointing_keeps_no_activations_of_a_step(model: SmallModel) -> None
         assert latent.requires_grad
         return sum(seen.values())
 
-    latent_bytes = problem_of(model, checkpoint=True).noise().nbytes
-    per_step = (saved(True, 12) - saved(True, 4)) / 8
-    plain_per_step = (saved(False, 12) - saved(False, 4)) / 8
+    latent_bytes = problem_of(model, gradient="checkpoint").noise().nbytes
+    per_step = (saved("checkpoint", 12) - saved("checkpoint", 4)) / 8
+    plain_per_step = (saved("plain", 12) - saved("plain", 4)) / 8
     assert per_step <= 8 * latent_bytes
     assert plain_per_step > 20 * per_step
+
+
+@pytest.mark.parametrize(("plan", "limit"), [("plain", 2.0), ("checkpoint", 3.0)])
+def test_an_iteration_costs_what_it_must(model: SmallModel, plan: str, limit: float) -> None:
+    """Forward, again where recomputed, and back with respect to the input alone.
+
+    Gradients of weights, if they were made, would cost another forward pass.
+    """
+    problem = problem_of(model, gradient=plan, steps=20)
+    x_T = problem.noise()
+    with FlopCounterMode(display=False) as sampling, torch.no_grad():
+        _ = problem.clip(problem.sample(x_T, [0], 20)).audio
+    with FlopCounterMode(display=False) as iteration:
+        gradient(problem, x_T)
+    ratio = iteration.get_total_flops() / sampling.get_total_flops()
+    assert limit - 0.9 < ratio <= 1.05 * limit
+
+
+def test_a_budget_stores_the_last_steps_and_finds_the_same_gradient(model: SmallModel) -> None:
+    def problem(budget: float | None) -> Problem:
+        settings = Settings(duration=0.7, steps=6, memory_budget=budget)
+        return Problem(model, "calm piano", Intensity([-35, -14]), 0, settings)
+
+    def stored(budget: float | None) -> int:
+        seen: dict[int, int] = {}
+
+        def pack(x: Tensor) -> Tensor:
+            seen[x.data_ptr()] = x.untyped_storage().nbytes()
+            return x
+
+        one = problem(budget)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            _ = one.sample(one.noise().requires_grad_(), [0], 6)
+        return sum(seen.values())
+
+    x_T = problem(None).noise()
+    nothing, everything = stored(0), stored(None)
+    some = (nothing + everything) // 2
+    assert nothing < 0.2 * everything
+    assert 2 * nothing < stored((some - nothing) / 1e9) < 0.7 * everything  # weights come on top
+    wanted = gradient(problem(None), x_T)
+    for budget in (0.0, (some - nothing) / 1e9):
+        assert torch.equal(gradient(problem(budget), x_T), wanted)
+
+
+def test_the_reversible_gradient_is_that_of_edict(double_model: SmallModel) -> None:
+    def problem(plan: str) -> Problem:
+        settings = Settings(duration=0.7, steps=4, sampler="edict", gradient=plan)
+        return Problem(double_model, "calm piano", Intensity([-35, -14]), 0, settings)
+
+    x_T = problem("plain").noise().double()
+    plain, rebuilt = (gradient(problem(plan), x_T) for plan in ("plain", "reversible"))
+    assert (plain - rebuilt).norm() <= 1e-5 * plain.norm()
+
+
+def test_a_plan_that_does_not_fit_the_sampler_is_one_clear_line() -> None:
+    with pytest.raises(InputError, match="take that sampler, or gradient 'auto'"):
+        Settings(gradient="reversible")

@@ -87,7 +87,7 @@ def test_memory_does_not_grow_with_steps() -> None:
     def peak(steps: int) -> float:
         command = [sys.executable, "-m", "benchmarks.sampling", "--repeats", "1"]
         done = subprocess.run(
-            [*command, "--row", str(steps), "checkpoint"],
+            [*command, "--row", str(steps), "checkpoint", "1"],
             capture_output=True,
             text=True,
             check=True,

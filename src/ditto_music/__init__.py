@@ -20,11 +20,13 @@ from ditto_music.generate import generate
 from ditto_music.models import load_model
 from ditto_music.optimize import Progress, optimize
 from ditto_music.result import Result, Settings
+from ditto_music.sampling.guidance import Guidance
 
 __all__ = [
     "Brightness",
     "Clap",
     "Control",
+    "Guidance",
     "InputError",
     "Intensity",
     "Match",

@@ -9,6 +9,7 @@ from torch import Tensor
 from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result, Settings
+from ditto_music.sampling.guidance import Guidance
 
 
 def generate(
@@ -19,7 +20,7 @@ def generate(
     seed: int | Sequence[int] = 0,
     duration: float = 6.0,
     steps: int = 20,
-    guidance: float = 3.0,
+    guidance: float | Guidance = 3.0,
     negative_prompt: str = "",
     sampler: str = "adams",
     x_T: Tensor | None = None,

@@ -3,9 +3,9 @@
     x_T* = argmin over x_T of  L( f( decode( Sampler(denoiser, x_T, prompt) ) ), y )
 
 The model is frozen and the sampler deterministic, so the gradient of any differentiable loss on the
-finished audio is exact at ``x_T``. Each denoiser call is checkpointed: memory does not grow with
-the number of steps. Most iterations run on fewer sampler steps, DITTO-2's surrogate; the last
-ones run on all of them, so that what comes out is what was optimised.
+finished audio is exact at ``x_T``. Denoiser calls that memory has no room for are made again on the
+way back, so it need not grow with the number of steps. Most iterations run on fewer sampler steps,
+DITTO-2's surrogate; the last ones run on all of them, so that what comes out is what was optimised.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ditto_music.item import Row, Stopped
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
 from ditto_music.result import Result, Settings
+from ditto_music.sampling.guidance import Guidance
 
 COARSE_FROM = 6  # sampler steps of a surrogate that is worth a coarser one before it
 COARSE_SLACK = 4.0  # times the tolerance: as near as the coarser one can tell
@@ -35,7 +36,7 @@ class Search(TypedDict, total=False):
 
     steps: int
     surrogate_steps: int | None
-    guidance: float
+    guidance: float | Guidance
     negative_prompt: str
     iterations: int
     tolerance: float | None
@@ -43,6 +44,8 @@ class Search(TypedDict, total=False):
     lr: float | None
     time_limit: float | None
     sampler: str
+    gradient: str
+    memory_budget: float | None
 
 
 @dataclass(frozen=True)
@@ -129,14 +132,15 @@ def optimize(
     duration: float = 6.0,
     steps: int = 20,
     surrogate_steps: int | None = 8,
-    guidance: float = 3.0,
+    guidance: float | Guidance = 3.0,
     negative_prompt: str = "",
     iterations: int = 60,
     tolerance: float | None = None,
     optimizer: str = "lbfgs",
     lr: float | None = None,
     time_limit: float | None = None,
-    checkpoint: bool = True,
+    gradient: str = "auto",
+    memory_budget: float | None = None,
     sampler: str = "adams",
     x_T: Tensor | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
@@ -152,7 +156,7 @@ def optimize(
     steps : sampler steps of the result and of the last iterations.
     surrogate_steps : sampler steps of the first iterations; where these are 6 or more, the very
         first run on half of them. None, or no fewer than `steps`: all iterations run on all steps.
-    guidance : classifier-free guidance scale; 1 is off, at half the cost.
+    guidance : classifier-free guidance scale, 1 is off, at half the cost; or all of a `Guidance`.
     negative_prompt : what guidance moves away from.
     iterations : at most this many updates of the noise; a stage, and with the last one the search,
         ends early where ten of them gain less than 2%.
@@ -162,7 +166,11 @@ def optimize(
     lr : size of a step in units of the noise: Adam's rate, which halves every 40 iterations, or the
         longest step of L-BFGS (root mean square). None: 0.03 and 0.15.
     time_limit : seconds after which no new iteration starts.
-    checkpoint : recompute activations in backward; off is faster and takes memory a step.
+    gradient : a plan of `ditto_music.sampling.plans`: "auto" makes denoiser calls again in backward
+        for the steps whose activations memory has no room for, "checkpoint" for all, "plain" for
+        none, with the same result; "reversible" keeps nothing, with the sampler "edict"; "last-K"
+        takes the denoiser as constant before the last K steps, an approximation.
+    memory_budget : for "auto", gigabytes that activations may take; None: half of what is free.
     sampler : a name of `ditto_music.sampling.SAMPLERS`.
     x_T : (B, ...) noise to start from, instead of the seeds' own.
     callback : called after each iteration; returning True stops and keeps the best so far, as
@@ -185,7 +193,8 @@ def optimize(
         lr,
         surrogate_steps,
         time_limit,
-        checkpoint,
+        gradient,
+        memory_budget,
         sampler,
         negative_prompt,
     )
@@ -201,9 +210,9 @@ def optimize(
                 noise = torch.stack([tracks[i].noise for i in items]).requires_grad_()
                 clip = problem.clip(problem.sample(noise, items, sampled))
                 losses, rows = problem.measure(clip, items)
-                (gradients,) = torch.autograd.grad(losses.sum(), noise)
-                for i, row, gradient in zip(items, rows, gradients, strict=True):
-                    tracks[i].see(row | {"steps": sampled}, gradient, problem.met(i, row, slack))
+                (slopes,) = torch.autograd.grad(losses.sum(), noise)
+                for i, row, slope in zip(items, rows, slopes, strict=True):
+                    tracks[i].see(row | {"steps": sampled}, slope, problem.met(i, row, slack))
 
                 count, spent = count + 1, time.monotonic() - started
                 if callback and callback(Progress(count, items, rows, clip, spent)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import torch
@@ -13,7 +14,8 @@ from ditto_music.errors import InputError
 from ditto_music.item import Item, Row, Stopped
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
 from ditto_music.result import Result, Settings
-from ditto_music.sampling import SAMPLERS, Denoise, checkpointed, draw_noise, guided
+from ditto_music.sampling import CALLS_A_STEP, SAMPLERS, Denoise, draw_noise, guided, reversible
+from ditto_music.sampling.plans import activation_bytes, memory_budget, planned
 
 T = TypeVar("T")
 
@@ -43,6 +45,8 @@ class Problem:
         self.started = time.monotonic()
         self.model = model
         self.settings = settings
+        self._bytes_a_step: int | None = None  # of one item; measured when first needed
+        self._budget = 0
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         seeds = [seed] if isinstance(seed, int) else list(seed)
         controls = [*control] if isinstance(control, Sequence) else [control]
@@ -72,15 +76,37 @@ class Problem:
         nothing and costs a pass.
         """
         pointless = all(self.prompts[i] == self.settings.negative_prompt for i in items)
-        scale = 1.0 if pointless else self.settings.guidance
-        return guided(self.model.denoise, self.condition[items], self.negative[items], scale)
+        guidance = self.settings.guiding
+        if pointless:
+            guidance = replace(guidance, scale=1.0)
+        return guided(
+            self.model.denoise,
+            self.condition[items],
+            self.negative[items],
+            guidance,
+            self.model.schedule,
+        )
 
     def sample(self, x_T: Tensor, items: Sequence[int], steps: int) -> Tensor:
         """Clean latents of these items; differentiable in `x_T`."""
-        denoise = self.denoiser(items)
-        if self.settings.checkpoint and torch.is_grad_enabled():
-            denoise = checkpointed(denoise)
-        return SAMPLERS[self.settings.sampler](denoise, x_T, self.model.schedule, steps)
+        denoise, schedule = self.denoiser(items), self.model.schedule
+        sampler, plan = SAMPLERS[self.settings.sampler], self.settings.gradient
+        if torch.is_grad_enabled():
+            if plan == "reversible":
+                return reversible(denoise, x_T, schedule, steps)
+            times = schedule.times(steps)
+            denoise = planned(denoise, plan, times, lambda: self._fitting(x_T, items))
+        return sampler(denoise, x_T, schedule, steps)
+
+    def _fitting(self, x_T: Tensor, items: Sequence[int]) -> int:
+        """How many sampler steps may keep their activations within the budget."""
+        if self._bytes_a_step is None:
+            start = self.model.schedule.times(1)[0].to(x_T)
+            bytes_a_call = activation_bytes(self.denoiser(items[:1]), x_T[:1], start)
+            calls = CALLS_A_STEP.get(self.settings.sampler, 1)
+            self._bytes_a_step = calls * bytes_a_call
+            self._budget = memory_budget(self.model.device, self.settings.memory_budget)
+        return self._budget // max(1, self._bytes_a_step * len(items))
 
     def clip(self, latent: Tensor) -> Clip:
         """What controls look at."""

@@ -8,7 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from ditto_music.descent import DESCENTS
 from ditto_music.errors import InputError
 from ditto_music.item import Item
 from ditto_music.sampling import SAMPLERS
+from ditto_music.sampling.guidance import Guidance
+from ditto_music.sampling.plans import last_steps
 from ditto_music.whole import whole
 
 
@@ -36,14 +38,15 @@ class Settings:
 
     duration: float = 6.0
     steps: int = 20
-    guidance: float = 3.0
+    guidance: float | Guidance = 3.0
     iterations: int = 0
     tolerance: float | None = None
     optimizer: str = "lbfgs"
     lr: float | None = None
     surrogate_steps: int | None = None
     time_limit: float | None = None
-    checkpoint: bool = True
+    gradient: str = "auto"
+    memory_budget: float | None = None
     sampler: str = "adams"
     negative_prompt: str = ""
 
@@ -52,7 +55,6 @@ class Settings:
         checks = (
             ("duration", self.duration, self.duration > 0, "above 0 seconds"),
             ("steps", self.steps, 1 <= self.steps <= 1000, "from 1 to 1000"),
-            ("guidance", self.guidance, self.guidance >= 0, "0 or more"),
             ("iterations", self.iterations, self.iterations >= 0, "0 or more"),
             ("surrogate-steps", surrogate, surrogate >= 1, "1 or more"),
         )
@@ -62,14 +64,30 @@ class Settings:
             checks += (("lr", self.lr, self.lr > 0, "above 0"),)
         if self.time_limit is not None:
             checks += (("time-limit", self.time_limit, self.time_limit > 0, "above 0 seconds"),)
+        if self.memory_budget is not None:
+            budget = self.memory_budget
+            checks += (("memory-budget", budget, budget >= 0, "0 gigabytes or more"),)
         if self.sampler not in SAMPLERS:
             raise InputError(f"sampler '{self.sampler}' is unknown: take {' or '.join(SAMPLERS)}")
         if self.optimizer not in DESCENTS:
             known = " or ".join(DESCENTS)
             raise InputError(f"optimizer '{self.optimizer}' is unknown: take {known}")
+        last_steps(self.gradient)
+        if self.gradient == "reversible" and self.sampler != "edict":
+            raise InputError(
+                f"gradient 'reversible' undoes what sampler 'edict' does, not '{self.sampler}': "
+                "take that sampler, or gradient 'auto'"
+            )
         for name, value, good, wanted in checks:
             if not good or not math.isfinite(value):
                 raise InputError(f"{name} is {value:g}: it must be {wanted}")
+
+        _ = self.guiding
+
+    @property
+    def guiding(self) -> Guidance:
+        """How to guide, with all that belongs to it."""
+        return self.guidance if isinstance(self.guidance, Guidance) else Guidance(self.guidance)
 
     @property
     def sampled_steps(self) -> int:
@@ -159,9 +177,10 @@ class Result:
             "sampler": self.settings.sampler,
             "steps": self.settings.steps,
             "surrogate_steps": self.settings.sampled_steps,
-            "guidance": self.settings.guidance,
+            **_of(self.settings.guiding),
             "negative_prompt": self.settings.negative_prompt,
             "optimizer": self.settings.optimizer,
+            "gradient": self.settings.gradient,
             "lr": self.settings.lr,
             "iterations": len(losses),
             "stopped": item.stopped,
@@ -184,6 +203,17 @@ class Result:
         if len(self.items) == 1:
             return [path]
         return [path.with_stem(f"{path.stem}-{i}") for i in range(1, len(self.items) + 1)]
+
+
+def _of(guidance: Guidance) -> dict[str, Any]:
+    """For a report: the scale, and what else was asked."""
+    asked = {
+        f"guidance_{each.name}": getattr(guidance, each.name)
+        for each in fields(guidance)
+        if getattr(guidance, each.name) != each.default
+    }
+    asked.pop("guidance_scale", None)
+    return {"guidance": guidance.scale} | asked
 
 
 def peak_memory() -> int:

@@ -27,6 +27,7 @@ from ditto_music.editing.filling import Task, Wish
 from ditto_music.editing.windows import Window
 from ditto_music.errors import InputError
 from ditto_music.result import Result, Settings, finite
+from ditto_music.sampling.guidance import Guidance
 from ditto_music.whole import check_folder, whole_folder
 
 FORMAT = 1
@@ -229,7 +230,12 @@ def _take_from_plain(plain: Mapping[str, Any], store: Store, control: Term | Non
 
 def _settings(said: Mapping[str, Any]) -> Settings:
     known = {each.name for each in fields(Settings)}
-    return Settings(**{name: value for name, value in said.items() if name in known})
+    values: dict[str, Any] = {name: value for name, value in said.items() if name in known}
+    guidance: Any = values["guidance"]
+    if isinstance(guidance, dict):
+        low, high = guidance.pop("interval")
+        values["guidance"] = Guidance(**guidance, interval=(low, high))
+    return Settings(**values)
 
 
 def _edit(folder: Path, said: Mapping[str, Any], takes: Sequence[Take]) -> Edit:

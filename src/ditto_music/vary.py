@@ -126,6 +126,8 @@ def resume(
         "lr": own.lr,
         "time_limit": own.time_limit,
         "sampler": own.sampler,
+        "gradient": own.gradient,
+        "memory_budget": own.memory_budget,
     }
     settings |= search
     takes = varied_takes(run)

@@ -210,7 +210,6 @@ def test_the_optimiser_brings_the_form_about() -> None:
         surrogate_steps=None,
         iterations=10,
         lr=0.2,
-        checkpoint=False,
     )
     item = result.items[0]
     assert item.final["structure"] < 0.6 * item.history[0]["structure"]

@@ -105,7 +105,9 @@ def test_one_step_returns_the_clean_estimate(generator: torch.Generator) -> None
     x_T = torch.randn(2, 6, generator=generator, dtype=torch.float64)
     denoise = gaussian_denoiser(0.5, 0.7)
     estimate = denoise(x_T, SCHEDULE.times(1)[0])
-    for sampler in SAMPLERS.values():
+    for name, sampler in SAMPLERS.items():
+        if name == "edict":  # mixes with the second latent
+            continue
         assert torch.allclose(sampler(denoise, x_T, SCHEDULE, 1), estimate)
 
 

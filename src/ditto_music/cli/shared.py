@@ -17,6 +17,7 @@ from ditto_music.errors import InputError
 if TYPE_CHECKING:
     from ditto_music.optimize import Search
     from ditto_music.protocols import Model
+    from ditto_music.sampling.guidance import Guidance
 
 MUSIC = Group.create_ordered("Music")
 SEARCH = Group.create_ordered(
@@ -44,7 +45,7 @@ class Sampling(TypedDict):
 
     seed: int
     steps: int
-    guidance: float
+    guidance: float | Guidance
     negative_prompt: str
     sampler: str
 
@@ -73,8 +74,8 @@ class Shared:
         Parameter(group=MUSIC, help="Sampler steps of the result; more are finer and slower."),
     ] = 20
     sampler: Annotated[
-        Literal["adams", "ddim"],
-        Parameter(group=MUSIC, help="adams follows the model's path more closely in few steps."),
+        Literal["adams", "ddim", "dpm", "heun", "edict"],
+        Parameter(group=MUSIC, help="How noise is walked to music; adams is closest in few steps."),
     ] = "adams"
     guidance: Annotated[
         float,
@@ -83,6 +84,26 @@ class Shared:
             help="How closely to follow the prompt: 1 is loosely and twice as fast, 7 strictly.",
         ),
     ] = 3.0
+    guidance_interval: Annotated[
+        str,
+        Parameter(
+            group=MUSIC,
+            metavar="FROM:TO",
+            help="Guide only while noise is this share of the music; faster. 0:1 is always.",
+        ),
+    ] = "0:1"
+    guidance_rescale: Annotated[
+        float,
+        Parameter(
+            group=MUSIC, help="Undo the gain in contrast that guidance brings, 0 not to 1 wholly."
+        ),
+    ] = 0.0
+    guidance_threshold: Annotated[
+        float | None,
+        Parameter(
+            group=MUSIC, help="Cut off what lies beyond this quantile, as 0.995. By default: off."
+        ),
+    ] = None
     negative: Annotated[
         str, Parameter(group=MUSIC, metavar="PROMPT", help="What to stay away from, in words.")
     ] = ""
@@ -122,6 +143,24 @@ class Shared:
             group=SEARCH, help="Sampler steps while improving; fewer are faster and rougher."
         ),
     ] = 8
+
+    gradient: Annotated[
+        str,
+        Parameter(
+            group=SEARCH,
+            metavar="PLAN",
+            help="What is kept for the way back: auto, plain, checkpoint, reversible (with sampler "
+            "edict), or last-K, an approximation. The first four find the same music.",
+        ),
+    ] = "auto"
+    memory_budget: Annotated[
+        float | None,
+        Parameter(
+            group=SEARCH,
+            metavar="GB",
+            help="For auto, what may be kept. By default: half of the memory that is free.",
+        ),
+    ] = None
 
     device: Annotated[
         str, Parameter(group=FILES, help="Where to compute: cpu, cuda, cuda:1, mps ...")
@@ -168,7 +207,7 @@ class Shared:
         Settings(
             duration=self.duration,
             steps=self.steps,
-            guidance=self.guidance,
+            guidance=self.guiding(),
             iterations=self.iterations,
             tolerance=self.tolerance,
             optimizer=self.optimizer,
@@ -176,6 +215,8 @@ class Shared:
             surrogate_steps=self.surrogate_steps,
             time_limit=self.time_limit,
             sampler=self.sampler,
+            gradient=self.gradient,
+            memory_budget=self.memory_budget,
         )
         if not -1 <= self.seed <= LARGEST_SEED:
             raise InputError(f"seed is {self.seed}: it must be -1 or 0 to {LARGEST_SEED}")
@@ -217,12 +258,33 @@ class Shared:
 
         return load_model(self.model, device=self.device, dtype=self.dtype)
 
+    def guiding(self) -> float | Guidance:
+        """The guidance scale, or all that belongs to it where more was asked.
+
+        Raises
+        ------
+        InputError
+            If one cannot be used.
+        """
+        from ditto_music.sampling.guidance import Guidance
+
+        try:
+            low, high = (float(part) for part in self.guidance_interval.split(":"))
+        except ValueError:
+            raise InputError(
+                f"guidance-interval is '{self.guidance_interval}': give two numbers, as in 0.2:0.9"
+            ) from None
+        guidance = Guidance(
+            self.guidance, (low, high), self.guidance_rescale, self.guidance_threshold
+        )
+        return self.guidance if guidance == Guidance(self.guidance) else guidance
+
     def sampling(self) -> Sampling:
         """Arguments of a plain sample."""
         return Sampling(
             seed=self.seed,
             steps=self.steps,
-            guidance=self.guidance,
+            guidance=self.guiding(),
             negative_prompt=self.negative,
             sampler=self.sampler,
         )
@@ -232,7 +294,7 @@ class Shared:
         return {
             "steps": self.steps,
             "surrogate_steps": self.surrogate_steps,
-            "guidance": self.guidance,
+            "guidance": self.guiding(),
             "negative_prompt": self.negative,
             "iterations": self.iterations,
             "tolerance": self.tolerance,
@@ -240,4 +302,6 @@ class Shared:
             "lr": self.lr,
             "time_limit": self.time_limit,
             "sampler": self.sampler,
+            "gradient": self.gradient,
+            "memory_budget": self.memory_budget,
         }

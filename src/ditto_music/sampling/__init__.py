@@ -1,4 +1,4 @@
-"""Noise schedules, deterministic samplers, guidance and checkpointing: pure functions of tensors.
+"""Noise schedules, samplers, guidance and gradient plans: pure functions of tensors.
 
 Every model is a denoiser that returns the clean estimate ``x0_hat(x_t, t)``; every sampler is one
 function that walks it from the initial noise to a clean latent and keeps no state, so a
@@ -13,29 +13,67 @@ from ditto_music.sampling.adams import adams
 from ditto_music.sampling.checkpointing import Denoise, checkpointed
 from ditto_music.sampling.condition import Condition
 from ditto_music.sampling.ddim import ddim
+from ditto_music.sampling.dpm import dpm, stochastic_dpm
+from ditto_music.sampling.edict import edict, edict_pair, invert_edict, reversible
 from ditto_music.sampling.guidance import guided
+from ditto_music.sampling.heun import heun
 from ditto_music.sampling.inversion import invert_ddim
 from ditto_music.sampling.noise import draw_noise
-from ditto_music.sampling.schedule import FlowSchedule, Schedule
+from ditto_music.sampling.ping_pong import ping_pong
+from ditto_music.sampling.plans import PLANS
+from ditto_music.sampling.prediction import clean, edm_clean, predicted
+from ditto_music.sampling.schedule import (
+    AngleSchedule,
+    DiscreteSchedule,
+    FlowSchedule,
+    KarrasSchedule,
+    Schedule,
+)
 from ditto_music.sampling.stochastic import stochastic_ddim
 
 Sampler = Callable[[Denoise, Tensor, Schedule, int], Tensor]
 
-#: Name -> ``(denoise, x_T, schedule, steps) -> x_0``; all deterministic.
-SAMPLERS: dict[str, Sampler] = {"ddim": ddim, "adams": adams}
+#: Name -> ``(denoise, x_T, schedule, steps) -> x_0``; all deterministic. Euler's method, in the
+#: noise level or along straight flows, is "ddim".
+SAMPLERS: dict[str, Sampler] = {
+    "adams": adams,
+    "ddim": ddim,
+    "dpm": dpm,
+    "heun": heun,
+    "edict": edict,
+}
+
+#: Of the samplers that make more than one denoiser call a step.
+CALLS_A_STEP = {"heun": 2, "edict": 2}
 
 __all__ = [
+    "CALLS_A_STEP",
+    "PLANS",
     "SAMPLERS",
+    "AngleSchedule",
     "Condition",
     "Denoise",
+    "DiscreteSchedule",
     "FlowSchedule",
+    "KarrasSchedule",
     "Sampler",
     "Schedule",
     "adams",
     "checkpointed",
+    "clean",
     "ddim",
+    "dpm",
     "draw_noise",
+    "edict",
+    "edict_pair",
+    "edm_clean",
     "guided",
+    "heun",
     "invert_ddim",
+    "invert_edict",
+    "ping_pong",
+    "predicted",
+    "reversible",
     "stochastic_ddim",
+    "stochastic_dpm",
 ]

@@ -1,0 +1,125 @@
+"""EDICT (Wallace et al. 2023, arXiv:2211.12446): two coupled latents, exactly invertible.
+
+Each step moves either latent by the noise estimate of the other and then mixes them; every part can
+be solved for what went in. So backward needs nothing kept: it rebuilds the inputs of each step from
+its outputs (`reversible`), where DOODL as released checkpoints (see `checkpointed`).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ditto_music.sampling.checkpointing import Denoise
+from ditto_music.sampling.schedule import Schedule
+
+MIX, FEW_MIX, FEW = 0.93, 0.83, 50  # the latter under so many steps (DITTO, section 4.6)
+
+Pair = tuple[Tensor, Tensor]
+
+
+def mixing(steps: int) -> float:
+    """The papers' share of its own that a latent keeps in a step of such a run."""
+    return MIX if steps >= FEW else FEW_MIX
+
+
+def edict(denoise: Denoise, x_T: Tensor, schedule: Schedule, steps: int) -> Tensor:
+    """The first of the two latents, which begin alike; arguments as `ddim`."""
+    return edict_pair(denoise, (x_T, x_T), schedule, steps, mixing(steps))[0]
+
+
+def edict_pair(
+    denoise: Denoise, pair: Pair, schedule: Schedule, steps: int, mix: float = MIX
+) -> Pair:
+    """Walk both latents (B, ...) from noise to clean; they take turns to go first."""
+    for number, (t, s) in enumerate(pairwise(schedule.times(steps))):
+        pair = _step(denoise, pair, schedule, t, s, mix, turned=number % 2 == 1)
+    return pair
+
+
+def invert_edict(
+    denoise: Denoise, pair: Pair, schedule: Schedule, steps: int, mix: float = MIX
+) -> Pair:
+    """Walk both clean latents back to the noise they came from, exactly but for rounding."""
+    pairs = list(pairwise(schedule.times(steps)))
+    for number, (t, s) in reversed(list(enumerate(pairs))):
+        pair = _step_back(denoise, pair, schedule, t, s, mix, turned=number % 2 == 1)
+    return pair
+
+
+def reversible(denoise: Denoise, x_T: Tensor, schedule: Schedule, steps: int) -> Tensor:
+    """`edict` whose backward keeps two latents however many steps there are."""
+    out: Tensor = _Reversible.apply(x_T, denoise, schedule, steps)  # type: ignore[assignment]
+    return out
+
+
+def _noise(denoise: Denoise, x: Tensor, schedule: Schedule, t: Tensor) -> Tensor:
+    alpha, sigma = schedule.alpha(t).to(x), schedule.sigma(t).to(x)
+    return (x - alpha * denoise(x, t.to(x))) / sigma
+
+
+def _factors(x: Tensor, schedule: Schedule, t: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """``x_s = a x_t + b eps``."""
+    a = schedule.alpha(s) / schedule.alpha(t)
+    return a.to(x), (schedule.sigma(s) - a * schedule.sigma(t)).to(x)
+
+
+def _step(
+    denoise: Denoise, pair: Pair, schedule: Schedule, t: Tensor, s: Tensor, mix: float, turned: bool
+) -> Pair:
+    x, y = pair[::-1] if turned else pair
+    a, b = _factors(x, schedule, t, s)
+    x = a * x + b * _noise(denoise, y, schedule, t)
+    y = a * y + b * _noise(denoise, x, schedule, t)
+    x = mix * x + (1 - mix) * y
+    y = mix * y + (1 - mix) * x
+    return (y, x) if turned else (x, y)
+
+
+def _step_back(
+    denoise: Denoise, pair: Pair, schedule: Schedule, t: Tensor, s: Tensor, mix: float, turned: bool
+) -> Pair:
+    x, y = pair[::-1] if turned else pair
+    a, b = _factors(x, schedule, t, s)
+    y = (y - (1 - mix) * x) / mix
+    x = (x - (1 - mix) * y) / mix
+    y = (y - b * _noise(denoise, x, schedule, t)) / a
+    x = (x - b * _noise(denoise, y, schedule, t)) / a
+    return (y, x) if turned else (x, y)
+
+
+class _Reversible(torch.autograd.Function):
+    """The whole walk; its inputs are rebuilt step by step in backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x_T: Tensor, denoise: Denoise, schedule: Schedule, steps: int) -> Tensor:
+        """Both latents, without a graph."""
+        first, second = edict_pair(denoise, (x_T, x_T), schedule, steps, mixing(steps))
+        ctx.save_for_backward(first, second)
+        ctx.walk = denoise, schedule, steps
+        return first
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, None, None, None]:
+        """Undo each step, make it again with a graph, and go back through it."""
+        denoise, schedule, steps = ctx.walk
+        pair: Pair = ctx.saved_tensors
+        along: Pair = (grads[0], torch.zeros_like(grads[0]))
+        times = list(pairwise(schedule.times(steps)))
+        for number, (t, s) in reversed(list(enumerate(times))):
+            place = (schedule, t, s, mixing(steps))
+            turned = number % 2 == 1
+            pair = _step_back(denoise, pair, *place, turned=turned)
+            with torch.enable_grad():
+                inputs = tuple(each.detach().requires_grad_() for each in pair)
+                outputs = _step(denoise, (inputs[0], inputs[1]), *place, turned=turned)
+            first, second = torch.autograd.grad(outputs, inputs, along)
+            along = first, second
+        return along[0] + along[1], None, None, None

@@ -1,0 +1,131 @@
+"""Gradient plans: what of each denoiser call is kept for the way back.
+
+Every plan but the last is exact; they differ in time and memory alone.
+
+=============  ==========================================  =====================================
+plan           kept for backward                           forward passes a step and iteration
+=============  ==========================================  =====================================
+plain          all activations of all steps                2 (forward, backward)
+checkpoint     one latent a step                           3 (forward, again, backward)
+auto           all of as many steps as a budget holds      2 to 3
+reversible     two latents in all; sampler "edict"         8 (forward, undo, again, back, by two)
+last-K         all of the last K steps                     1, and 1 for each of K
+=============  ==========================================  =====================================
+
+*last-K* (DRaFT-K, Clark et al. 2024) takes what the network says in earlier steps as constant, so
+only the sampler's own linear path leads from there to the noise: approximate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import psutil
+import torch
+from torch import Tensor
+
+from ditto_music.errors import InputError
+from ditto_music.sampling.checkpointing import Denoise, checkpointed
+
+PLANS = ("auto", "plain", "checkpoint", "reversible", "last-K")
+SHARE = 0.5  # of the memory that is free, where no budget is given
+
+
+def last_steps(plan: str) -> int | None:
+    """K of a plan ``last-K``, None of any other.
+
+    Raises
+    ------
+    InputError
+        If there is no such plan.
+    """
+    if plan in PLANS[:-1]:
+        return None
+    found = re.fullmatch(r"last-([1-9]\d*)", plan)
+    if not found:
+        raise InputError(
+            f"gradient '{plan}' is unknown: take {', '.join(PLANS[:-1])} or last-K, as in last-5"
+        )
+    return int(found[1])
+
+
+def from_time(near: Denoise, far: Denoise, time: float) -> Denoise:
+    """One way to call the denoiser up to a time (clean is 0), another before it."""
+    return lambda x_t, t: near(x_t, t) if float(t) <= time else far(x_t, t)
+
+
+def stored(denoise: Denoise) -> Denoise:
+    """The denoiser with all its activations kept.
+
+    The input becomes a tensor of its own, so that gradients of what reads it inside are summed
+    before the sampler's are added, as where the call is made again: plans agree to the last bit.
+    """
+    return lambda x_t, t: denoise(x_t.view_as(x_t), t)
+
+
+def constant(denoise: Denoise) -> Denoise:
+    """The denoiser's answer as a constant: no gradient through it."""
+
+    @torch.no_grad()
+    def call(x_t: Tensor, t: Tensor) -> Tensor:
+        return denoise(x_t, t)
+
+    return call
+
+
+def planned(
+    denoise: Denoise, plan: str, times: Tensor, fitting: Callable[[], int] = lambda: 0
+) -> Denoise:
+    """The denoiser as a plan wants it called.
+
+    Parameters
+    ----------
+    times : (steps + 1,), falling, of the run.
+    fitting : for "auto", how many steps may keep their activations; asked when needed.
+    """
+    steps = len(times) - 1
+    kept = last_steps(plan)
+    if plan in ("plain", "reversible") or (kept is not None and kept >= steps):
+        return stored(denoise)
+    if plan == "checkpoint":
+        return checkpointed(denoise)
+    if kept is not None:
+        return from_time(stored(denoise), constant(denoise), float(times[steps - kept]))
+    fit = min(fitting(), steps)
+    if fit == 0:
+        return checkpointed(denoise)
+    if fit == steps:
+        return stored(denoise)
+    return from_time(stored(denoise), checkpointed(denoise), float(times[steps - fit]))
+
+
+def activation_bytes(denoise: Denoise, x_t: Tensor, t: Tensor) -> int:
+    """What one call keeps for backward, in bytes, weights and condition left out.
+
+    Two calls are made: what both keep is no activation of either.
+    """
+
+    def kept() -> tuple[dict[int, int], Tensor]:
+        seen: dict[int, int] = {}
+
+        def pack(x: Tensor) -> Tensor:
+            storage = x.untyped_storage()
+            seen[storage.data_ptr()] = storage.nbytes()
+            return x
+
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            return seen, denoise(x_t.detach().requires_grad_(), t)
+
+    (first, alive), (second, _) = kept(), kept()  # `alive` holds the first's storages
+    del alive
+    return sum(size for pointer, size in second.items() if pointer not in first)
+
+
+def memory_budget(device: torch.device, gigabytes: float | None) -> int:
+    """Bytes that activations may take: what was asked, or half of what is free now."""
+    if gigabytes is not None:
+        return round(gigabytes * 1e9)
+    if device.type == "cuda":
+        return round(SHARE * torch.cuda.mem_get_info(device)[0])
+    return round(SHARE * psutil.virtual_memory().available)
