@@ -56,7 +56,9 @@ class Progress:
     ----------
     iteration : counted from 1.
     items : indices of the items that this iteration moved.
-    rows : of each of them the total ``loss``, each control's own, and metrics as ``name.metric``.
+    rows : of each of them the total ``loss``, each control's own, metrics as ``name.metric``, and
+        the sampler ``steps`` they were measured on.
+    noise : (n, ...), theirs, that this iteration judged.
     clip : their clips; ``clip.audio`` decodes on demand.
     seconds : since the start.
     """
@@ -64,6 +66,7 @@ class Progress:
     iteration: int
     items: list[int]
     rows: list[Row]
+    noise: Tensor
     clip: Clip
     seconds: float
 
@@ -209,13 +212,14 @@ def optimize(
             while items := [i for i, track in enumerate(tracks) if track.goes_on(limit)]:
                 noise = torch.stack([tracks[i].noise for i in items]).requires_grad_()
                 clip = problem.clip(problem.sample(noise, items, sampled))
-                losses, rows = problem.measure(clip, items)
+                losses, measured = problem.measure(clip, items)
+                rows = [row | {"steps": float(sampled)} for row in measured]
                 (slopes,) = torch.autograd.grad(losses.sum(), noise)
                 for i, row, slope in zip(items, rows, slopes, strict=True):
-                    tracks[i].see(row | {"steps": sampled}, slope, problem.met(i, row, slack))
+                    tracks[i].see(row, slope, problem.met(i, row, slack))
 
                 count, spent = count + 1, time.monotonic() - started
-                if callback and callback(Progress(count, items, rows, clip, spent)):
+                if callback and callback(Progress(count, items, rows, noise.detach(), clip, spent)):
                     raise KeyboardInterrupt
                 if spent * (count + 1) / count > seconds:
                     for track in tracks:

@@ -45,8 +45,7 @@ class Problem:
         self.started = time.monotonic()
         self.model = model
         self.settings = settings
-        self._bytes_a_step: int | None = None  # of one item; measured when first needed
-        self._budget = 0
+        self._room: int | None = None  # steps of one item that memory holds; measured when needed
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         seeds = [seed] if isinstance(seed, int) else list(seed)
         controls = [*control] if isinstance(control, Sequence) else [control]
@@ -95,18 +94,22 @@ class Problem:
             if plan == "reversible":
                 return reversible(denoise, x_T, schedule, steps)
             times = schedule.times(steps)
-            denoise = planned(denoise, plan, times, lambda: self._fitting(x_T, items))
+            denoise = planned(denoise, plan, times, lambda: self._fitting(items))
         return sampler(denoise, x_T, schedule, steps)
 
-    def _fitting(self, x_T: Tensor, items: Sequence[int]) -> int:
+    def _fitting(self, items: Sequence[int]) -> int:
         """How many sampler steps may keep their activations within the budget."""
-        if self._bytes_a_step is None:
-            start = self.model.schedule.times(1)[0].to(x_T)
-            bytes_a_call = activation_bytes(self.denoiser(items[:1]), x_T[:1], start)
-            calls = CALLS_A_STEP.get(self.settings.sampler, 1)
-            self._bytes_a_step = calls * bytes_a_call
-            self._budget = memory_budget(self.model.device, self.settings.memory_budget)
-        return self._budget // max(1, self._bytes_a_step * len(items))
+        if self._room is None:
+            device, asked = self.model.device, self.settings.memory_budget
+            self._room = memory_budget(device, asked) // max(1, self.bytes_a_step())
+        return self._room // len(items)
+
+    def bytes_a_step(self) -> int:
+        """What one sampler step of one item keeps for backward."""
+        x_T = self.noise()[:1]
+        start = self.model.schedule.times(1)[0].to(x_T)
+        calls = CALLS_A_STEP.get(self.settings.sampler, 1)
+        return calls * activation_bytes(self.denoiser([0]), x_T, start)
 
     def clip(self, latent: Tensor) -> Clip:
         """What controls look at."""

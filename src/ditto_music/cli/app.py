@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyclopts import App, Parameter
 
 from ditto_music._version import __version__
+from ditto_music.cli.commands.batch import batch
 from ditto_music.cli.commands.control import control
 from ditto_music.cli.commands.generate import generate
 from ditto_music.cli.commands.inpaint import inpaint
@@ -22,5 +23,5 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 
-for command in (generate, control, inpaint, outpaint, loop, invert, vary, resume, models):
+for command in (generate, control, inpaint, outpaint, loop, invert, vary, resume, batch, models):
     app.command(command)

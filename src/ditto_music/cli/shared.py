@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
@@ -27,6 +28,9 @@ SEARCH = Group.create_ordered(
 FILES = Group.create_ordered("Files and machine")
 
 LARGEST_SEED = 2**63 - 1
+
+#: Loads models in place of `load_model`: a batch keeps the one it has.
+LOADER: ContextVar[Callable[..., Model] | None] = ContextVar("LOADER", default=None)
 
 
 def _whole_number(kind: Any, tokens: Sequence[Token]) -> int:
@@ -256,7 +260,8 @@ class Shared:
         """
         from ditto_music.models import load_model
 
-        return load_model(self.model, device=self.device, dtype=self.dtype)
+        load = LOADER.get() or load_model
+        return load(self.model, device=self.device, dtype=self.dtype)
 
     def guiding(self) -> float | Guidance:
         """The guidance scale, or all that belongs to it where more was asked.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -60,8 +62,39 @@ def load_model(name: str = DEFAULT, *, device: str = "cpu", dtype: str = "auto")
         return load_small(shipped_weights(), where, precision, DEFAULT)
     if Path(name).is_dir():
         return load_small(Path(name), where, precision, name)
+    raise unknown(name)
+
+
+def revision(name: str = DEFAULT) -> str:
+    """What tells one set of weights from another: a hash of the files that `load_model` reads.
+
+    Raises
+    ------
+    InputError
+        If there is no such model.
+    """
+    if name == "debug":
+        return "debug"
+    folder = shipped_weights() if name == DEFAULT else Path(name)
+    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    if not files:
+        raise unknown(name)
+    return _hash(tuple((str(file), file.stat().st_mtime_ns) for file in files))
+
+
+@cache
+def _hash(files: tuple[tuple[str, int], ...]) -> str:
+    whole = hashlib.sha256()
+    for path, _ in files:
+        with Path(path).open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:16]
+
+
+def unknown(name: str) -> InputError:
+    """There is no such model."""
     known = ", ".join(entry.name for entry in REGISTRY)
-    raise InputError(f"model '{name}' is unknown: take one of {known}, or a folder of weights")
+    return InputError(f"model '{name}' is unknown: take one of {known}, or a folder of weights")
 
 
 def _device(name: str) -> torch.device:
@@ -88,4 +121,4 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     return choices[name]
 
 
-__all__ = ["DEFAULT", "REGISTRY", "Entry", "SmallModel", "load_model"]
+__all__ = ["DEFAULT", "REGISTRY", "Entry", "SmallModel", "load_model", "revision"]

@@ -1,0 +1,355 @@
+"""What the lines of a manifest mean: the commands of this command line with their flags by name."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from inspect import BoundArguments
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import fsspec
+from cyclopts import CycloptsError
+
+from ditto_music.cli.app import app
+from ditto_music.cli.controls import Asked
+from ditto_music.cli.methods import METHODS
+from ditto_music.cli.run import Run, Unfinished
+from ditto_music.cli.shared import LOADER, Shared
+from ditto_music.errors import InputError
+from ditto_music.jobs.job import Group, Job, Order, Outcome, is_address
+from ditto_music.jobs.store import Store
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ditto_music.controls.base import Term
+    from ditto_music.optimize import Progress
+    from ditto_music.protocols import Model
+    from ditto_music.result import Result
+
+#: What each command takes without a flag.
+WORDS = {
+    "generate": ["prompt"],
+    "control": ["prompt"],
+    "inpaint": ["recording", "prompt"],
+    "outpaint": ["recording", "prompt"],
+    "loop": ["source", "prompt"],
+    "invert": ["recording", "prompt"],
+}
+TOGETHER = ("generate", "control")  # commands whose jobs can share a batch
+OURS = ("out", "report", "save-run", "quiet")  # flags that the batch sets
+STATES, STATE_EVERY = "states", 10  # iterations between two saved states
+STEP_SHARE = 0.25  # of the memory that is free, for what one worker keeps
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A job as the command line understands it."""
+
+    job: Job
+    command: Callable[..., int]
+    bound: BoundArguments
+    argv: list[str]
+
+    @cached_property
+    def shared(self) -> Shared:
+        """The flags that all commands have."""
+        return self.bound.arguments.get("shared", Shared())
+
+    @cached_property
+    def asked(self) -> Asked:
+        """The controls."""
+        return self.bound.arguments.get("asked", Asked())
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The performer of command lines.
+
+    Parameters
+    ----------
+    suffix : of the audio files, which is their format.
+    plot : whether to draw each item.
+    save_run : keep the run of each, and the state of searches, from which a killed one goes on.
+    """
+
+    suffix: str = ".wav"
+    plot: bool = False
+    save_run: bool = False
+    _model: Callable[..., Model] = field(default_factory=lambda: _load, repr=False)
+
+    def revision(self, job: Job) -> str:
+        """Of the model's weights."""
+        from ditto_music.models import revision
+
+        return revision(str(job.fields.get("model", Shared().model)))
+
+    def kind(self, job: Job) -> Hashable | None:
+        """Music from words with equal settings may share a batch."""
+        parsed = parse(job, Path(tempfile.gettempdir()) / f"x{self.suffix}")
+        shared = parsed.shared.checked(Path(tempfile.gettempdir()) / f"x{self.suffix}")
+        if job.command not in TOGETHER:
+            return None
+        return job.command, replace(shared, seed=0)
+
+    def perform(self, group: Group, address: str) -> list[Outcome]:
+        """The jobs as batches that fit the memory, or one by one where that fails."""
+        store, orders = Store(address), group.orders
+        together = orders[0].job.command in TOGETHER
+        if not together:
+            return [self._guarded(order, self._edit, store) for order in orders]
+        try:
+            fitting = self._fitting(orders[0])
+            parts = [orders[i : i + fitting] for i in range(0, len(orders), fitting)]
+            return [outcome for part in parts for outcome in self._batch(part, store)]
+        except (InputError, FloatingPointError, MemoryError, RuntimeError):
+            return [self._guarded(order, self._single, store) for order in orders]
+
+    def _guarded(
+        self, order: Order, make: Callable[[Order, Store], dict[str, Any]], store: Store
+    ) -> Outcome:
+        """An outcome, whatever goes wrong."""
+        try:
+            return Outcome(order.key, order.job.line, make(order, store))
+        except (InputError, CycloptsError, Unfinished, FloatingPointError) as error:
+            told = str(error)
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+        line = f"{order.job.where}: {' '.join(told.split())}"
+        return Outcome(order.key, order.job.line, error=line)
+
+    def _single(self, order: Order, store: Store) -> dict[str, Any]:
+        (outcome,) = self._batch([order], store)
+        return outcome.report or {}
+
+    def _fitting(self, order: Order) -> int:
+        """How many items' activations fit at once, none of them made twice."""
+        from ditto_music.problem import Problem
+        from ditto_music.result import Settings
+        from ditto_music.sampling.plans import memory_budget
+
+        shared = parse(order.job, Path(f"x{self.suffix}")).shared
+        if order.job.command == "generate":
+            return 16
+        model = self._model(shared.model, device=shared.device, dtype=shared.dtype)
+        steps = min(shared.steps, shared.surrogate_steps)
+        settings = Settings(shared.duration, steps, shared.guiding(), sampler=shared.sampler)
+        bytes_an_item = steps * Problem(model, "", None, 0, settings).bytes_a_step()
+        budget = STEP_SHARE / 0.5 * memory_budget(model.device, shared.memory_budget)
+        return max(1, int(budget // max(1, bytes_an_item)))
+
+    def _batch(self, orders: Sequence[Order], store: Store) -> list[Outcome]:
+        """Music from words for several jobs of one kind."""
+        with tempfile.TemporaryDirectory() as folder:
+            jobs = [_fetched(order.job, Path(folder)) for order in orders]
+            parsed = [parse(job, Path(f"x{self.suffix}")) for job in jobs]
+            shared = parsed[0].shared
+            seeds = [one.shared.checked(Path(folder) / "x.wav").seed for one in parsed]
+            prompts = [str(one.bound.arguments["prompt"]) for one in parsed]
+            model = self._model(shared.model, device=shared.device, dtype=shared.dtype)
+            terms: list[Term | None] = [None] * len(orders)
+            if orders[0].job.command == "generate":
+                from ditto_music.generate import generate
+
+                sampling = shared.sampling() | {"seed": seeds}
+                result = generate(model, prompts, duration=shared.duration, **cast("Any", sampling))
+            else:
+                controls = [one.asked.control() for one in parsed]
+                terms = [*controls]
+                states = States(store, [order.key for order in orders]) if self.save_run else None
+                result = METHODS[shared.method]()(
+                    model,
+                    prompts,
+                    controls,
+                    seed=seeds,
+                    duration=shared.duration,
+                    callback=states,
+                    x_T=states.start(model, shared.duration, seeds) if states else None,
+                    **shared.search(),
+                )
+                if any(item.stopped == "interrupted" for item in result.items):
+                    raise KeyboardInterrupt
+            return [
+                self._deliver(order, one, result[i], terms[i], store)
+                for i, (order, one) in enumerate(zip(orders, parsed, strict=True))
+            ]
+
+    def _deliver(
+        self, order: Order, parsed: Parsed, result: Result, term: Term | None, store: Store
+    ) -> Outcome:
+        """Write the files of one item and report it."""
+        with store.draft() as folder:
+            out = folder / f"{order.name}{self.suffix}"
+            clipped = result.save(out)
+            if self.plot:
+                result.plot(folder / f"{order.name}.png")
+            if self.save_run:
+                from ditto_music.runs import run_of, save_run
+
+                save_run(folder / f"{order.name}.run", run_of(result, term, parsed.argv))
+            _hand_over(folder, store)
+        if self.save_run:
+            store.remove(f"{STATES}-{order.key}.safetensors")
+        more = {"command": order.job.command, "out": out.name, "id": order.name}
+        return Outcome(
+            order.key,
+            order.job.line,
+            _plain(result.report(**more, line=order.job.line, clipped=clipped)),
+        )
+
+    def _edit(self, order: Order, store: Store) -> dict[str, Any]:
+        """Any other command, as it runs by itself."""
+        with store.draft() as folder, tempfile.TemporaryDirectory() as inputs:
+            report = Path(inputs) / "report.json"
+            out = folder / f"{order.name}{self.suffix}"
+            own = {"report": str(report)}
+            if self.plot:
+                own["plot"] = str(folder / f"{order.name}.png")
+            if self.save_run:
+                own["save_run"] = str(folder / f"{order.name}.run")
+            parsed = parse(_fetched(order.job, Path(inputs)), out, own)
+            token = LOADER.set(self._model)
+            try:
+                with redirect_stdout(io.StringIO()):
+                    run = Run(order.job.command, parsed.argv)
+                    status = parsed.command(*parsed.bound.args, **parsed.bound.kwargs, run=run)
+            finally:
+                LOADER.reset(token)
+            if status == 130:
+                raise KeyboardInterrupt
+            told = json.loads(report.read_text(encoding="utf-8"))
+            names = _hand_over(folder, store)
+            audio = [name for name in names if name.endswith(self.suffix)]
+            more = {"out": audio[0] if len(audio) == 1 else audio, "id": order.name}
+            return told | more | {"line": order.job.line}
+
+
+class States:
+    """The callback that keeps the best noise of each item of a search where a restart finds it."""
+
+    def __init__(self, store: Store, keys: Sequence[str]) -> None:
+        self.store, self.keys = store, list(keys)
+        self.best: dict[int, tuple[float, float, Tensor]] = {}
+
+    def __call__(self, progress: Progress) -> None:
+        """Remember; now and then, write down."""
+        for i, row, noise in zip(progress.items, progress.rows, progress.noise, strict=True):
+            steps, loss, _ = self.best.get(i, (0.0, float("inf"), noise))
+            if row["steps"] > steps or (row["steps"] == steps and row["loss"] < loss):
+                self.best[i] = row["steps"], row["loss"], noise
+        if progress.iteration % STATE_EVERY == 0:
+            self.save()
+
+    def save(self) -> None:
+        """Write the best of each item down."""
+        from safetensors.torch import save_file
+
+        for i, (_, _, noise) in self.best.items():
+            with self.store.draft() as folder:
+                path = folder / "state.safetensors"
+                save_file({"x_T": noise.cpu().contiguous()}, path)
+                self.store.put(path, f"{STATES}-{self.keys[i]}.safetensors")
+
+    def start(self, model: Model, seconds: float, seeds: Sequence[int]) -> Tensor:
+        """The noise (B, ...) to go on from: what was saved, or the seeds' own."""
+        from safetensors.torch import load_file
+
+        from ditto_music.sampling import draw_noise
+
+        noise = draw_noise(model.latent_shape(seconds), seeds)
+        for i, key in enumerate(self.keys):
+            with self.store.draft() as folder:
+                path = folder / "state.safetensors"
+                if self.store.get(f"{STATES}-{key}.safetensors", path):
+                    noise[i] = load_file(path)["x_T"]
+        return noise
+
+
+def parse(job: Job, out: Path, own: Mapping[str, Any] | None = None) -> Parsed:
+    """A job as the command line reads it.
+
+    Raises
+    ------
+    InputError
+        If there is no such command or flag, or a value is none.
+    """
+    command = job.command
+    if command not in WORDS:
+        raise InputError(f"command '{command}' is unknown: take {', '.join(WORDS)}")
+    fields = {name.replace("_", "-"): value for name, value in job.fields.items()}
+    for name in ("command", "id"):
+        fields.pop(name, None)
+    taken = [name for name in fields if name in OURS or name == "plot"]
+    if taken:
+        raise InputError(f"{taken[0]} is set by the batch: leave it out, 'id' names the files")
+    words = [fields.pop(name) for name in WORDS[command] if fields.get(name) is not None]
+    for name in WORDS[command]:
+        fields.pop(name, None)
+    fields |= {name.replace("_", "-"): value for name, value in (own or {}).items()}
+    argv = [command, *_flags(fields | {"out": str(out), "quiet": True}), "--", *map(str, words)]
+    try:
+        function, bound, _ = app.parse_args(argv, print_error=False, exit_on_error=False)
+    except CycloptsError as error:
+        raise InputError(" ".join(str(error).split())) from None
+    bound.apply_defaults()
+    return Parsed(job, cast("Callable[..., int]", function), bound, argv)
+
+
+def _flags(fields: Mapping[str, Any]) -> list[str]:
+    """As on a command line: true is the flag alone, a list the flag several times."""
+    flags: list[str] = []
+    for name, value in fields.items():
+        for one in cast("list[Any]", value) if isinstance(value, list) else [value]:
+            if one is True:
+                flags.append(f"--{name}")
+            elif one is not None and one is not False:
+                flags.append(f"--{name}={one}")
+    return flags
+
+
+def _fetched(job: Job, folder: Path) -> Job:
+    """The job with files in place of addresses."""
+
+    def local(value: Any) -> Any:
+        if isinstance(value, list):
+            return [local(one) for one in cast("list[Any]", value)]
+        if not isinstance(value, str) or not is_address(value):
+            return value
+        path = folder / f"{len(list(folder.iterdir()))}-{value.rsplit('/', 1)[-1]}"
+        try:
+            with fsspec.open(value, "rb") as source, path.open("wb") as target:
+                shutil.copyfileobj(cast("Any", source), target)
+        except (OSError, ImportError, ValueError) as error:
+            raise InputError(f"{value}: cannot be read ({error})") from None
+        return str(path)
+
+    return replace(job, fields={name: local(value) for name, value in job.fields.items()})
+
+
+def _hand_over(folder: Path, store: Store) -> list[str]:
+    """Everything in a folder to its place, the audio last: where it is, all is."""
+    paths = sorted(folder.iterdir(), key=lambda path: path.suffix not in (".png", ".run"))
+    for path in paths:
+        store.put(path, path.name)
+    return [path.name for path in paths]
+
+
+def _plain(report: dict[str, Any]) -> dict[str, Any]:
+    from ditto_music.result import finite
+
+    return cast("dict[str, Any]", finite(report))
+
+
+@lru_cache(maxsize=1)
+def _load(name: str, *, device: str, dtype: str) -> Model:
+    """The model that this worker holds."""
+    from ditto_music.models import load_model
+
+    return load_model(name, device=device, dtype=dtype)

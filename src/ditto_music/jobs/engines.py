@@ -1,0 +1,188 @@
+"""Who does the work: this process, some of this machine, or a Ray cluster.
+
+An engine takes groups as it has hands for them and gives outcomes as they come, in any order; it
+never asks for more than a few groups ahead.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+from ditto_music.errors import InputError
+from ditto_music.jobs.job import Group, Outcome
+
+AHEAD = 2  # groups a worker, done or waiting
+ORPHAN_SECONDS = 1.0
+TRIES = 3  # of a group whose worker died
+
+Perform = Callable[[Group], list[Outcome]]
+
+
+@dataclass(frozen=True)
+class Local:
+    """Processes of this machine, one a core or GPU; a single one is this process itself.
+
+    Parameters
+    ----------
+    workers : how many.
+    """
+
+    workers: int = 1
+
+    def __call__(self, groups: Iterator[Group], perform: Perform) -> Iterator[list[Outcome]]:
+        """Outcomes, group by group; a group whose worker dies is given to another, thrice."""
+        if self.workers == 1:
+            yield from map(perform, groups)
+            return
+        retry: list[tuple[Group, int]] = []
+        running: dict[Future[list[Outcome]], tuple[Group, int]] = {}
+        pool = self._pool()
+        try:
+            while True:
+                while len(running) < AHEAD * self.workers:
+                    following = retry.pop() if retry else _next(groups)
+                    if following is None:
+                        break
+                    running[pool.submit(perform, following[0])] = following
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    group, tries = running.pop(future)
+                    try:
+                        yield future.result()
+                    except BrokenProcessPool:
+                        if tries < TRIES:
+                            retry.append((group, tries + 1))
+                        else:
+                            yield _lost(group)
+                if retry:  # the pool is gone: everything that ran in it is
+                    retry += [(group, tries + 1) for group, tries in running.values()]
+                    running.clear()
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    pool = self._pool()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            _end(pool)
+
+    def _pool(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        counter = context.Value("i", 0)
+        threads = max(1, (os.cpu_count() or 1) // self.workers)
+        return ProcessPoolExecutor(
+            self.workers, context, initializer=_begin, initargs=(os.getpid(), threads, counter)
+        )
+
+
+@dataclass(frozen=True)
+class Ray:
+    """Actors of a Ray cluster, restarted and their work done again by Ray itself.
+
+    Parameters
+    ----------
+    address : of the cluster; None starts one on this machine.
+    workers : actors.
+    cpus, gpus : that each takes; a fraction of a GPU shares it.
+    """
+
+    address: str | None = None
+    workers: int = 1
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+    def __call__(self, groups: Iterator[Group], perform: Perform) -> Iterator[list[Outcome]]:
+        """Outcomes, group by group.
+
+        Raises
+        ------
+        InputError
+            If Ray is not installed, or there is no cluster at the address.
+        """
+        try:
+            import ray
+            from ray.util import ActorPool
+        except ImportError:
+            raise InputError("engine 'ray' needs pip install 'ditto-music[ray]'") from None
+        started = not ray.is_initialized()
+        if started:
+            try:
+                ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR)
+            except ConnectionError as error:
+                raise InputError(f"no Ray cluster at {self.address} ({error})") from None
+        threads = max(1, int(self.cpus))
+        remote = ray.remote(
+            num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=-1, max_task_retries=-1
+        )(_Actor)
+        pool = ActorPool([remote.remote(perform, threads) for _ in range(self.workers)])
+        running = 0
+        try:
+            for group in groups:
+                if running == AHEAD * self.workers:
+                    yield pool.get_next_unordered()
+                    running -= 1
+                pool.submit(lambda actor, value: actor.perform.remote(value), group)  # pyright: ignore
+                running += 1
+            for _ in range(running):
+                yield pool.get_next_unordered()
+        finally:
+            if started:
+                ray.shutdown()
+
+
+class _Actor:
+    """Holds whatever the performer keeps, most of all a model."""
+
+    def __init__(self, perform: Perform, threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        self._perform = perform
+
+    def perform(self, group: Group) -> list[Outcome]:
+        return self._perform(group)
+
+
+def _next(groups: Iterator[Group]) -> tuple[Group, int] | None:
+    group = next(groups, None)
+    return None if group is None else (group, 1)
+
+
+def _lost(group: Group) -> list[Outcome]:
+    why = f"its worker died {TRIES} times, perhaps for want of memory: try fewer workers"
+    return [Outcome(o.key, o.job.line, error=f"{o.job.where}: {why}") for o in group.orders]
+
+
+def _begin(parent: int, threads: int, counter: Any) -> None:
+    """In a new worker: its share of cores, its own GPU, and an end with the parent's."""
+    import signal
+
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    with counter.get_lock():
+        number = counter.value
+        counter.value += 1
+    torch.set_num_threads(threads)
+    if torch.cuda.device_count() > 1:
+        torch.cuda.set_device(number % torch.cuda.device_count())
+
+    def follow() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """Do not wait for work that nobody wants any more."""
+    for process in list((getattr(pool, "_processes", None) or {}).values()):
+        process.terminate()

@@ -1,0 +1,172 @@
+"""A job, a group of jobs, what came of one, and the file that lists them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import fsspec
+
+from ditto_music.errors import InputError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One item.
+
+    Attributes
+    ----------
+    line : of the manifest, from 1.
+    fields : ``command`` and its flags by name, as ``{"command": "control", "prompt": ...}``;
+        ``id`` names the files that are written.
+    """
+
+    line: int
+    fields: Mapping[str, Any]
+
+    @property
+    def where(self) -> str:
+        """For messages."""
+        return f"line {self.line}"
+
+    @property
+    def command(self) -> str:
+        """Its name; plain music unless said."""
+        return str(self.fields.get("command", "generate"))
+
+    def key(self, revision: str) -> str:
+        """What the job asks, as a hash: of its fields, of the files they name, of the model.
+
+        Two jobs with one key would make the same files.
+        """
+        whole = hashlib.sha256(revision.encode())
+        whole.update(json.dumps(dict(self.fields), sort_keys=True).encode())
+        for value in _values(self.fields):
+            if is_address(value) or _is_file(value):
+                with suppress(FileNotFoundError), fsspec.open(value, "rb") as file:
+                    source = cast("BinaryIO", file)
+                    while block := source.read(1 << 20):
+                        whole.update(block)
+        return whole.hexdigest()[:32]
+
+    def name(self, key: str) -> str:
+        """Of its files, without a suffix: its own ``id``, or the key.
+
+        Raises
+        ------
+        InputError
+            If the id cannot name a file.
+        """
+        own = self.fields.get("id")
+        if own is None:
+            return key
+        if not NAME.fullmatch(str(own)):
+            raise InputError(
+                f"id '{own}' cannot name a file: give up to 100 letters, digits, dots, hyphens "
+                "and underscores, a letter or digit first"
+            )
+        return str(own)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job that is to be done.
+
+    Attributes
+    ----------
+    key, name : what it is written down by, and what its files are called.
+    kind : orders of one kind may share a batch; None: on its own.
+    """
+
+    job: Job
+    key: str
+    name: str
+    kind: Hashable | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Orders that a worker may do as one batch."""
+
+    orders: list[Order] = field(default_factory=list[Order])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job: a report, or one clear line of what was wrong."""
+
+    key: str
+    line: int
+    report: dict[str, Any] | None = None
+    error: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether it is made."""
+        return self.report is not None
+
+
+def read_manifest(address: str | Path) -> Iterator[Job | Outcome]:
+    """Jobs of a file or fsspec address, one JSON object a line; a bad line is a failed outcome.
+
+    Lines are read as they are needed. Empty ones are passed over.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
+    try:
+        with fsspec.open(str(address), "rt", encoding="utf-8") as file:
+            yield from _jobs(cast("Iterable[str]", file))
+    except FileNotFoundError:
+        raise InputError(f"{address}: no such manifest: give a file of one job a line") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{address}: is not text: give a file of one JSON object a line") from None
+
+
+def is_address(value: str) -> bool:
+    """Whether it is an fsspec address and no path."""
+    return bool(re.match(r"[a-z][a-z0-9+.-]+://", value))
+
+
+def _jobs(lines: Iterable[str]) -> Iterator[Job | Outcome]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            yield _bad(number, line, f"is not JSON ({error})")
+            continue
+        if isinstance(value, dict):
+            yield Job(number, cast("dict[str, Any]", value))
+        else:
+            yield _bad(number, line, 'is not an object like {"prompt": "calm piano"}')
+
+
+def _bad(number: int, line: str, why: str) -> Outcome:
+    key = hashlib.sha256(line.strip().encode()).hexdigest()[:32]
+    return Outcome(key, number, error=f"line {number} {why}")
+
+
+def _values(fields: Mapping[str, Any]) -> Iterator[str]:
+    for value in fields.values():
+        for one in cast("list[Any]", value) if isinstance(value, list) else [value]:
+            if isinstance(one, str):
+                yield one
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return Path(value).is_file()
+    except (OSError, ValueError):
+        return False

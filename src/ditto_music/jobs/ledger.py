@@ -1,0 +1,95 @@
+"""What is done and what failed, one JSON object a line, written down before anything else happens.
+
+A line is appended with a single write and flushed to the disk, so a killed process leaves at worst
+half a last line, which the next run takes away. An address that is no local folder cannot be
+appended to: there the file is kept here and sent anew every few seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ditto_music.jobs.store import Store
+
+EVERY = 5.0  # seconds between two copies to an address
+
+
+class Ledger:
+    """A growing file of lines.
+
+    Parameters
+    ----------
+    store, name : where it is.
+    anew : begin with an empty one.
+    """
+
+    def __init__(self, store: Store, name: str, *, anew: bool = False) -> None:
+        self.store, self.name = store, name
+        self.path = store.local / name if store.local else _spool(store, name)
+        self.sent = time.monotonic()
+        if anew:
+            self.path.write_bytes(b"")
+        elif self.path.exists():
+            _mend(self.path)
+        self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def keys(self) -> Iterator[int]:
+        """Of the lines there are, short; the file is read as it goes."""
+        with self.path.open("rb") as file:
+            for line in file:
+                yield short(json.loads(line)["key"])
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Write a line down; when this returns it is on the disk."""
+        os.write(self.file, json.dumps(line).encode() + b"\n")
+        os.fsync(self.file)
+        if not self.store.local and time.monotonic() - self.sent > EVERY:
+            self.send()
+
+    def send(self) -> None:
+        """Copy it to its address."""
+        if not self.store.local:
+            self.store.put(self.path, self.name, keep=True)
+            self.sent = time.monotonic()
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        os.close(self.file)
+        self.send()
+        if not self.store.local:
+            self.path.unlink()
+
+
+def short(key: str) -> int:
+    """A key in eight bytes: a million of them have to be remembered."""
+    return int(key[:16], 16)
+
+
+def _mend(path: Path) -> None:
+    """Take away half a last line."""
+    with path.open("rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        at = size
+        while at > 0:
+            back = min(at, 1 << 16)
+            file.seek(at - back)
+            found = file.read(back).rfind(b"\n")
+            if found >= 0:
+                at = at - back + found + 1
+                break
+            at -= back
+        if at < size:
+            file.truncate(at)
+
+
+def _spool(store: Store, name: str) -> Path:
+    handle, path = tempfile.mkstemp(suffix=f"-{name}")
+    os.close(handle)
+    store.get(name, Path(path))
+    return Path(path)

@@ -1,0 +1,216 @@
+"""`ditto-music batch`: jobs as the command line means them, killed and gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ditto_music import Intensity, load_model, optimize
+from ditto_music.cli import main
+from ditto_music.cli.manifest import Commands
+from ditto_music.jobs import run_batch
+
+RECORDING = Path(__file__).parents[1] / "recordings" / "loop_compus.flac"
+QUICK = {"model": "debug", "duration": 1, "steps": 4, "surrogate_steps": 2, "iterations": 3}
+
+
+def ramps(count: int, **more: object) -> list[dict]:
+    return [
+        {"command": "control", "prompt": "calm piano", "intensity": f"-{30 + i}:-16", "seed": i}
+        | QUICK
+        | more
+        for i in range(count)
+    ]
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def manifest(path: Path, some: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(job) + "\n" for job in some))
+    return path
+
+
+def heard(folder: Path) -> dict[str, np.ndarray]:
+    return {path.stem: soundfile.read(path)[0] for path in folder.glob("*.wav")}
+
+
+def test_items_of_a_batch_are_those_of_single_runs(tmp_path: Path) -> None:
+    outcomes = list(run_batch(ramps(3), tmp_path, performer=Commands()))
+    model = load_model("debug")
+    for number, outcome in enumerate(sorted(outcomes, key=lambda one: one.line)):
+        assert outcome.report is not None
+        alone = optimize(
+            model,
+            "calm piano",
+            Intensity(f"-{30 + number}:-16"),
+            seed=number,
+            duration=1,
+            steps=4,
+            surrogate_steps=2,
+            iterations=3,
+        )
+        made, _ = soundfile.read(tmp_path / outcome.report["out"])
+        # Products of larger matrices round otherwise; a 16-bit step is 3e-5.
+        assert np.abs(made - np.clip(alone.audio[0, 0].numpy(), -1, 1)).max() < 1e-3
+        assert outcome.report["loss"]["final"] == pytest.approx(alone.items[0].final["loss"], 1e-3)
+
+
+def test_any_mix_of_commands_and_one_clear_line_for_each_that_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit = {"recording": str(RECORDING), "from": [2.0], "to": [2.6], "prompt": "drums"}
+    some = [
+        *ramps(2, id="same"),
+        {"prompt": "calm piano", **QUICK} | {"iterations": 60},
+        {"command": "inpaint", **edit, **{k: QUICK[k] for k in ("model", "steps", "iterations")}},
+        {"command": "sing"},
+        {"command": "control", "prompt": "x", "melody": "H4", **QUICK},
+        {"command": "control", "prompt": "x", "intensity": "-30:-10", "flux": 3},
+        {"command": "control", "prompt": "x", "intensity": "-30:-10", "out": "/etc/passwd"},
+        {"command": "generate", "model": "debugg", "prompt": "x"},
+    ]
+    path = manifest(tmp_path / "jobs.jsonl", some)
+    out = tmp_path / "out"
+    status = main(["batch", str(path), "-o", str(out), "--workers", "1", "--plots"])
+    assert status == 1
+    assert "3 done, 6 failed, 0 before" in capsys.readouterr().out
+    failures = {line["line"]: line["error"] for line in lines(out / "failures.jsonl")}
+    assert "id 'same' is taken" in failures[2]
+    assert "command 'sing' is unknown" in failures[5]
+    assert "'H4' is not a note" in failures[6]
+    assert "flux" in failures[7]
+    assert "out is set by the batch" in failures[8]
+    assert "model 'debugg' is unknown" in failures[9]
+    reports = {line["line"]: line for line in lines(out / "results.jsonl")}
+    assert sorted(reports) == [1, 3, 4]
+    for report in reports.values():
+        assert (out / report["out"]).is_file()
+        assert (out / report["out"]).with_suffix(".png").is_file()
+    before, after = soundfile.read(RECORDING)[0], soundfile.read(out / reports[4]["out"])[0]
+    assert (before[: 2 * 44_100] == after[: 2 * 44_100]).all()
+    assert main(["batch", str(path), "-o", str(out), "--workers", "1"]) == 1
+    assert "0 done, 0 failed, 9 before" in capsys.readouterr().out
+
+
+def test_a_dry_run_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = manifest(tmp_path / "jobs.jsonl", [*ramps(2), {"command": "sing"}])
+    assert main(["batch", str(path), "-o", str(tmp_path / "out"), "--engine", "dry"]) == 1
+    said = capsys.readouterr()
+    assert "2 understood, 1 failed" in said.out
+    assert "command 'sing' is unknown" in said.err
+
+
+def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = manifest(tmp_path / "jobs.jsonl", ramps(1))
+    for argv, words in (
+        ([str(tmp_path / "none"), "-o", str(tmp_path / "out")], "no such manifest"),
+        ([str(path), "-o", str(path)], "is a file: give a folder"),
+        ([str(path), "-o", str(tmp_path / "out"), "--workers", "0"], "workers is 0"),
+        ([str(path), "-o", str(tmp_path / "out"), "--batch", "0"], "batch is 0"),
+        ([str(path), "-o", str(tmp_path / "out"), "--format", "xyz"], "xyz"),
+    ):
+        assert main(["batch", *argv]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_a_search_goes_on_from_its_saved_state(tmp_path: Path) -> None:
+    """As after a kill: the state is there, the result is not."""
+    from ditto_music.cli.manifest import States
+    from ditto_music.jobs.job import Job
+    from ditto_music.jobs.store import Store
+
+    (job,) = ramps(1, iterations=12, id="rise")
+    act = Commands(save_run=True)
+    one = Job(1, job)
+    key = one.key(act.revision(one))
+    model = load_model("debug")
+    states = States(Store(tmp_path), [key])
+    found = optimize(
+        model, "calm piano", Intensity("-30:-16"), duration=1, steps=4, surrogate_steps=2,
+        iterations=12, callback=states,
+    )  # fmt: skip
+    states.save()
+    (outcome,) = run_batch([job], tmp_path, performer=act)
+    assert outcome.report is not None
+    history = outcome.report["loss"]["history"]
+    assert history[0] < found.items[0].history[0]["loss"]
+    assert not list(tmp_path.glob("states-*"))
+    assert (tmp_path / "rise.run" / "run.json").is_file()
+
+
+def start(path: Path, out: Path) -> subprocess.Popen[str]:
+    source = Path(__file__).parents[2] / "src"
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "ditto_music", "batch", str(path), "-o", str(out)),
+            *("--workers", "2", "--batch", "1"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(source)},
+    )
+
+
+@pytest.mark.slow
+def test_killed_at_thirty_moments_every_item_is_there_once_and_whole(tmp_path: Path) -> None:
+    path = manifest(tmp_path / "jobs.jsonl", ramps(40, iterations=20))
+    still = tmp_path / "undisturbed"
+    assert start(path, still).wait(timeout=300) == 0
+    out, kills = tmp_path / "out", 0
+    moments = random.Random(0)
+    deadline = time.monotonic() + 900
+    while kills < 30 and time.monotonic() < deadline:
+        process = start(path, out)
+        try:
+            process.wait(timeout=moments.uniform(2.0, 9.0))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.communicate()
+        if process.returncode == 0:  # all done already: begin anew and go on killing
+            check(out, still)
+            out = tmp_path / f"out-{kills}"
+    assert kills == 30
+    assert start(path, out).wait(timeout=300) == 0
+    check(out, still)
+
+
+def check(out: Path, still: Path) -> None:
+    keys = [line["key"] for line in lines(out / "results.jsonl")]
+    assert len(keys) == len(set(keys)) == 40
+    made, wanted = heard(out), heard(still)
+    assert made.keys() == wanted.keys()
+    for name, samples in wanted.items():
+        assert (made[name] == samples).all()
+
+
+def test_sigterm_ends_it_cleanly_and_it_goes_on(tmp_path: Path) -> None:
+    path = manifest(tmp_path / "jobs.jsonl", ramps(30, iterations=40))
+    out = tmp_path / "out"
+    process = start(path, out)
+    results = out / "results.jsonl"
+    while not (results.exists() and results.read_text().count("\n") >= 2):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in err.splitlines()[-1]
+    done = len(lines(results))
+    assert 2 <= done < 30
+    assert len(list(out.glob("*.wav"))) >= done
+    assert start(path, out).wait(timeout=300) == 0
+    assert len(lines(results)) == 30

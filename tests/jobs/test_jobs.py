@@ -1,0 +1,224 @@
+"""Manifests, groups, ledgers and stores; a performer that only writes what it is told."""
+
+import json
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from ditto_music import InputError
+from ditto_music.jobs import Group, Job, Outcome, read_manifest, run_batch
+from ditto_music.jobs.engines import Local
+from ditto_music.jobs.grouping import grouped
+from ditto_music.jobs.job import Order
+from ditto_music.jobs.ledger import Ledger, short
+from ditto_music.jobs.store import Store
+
+
+@dataclass(frozen=True)
+class Scribe:
+    """Writes a job's text to its file; refuses ``bad``, dies at ``deadly``."""
+
+    def revision(self, job: Job) -> str:
+        return ""
+
+    def kind(self, job: Job) -> str | None:
+        if "bad" in job.fields:
+            raise InputError("this is bad: mend it")
+        return job.fields.get("kind")
+
+    def perform(self, group: Group, address: str) -> list[Outcome]:
+        store, outcomes = Store(address), list[Outcome]()
+        for order in group.orders:
+            with store.draft() as folder:
+                (folder / "text").write_text(str(order.job.fields["text"]))
+                store.put(folder / "text", f"{order.name}.txt")
+            report = {"out": f"{order.name}.txt", "together": len(group.orders)}
+            outcomes.append(Outcome(order.key, order.job.line, report))
+        return outcomes
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def jobs(count: int, **more: object) -> list[dict]:
+    return [{"text": f"number {i}", **more} for i in range(count)]
+
+
+def test_every_job_is_done_once_and_never_again(tmp_path: Path) -> None:
+    first = list(run_batch(jobs(5), tmp_path, performer=Scribe()))
+    assert [outcome.done for outcome in first] == [True] * 5
+    assert len({line["key"] for line in lines(tmp_path / "results.jsonl")}) == 5
+    for line in lines(tmp_path / "results.jsonl"):
+        assert (tmp_path / line["out"]).read_text().startswith("number")
+    assert list(run_batch(jobs(5), tmp_path, performer=Scribe())) == []
+    (new,) = run_batch(jobs(6), tmp_path, performer=Scribe())
+    assert new.line == 6
+    assert not (tmp_path / ".drafts").exists()
+
+
+def test_a_job_given_twice_is_done_once(tmp_path: Path) -> None:
+    assert len(list(run_batch([*jobs(2), *jobs(2)], tmp_path, performer=Scribe()))) == 2
+
+
+def test_a_bad_job_stops_nothing_and_is_tried_again_when_asked(tmp_path: Path) -> None:
+    some = [{"text": 1}, {"text": 2, "bad": True}, {"text": 3}]
+    outcomes = {one.line: one for one in run_batch(some, tmp_path, performer=Scribe())}
+    assert outcomes[1].done and outcomes[3].done
+    assert outcomes[2].error == "line 2: this is bad: mend it"
+    (failure,) = lines(tmp_path / "failures.jsonl")
+    assert failure["error"] == outcomes[2].error
+    assert list(run_batch(some, tmp_path, performer=Scribe())) == []
+    (again,) = run_batch(some, tmp_path, performer=Scribe(), retry_failed=True)
+    assert again.line == 2
+    assert len(lines(tmp_path / "failures.jsonl")) == 1
+    mended = [some[0], {"text": 2}, some[2]]
+    (done,) = run_batch(mended, tmp_path, performer=Scribe(), retry_failed=True)
+    assert done.done
+    assert lines(tmp_path / "failures.jsonl") == []
+
+
+def test_an_input_that_changed_is_another_job(tmp_path: Path) -> None:
+    source = tmp_path / "take.wav"
+    source.write_bytes(b"one")
+    job = [{"text": 1, "recording": str(source)}]
+    out = tmp_path / "out"
+    assert len(list(run_batch(job, out, performer=Scribe()))) == 1
+    assert list(run_batch(job, out, performer=Scribe())) == []
+    source.write_bytes(b"two")
+    assert len(list(run_batch(job, out, performer=Scribe()))) == 1
+
+
+def test_an_id_names_the_files_and_is_each_jobs_own(tmp_path: Path) -> None:
+    some = [{"text": 1, "id": "rise"}, {"text": 2, "id": "rise"}, {"text": 3, "id": "../up"}]
+    outcomes = {one.line: one for one in run_batch(some, tmp_path, performer=Scribe())}
+    assert (tmp_path / "rise.txt").read_text() == "1"
+    assert "id 'rise' is taken by an earlier line" in outcomes[2].error
+    assert "id '../up' cannot name a file" in outcomes[3].error
+
+
+def test_processes_share_the_work(tmp_path: Path) -> None:
+    outcomes = list(run_batch(jobs(7), tmp_path, engine=Local(2), performer=Scribe()))
+    assert sum(one.done for one in outcomes) == 7
+    assert len(list(tmp_path.glob("*.txt"))) == 7
+
+
+def test_a_batch_at_work_keeps_others_out(tmp_path: Path) -> None:
+    running = run_batch(jobs(2), tmp_path, performer=Scribe())
+    next(running)
+    with pytest.raises(InputError, match="another batch is at work there"):
+        next(run_batch(jobs(2), tmp_path, performer=Scribe()))
+    running.close()  # type: ignore[attr-defined]
+    assert len(list(run_batch(jobs(2), tmp_path, performer=Scribe()))) == 1
+
+
+def test_a_dry_run_checks_and_writes_nothing_down(tmp_path: Path) -> None:
+    outcomes = list(run_batch([*jobs(3), {"bad": 1}], tmp_path, engine="dry", performer=Scribe()))
+    assert [one.done for one in outcomes] == [True] * 3 + [False]
+    assert (tmp_path / "results.jsonl").read_text() == ""
+    assert not list(tmp_path.glob("*.txt"))
+
+
+def test_an_address_in_memory() -> None:
+    address = "memory://batch-of-test"
+    assert len(list(run_batch(jobs(3), address, performer=Scribe()))) == 3
+    with fsspec.open(f"{address}/results.jsonl", "rt") as file:
+        written = [json.loads(line) for line in file]
+    for line in written:
+        with fsspec.open(f"{address}/{line['out']}", "rt") as file:
+            assert file.read().startswith("number")
+    (new,) = run_batch(jobs(4), address, performer=Scribe())
+    assert new.line == 4
+
+
+def test_memory_is_flat_over_a_long_manifest(tmp_path: Path) -> None:
+    """A hundred thousand jobs take no more than their short keys."""
+
+    def many(count: int) -> Iterator[dict]:
+        return ({"text": "x" * 500, "number": i, "kind": "a"} for i in range(count))
+
+    def run(count: int) -> float:
+        done = sum(
+            one.done for one in run_batch(many(count), tmp_path, engine="dry", performer=Scribe())
+        )
+        assert done == count
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    before = run(2000)
+    assert run(100_000) - before < 25  # MB; the lines themselves are 50
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def test_a_manifest_of_good_and_bad_lines(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.jsonl"
+    path.write_text('{"prompt": "a"}\n\nnonsense\n[1]\n{"prompt": "b"}\n')
+    read = list(read_manifest(path))
+    assert [(type(one), one.line) for one in read] == [
+        (Job, 1),
+        (Outcome, 3),
+        (Outcome, 4),
+        (Job, 5),
+    ]
+    assert isinstance(read[1], Outcome) and "line 3 is not JSON" in read[1].error
+    assert isinstance(read[2], Outcome) and "line 4 is not an object" in read[2].error
+    with pytest.raises(InputError, match="no such manifest"):
+        list(read_manifest(tmp_path / "none.jsonl"))
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="is not text"):
+        list(read_manifest(tmp_path / "binary"))
+
+
+def order(number: int, kind: str | None) -> Order:
+    return Order(Job(number, {}), str(number), str(number), kind)
+
+
+def test_groups_are_of_one_kind_and_never_wait_beyond_the_window() -> None:
+    seen = 0
+
+    def orders() -> Iterator[Order]:
+        nonlocal seen
+        for number, kind in enumerate(["a", "b", None, "a", "b", "a", "c", "d", "e", "a"]):
+            seen += 1
+            yield order(number, kind)
+
+    made = []
+    for group in grouped(orders(), most=3, window=4):
+        made.append([each.job.line for each in group.orders])
+        assert seen - sum(map(len, made)) <= 4
+    assert made[0] == [2]  # on its own, at once
+    assert made[1] == [0, 3]  # four waited, and "a" had waited longest
+    assert sorted(number for group in made for number in group) == list(range(10))
+    assert all(len(group) <= 3 for group in made)
+
+
+def test_half_a_last_line_is_taken_away(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = tmp_path / "results.jsonl"
+    whole = json.dumps({"key": "a" * 32}) + "\n"
+    for torn in ("", '{"key": "b', '{"key"' + "x" * 200_000):
+        path.write_text(whole + torn)
+        ledger = Ledger(store, "results.jsonl")
+        assert list(ledger.keys()) == [short("a" * 32)]
+        ledger.add({"key": "c" * 32})
+        ledger.close()
+        assert [line["key"][0] for line in lines(path)] == ["a", "c"]
+    path.write_text('{"half')
+    ledger = Ledger(store, "results.jsonl")
+    assert list(ledger.keys()) == []
+    ledger.close()
+
+
+def test_places_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file: give a folder"):
+        Store(tmp_path / "file")
+    with pytest.raises(InputError, match="cannot be used"):
+        Store("nonsense://somewhere")
+    with pytest.raises(InputError, match="engine 'cloud' is unknown"):
+        next(run_batch(jobs(1), tmp_path, engine="cloud", performer=Scribe()))

@@ -1,0 +1,43 @@
+"""The Ray engine on a real local cluster of several nodes, one of which is killed."""
+
+from pathlib import Path
+
+import pytest
+
+from ditto_music.jobs import run_batch
+from ditto_music.jobs.engines import Ray
+from tests.jobs.test_batch_command import heard, lines, ramps
+
+ray = pytest.importorskip("ray")
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_node_that_dies_loses_nothing(tmp_path: Path) -> None:
+    from ray.cluster_utils import Cluster
+
+    from ditto_music.cli.manifest import Commands
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    second = cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False)
+    try:
+        cluster.wait_for_nodes()
+        some, out = ramps(12, iterations=15), tmp_path / "out"
+        engine = Ray(workers=2, cpus=0.5)
+        outcomes = []
+        for outcome in run_batch(some, out, engine=engine, performer=Commands(), most=1):
+            outcomes.append(outcome)
+            if len(outcomes) == 2:
+                cluster.remove_node(second, allow_graceful=False)
+        assert all(outcome.done for outcome in outcomes), [one.error for one in outcomes]
+        assert len(lines(out / "results.jsonl")) == 12
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    still = tmp_path / "still"
+    assert all(one.done for one in run_batch(some, still, performer=Commands(), most=1))
+    made, wanted = heard(out), heard(still)
+    assert made.keys() == wanted.keys()
+    for name, samples in wanted.items():
+        assert abs(made[name] - samples).max() < 1e-3
