@@ -94,19 +94,19 @@ class Problem:
             if plan == "reversible":
                 return reversible(denoise, x_T, schedule, steps)
             times = schedule.times(steps)
-            denoise = planned(denoise, plan, times, lambda: self._fitting(items))
+            denoise = planned(denoise, plan, times, lambda: self._fitting(items, x_T.dtype))
         return sampler(denoise, x_T, schedule, steps)
 
-    def _fitting(self, items: Sequence[int]) -> int:
+    def _fitting(self, items: Sequence[int], dtype: torch.dtype) -> int:
         """How many sampler steps may keep their activations within the budget."""
         if self._room is None:
             device, asked = self.model.device, self.settings.memory_budget
-            self._room = memory_budget(device, asked) // max(1, self.bytes_a_step())
+            self._room = memory_budget(device, asked) // max(1, self.bytes_a_step(dtype))
         return self._room // len(items)
 
-    def bytes_a_step(self) -> int:
+    def bytes_a_step(self, dtype: torch.dtype = torch.float32) -> int:
         """What one sampler step of one item keeps for backward."""
-        x_T = self.noise()[:1]
+        x_T = self.noise()[:1].to(dtype)
         start = self.model.schedule.times(1)[0].to(x_T)
         calls = CALLS_A_STEP.get(self.settings.sampler, 1)
         return calls * activation_bytes(self.denoiser([0]), x_T, start)
