@@ -138,7 +138,7 @@ def test_callback_sees_each_iteration(model: SmallModel) -> None:
     optimize(model, ["calm", "jazz"], Energy(9.0), iterations=2, callback=seen.append, **FAST)
     assert [p.iteration for p in seen] == [1, 2]
     assert seen[0].items == [0, 1]
-    assert set(seen[0].rows[0]) == {"loss", "energy"}
+    assert set(seen[0].rows[0]) == {"loss", "energy", "steps"}
     assert seen[0].clip.audio.shape[:2] == (2, 1)
 
 
