@@ -7,6 +7,7 @@ nothing else of either.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,6 +58,11 @@ class Model(Protocol):
         """Of audio that one frame of the latent stands for."""
         ...
 
+    @property
+    def decoder_reach(self) -> int:
+        """Latent frames that the decoder looks at beyond those of a sample."""
+        ...
+
     def latent_shape(self, seconds: float) -> tuple[int, ...]:
         """Shape of one latent that holds at least `seconds` of audio, time last."""
         ...
@@ -101,7 +107,10 @@ class Clip:
     @cached_property
     def audio(self) -> Tensor:
         """(B, channels, N), decoded at the first look and in the graph."""
-        return self.model.decode(self.latent)[..., : self.frames]
+        model = self.model
+        needed = math.ceil(self.frames / (model.seconds_per_frame * model.sample_rate) - 1e-6)
+        latent = self.latent[..., : needed + model.decoder_reach]
+        return model.decode(latent)[..., : self.frames]
 
     def item(self, index: int) -> Clip:
         """One item of the batch as a batch of one; the audio is decoded for all at once."""

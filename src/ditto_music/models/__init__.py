@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from ditto_music.errors import InputError
+from ditto_music.models.hub.load import is_hub, load_hub
 from ditto_music.models.small import SmallModel, debug_model, load_small, shipped_weights
 from ditto_music.protocols import Model
 
@@ -43,8 +44,9 @@ def load_model(name: str = DEFAULT, *, device: str = "cpu", dtype: str = "auto")
 
     Parameters
     ----------
-    name : ``ditto-small``, ``debug``, or the path of a folder with ``codec.safetensors`` and
-        ``denoiser.safetensors``.
+    name : ``ditto-small``; ``debug``; the path of a folder with ``codec.safetensors`` and
+        ``denoiser.safetensors``; or a hub id (``id@revision`` pins it) or folder of a pipeline of
+        diffusers that `ditto_music.models.hub` has an adapter for.
     device : ``cpu``, ``cuda``, ``mps`` ...
     dtype : of the denoiser's matrix products, ``float32`` or ``bfloat16``; ``auto`` takes bfloat16
         on a GPU or a processor with matrix units for it, where it is faster.
@@ -60,6 +62,8 @@ def load_model(name: str = DEFAULT, *, device: str = "cpu", dtype: str = "auto")
         return debug_model(where)
     if name == DEFAULT:
         return load_small(shipped_weights(), where, precision, DEFAULT)
+    if is_hub(name):
+        return load_hub(name, where, precision)
     if Path(name).is_dir():
         return load_small(Path(name), where, precision, name)
     raise unknown(name)
@@ -76,7 +80,9 @@ def revision(name: str = DEFAULT) -> str:
     if name == "debug":
         return "debug"
     folder = shipped_weights() if name == DEFAULT else Path(name)
-    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    if is_hub(name) and not folder.is_dir():
+        return name
+    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
     if not files:
         raise unknown(name)
     return _hash(tuple((str(file), file.stat().st_mtime_ns) for file in files))

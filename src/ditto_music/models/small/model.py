@@ -33,6 +33,7 @@ class SmallModel:
     """
 
     channels = 1
+    decoder_reach = 16
 
     def __init__(
         self,

@@ -1,0 +1,96 @@
+"""ACE-Step 1.5 (2026): stereo at 48 kHz, 25 latents a second, a flow; turbo needs eight steps.
+
+Its latents are (B, T, 64); here time is last, as everywhere. The base and sft checkpoints guide
+by a rule with momentum from step to step, which a checkpointed step cannot have; here they are
+guided plainly.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ditto_music.models.hub.base import HubModel, audio_like
+from ditto_music.models.hub.blocks import decoded_by_blocks
+from ditto_music.sampling import Condition, FlowSchedule, clean
+
+SHIFT = 3.0
+TIMBRE_SECONDS = 30  # of the recording that gives the timbre; here, of silence
+LONGEST = 240.0
+
+
+class AceStepModel(HubModel):
+    """`diffusers.AceStepPipeline`. Latents (B, 64, T)."""
+
+    def __init__(self, name: str, pipe: Any, device: torch.device) -> None:
+        super().__init__(name, pipe, device)
+        self.baked = bool(pipe.is_turbo)
+        self.channels = int(pipe.vae.config.audio_channels)
+        self.sample_rate = int(pipe.sample_rate)
+        self.hop = math.prod(pipe.vae.config.downsampling_ratios)
+        self.seconds_per_frame = self.hop / self.sample_rate
+        self.seconds_range = (0.5, LONGEST)
+        self.schedule = FlowSchedule(start=1.0, shift=SHIFT)
+
+    def latent_shape(self, seconds: float) -> tuple[int, ...]:
+        """(64, T)."""
+        frames = math.ceil(seconds / self.seconds_per_frame - 1e-9)
+        return int(self.pipe.transformer.config.audio_acoustic_hidden_dim), frames
+
+    def encoded(self, prompts: list[str], seconds: float) -> Condition:
+        """Words, no lyrics, the timbre of silence; a learnt vector for an empty prompt."""
+        pipe, encoder, count = self.pipe, self.pipe.condition_encoder, len(prompts)
+        _, frames = self.latent_shape(seconds)
+        source, _ = pipe.prepare_src_latents(
+            device=self.device, dtype=pipe.transformer.dtype, batch_size=count, latent_length=frames
+        )
+        context = torch.cat([source, torch.ones_like(source)], dim=-1)
+        null = getattr(encoder, "null_condition_emb", None)
+        if null is not None and not any(prompts):
+            words = null.to(self.device).reshape(1, 1, -1).expand(count, 1, -1)
+            return Condition({"words": words, "context": context})
+        text, text_mask, lyrics, lyrics_mask = pipe.encode_prompt(
+            prompts,
+            [""] * count,
+            self.device,
+            audio_duration=seconds,
+            instruction=pipe._get_task_instruction(task_type="text2music"),
+        )
+        length = math.ceil(TIMBRE_SECONDS * pipe.latents_per_second)
+        timbre = encoder.silence_latent[:, :length].to(text).expand(count, -1, -1).contiguous()
+        words, _ = encoder(
+            text_hidden_states=text,
+            text_attention_mask=text_mask,
+            lyric_hidden_states=lyrics,
+            lyric_attention_mask=lyrics_mask,
+            refer_audio_acoustic_hidden_states_packed=timbre,
+            refer_audio_order_mask=torch.arange(count, device=self.device),
+        )
+        return Condition({"words": words, "context": context})
+
+    def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Clean estimate (B, 64, T): ``x_t - t u``."""
+        network, given = self.pipe.transformer, condition.tensors
+        times = t.float().expand(len(x_t)).to(self.device, network.dtype)
+        velocity = network(
+            hidden_states=x_t.mT.to(network.dtype),
+            timestep=times,
+            timestep_r=times,
+            encoder_hidden_states=given["words"].to(network.dtype),
+            context_latents=given["context"].to(network.dtype),
+            return_dict=False,
+        )[0].mT
+        return clean("flow", velocity.to(x_t), x_t, 1 - t.to(x_t), t.to(x_t))
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Audio (B, channels, N) to latents (B, 64, T)."""
+        with torch.no_grad():
+            whole = audio_like(audio, self.channels, self.hop).to(self.pipe.vae.dtype)
+            return self.pipe.vae.encode(whole).latent_dist.mode().float()
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latents (B, 64, T) to audio (B, 2, 1920 T), at the level the model gave."""
+        return decoded_by_blocks(self.pipe.vae.decoder, latent.to(self.pipe.vae.dtype)).to(latent)

@@ -1,0 +1,155 @@
+"""AudioLDM2 and MusicLDM: a U-Net on latents of a mel spectrogram, and a vocoder; mono, 16 kHz.
+
+Their latents are (B, 8, T, 16) with time third; here time is last, as everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers.audio_utils import mel_filter_bank
+
+from ditto_music.errors import InputError
+from ditto_music.models.hub.base import HubModel, audio_like
+from ditto_music.sampling import Condition, DiscreteSchedule, clean
+from ditto_music.sampling.schedule import cosine_betas, linear_betas, scaled_linear_betas
+
+WINDOW = 1024  # of the spectrogram the autoencoders were trained on
+LEAST = 1e-5  # of a mel band's magnitude
+PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
+LONGEST = 30.0  # seconds; they were trained on ten
+
+
+class MelModel(HubModel):
+    """What the two have in common."""
+
+    channels = 1
+
+    def __init__(self, name: str, pipe: Any, device: torch.device) -> None:
+        super().__init__(name, pipe, device)
+        vocoder = pipe.vocoder.config
+        self.sample_rate = int(vocoder.sampling_rate)
+        self.hop = math.prod(vocoder.upsample_rates)
+        self.bands = int(vocoder.model_in_dim)
+        self.scale = int(pipe.vae_scale_factor)
+        self.seconds_per_frame = self.scale * self.hop / self.sample_rate
+        self.seconds_range = (0.5, LONGEST)
+        self.schedule = schedule_of(pipe.scheduler)
+        self.kind: Any = PREDICTIONS[pipe.scheduler.config.prediction_type]
+
+    def latent_shape(self, seconds: float) -> tuple[int, ...]:
+        """(8, 16, T)."""
+        frames = math.ceil(int(seconds * self.sample_rate / self.hop) / self.scale)
+        return int(self.pipe.unet.config.in_channels), self.bands // self.scale, frames
+
+    def predicted(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """What the U-Net says of latents (B, 8, T, 16) at a timestep."""
+        raise NotImplementedError
+
+    def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Clean estimate (B, 8, 16, T)."""
+        dtype = self.pipe.unet.dtype
+        output = self.predicted(x_t.mT.to(dtype), (t - 1).to(self.device), condition).mT.to(x_t)
+        exact = t.double()
+        alpha, sigma = self.schedule.alpha(exact).to(x_t), self.schedule.sigma(exact).to(x_t)
+        return clean(self.kind, output, x_t, alpha, sigma)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Audio (B, channels, N) to latents, by the spectrogram the models were trained on."""
+        with torch.no_grad():
+            mono = audio_like(audio.mean(1, keepdim=True), 1, self.scale * self.hop)[:, 0]
+            mel = log_mel(mono.to(self.device), self.sample_rate, self.hop, self.bands)
+            vae = self.pipe.vae
+            latent = vae.encode(mel[:, None].to(vae.dtype)).latent_dist.mode()
+            return (latent * vae.config.scaling_factor).mT.float()
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latents (B, 8, 16, T) to audio (B, 1, 640 T)."""
+        vae = self.pipe.vae
+        mel = vae.decode(latent.mT.to(vae.dtype) / vae.config.scaling_factor).sample
+        audio = self.pipe.vocoder(mel.squeeze(1).to(self.pipe.vocoder.dtype))
+        return audio.to(latent)[:, None]
+
+
+class MusicLDMModel(MelModel):
+    """`diffusers.MusicLDMPipeline` (Chen et al. 2024): conditioned by CLAP's vector of the text."""
+
+    def encoded(self, prompts: list[str], seconds: float) -> Condition:
+        """CLAP's text vectors (B, 512)."""
+        tokens = self.pipe.tokenizer(
+            prompts,
+            padding="max_length",
+            max_length=self.pipe.tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        ).to(self.device)
+        found = self.pipe.text_encoder.get_text_features(
+            tokens.input_ids, attention_mask=tokens.attention_mask
+        )
+        return Condition({"text": getattr(found, "pooler_output", found)})
+
+    def predicted(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Class labels carry the text."""
+        text = condition.tensors["text"].to(x_t)
+        return self.pipe.unet(
+            x_t, t, encoder_hidden_states=None, class_labels=text, return_dict=False
+        )[0]
+
+
+class AudioLDM2Model(MelModel):
+    """`diffusers.AudioLDM2Pipeline` (Liu et al. 2024): T5's words, and tokens of a GPT-2."""
+
+    def encoded(self, prompts: list[str], seconds: float) -> Condition:
+        """T5's words with their mask, and eight tokens that the language model makes of them."""
+        words, mask, tokens = self.pipe.encode_prompt(prompts, self.device, 1, False)
+        return Condition({"words": words, "mask": mask, "tokens": tokens})
+
+    def predicted(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Two kinds of cross-attention."""
+        given = condition.tensors
+        return self.pipe.unet(
+            x_t,
+            t,
+            encoder_hidden_states=given["tokens"].to(x_t),
+            encoder_hidden_states_1=given["words"].to(x_t),
+            encoder_attention_mask_1=given["mask"],
+            return_dict=False,
+        )[0]
+
+
+def schedule_of(scheduler: Any) -> DiscreteSchedule:
+    """The schedule that a scheduler of diffusers was configured with.
+
+    Raises
+    ------
+    InputError
+        If it is of a kind that is not known here.
+    """
+    config = scheduler.config
+    steps, kind = int(config.num_train_timesteps), config.beta_schedule
+    if kind == "squaredcos_cap_v2":
+        betas = cosine_betas(steps)
+    elif kind in ("linear", "scaled_linear"):
+        make = linear_betas if kind == "linear" else scaled_linear_betas
+        betas = make(float(config.beta_start), float(config.beta_end), steps)
+    else:
+        raise InputError(f"the model's noise schedule '{kind}' is unknown here")
+    spacing: Any = getattr(config, "timestep_spacing", "leading")
+    return DiscreteSchedule(betas, spacing, int(getattr(config, "steps_offset", 1)))
+
+
+def log_mel(audio: Tensor, sample_rate: int, hop: int, bands: int) -> Tensor:
+    """Log mel magnitudes (B, N / hop, bands) of audio (B, N), as HiFi-GAN is trained on."""
+    edge = (WINDOW - hop) // 2
+    padded = F.pad(audio[:, None], (edge, edge), mode="reflect")[:, 0]
+    window = torch.hann_window(WINDOW, device=audio.device)
+    spectrum = torch.stft(padded, WINDOW, hop, window=window, center=False, return_complex=True)
+    filters = mel_filter_bank(
+        WINDOW // 2 + 1, bands, 0.0, sample_rate / 2, sample_rate, norm="slaney", mel_scale="slaney"
+    )
+    mel = spectrum.abs().mT @ torch.from_numpy(filters).to(audio)
+    return mel.clamp(min=LEAST).log()

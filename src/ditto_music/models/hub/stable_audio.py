@@ -1,0 +1,81 @@
+"""Stable Audio Open 1.0 (Evans et al. 2024): stereo at 44.1 kHz, a transformer that predicts v.
+
+The scheduler it ships with is a stochastic one on noise levels up to 500. The network itself is
+one of a variance-preserving process, ``x_t = cos(pi t / 2) x_0 + sin(pi t / 2) eps``, and on that
+path its clean estimate is the scheduler's own, for latents scaled by ``sqrt(level^2 + 1)``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from diffusers.models.embeddings import get_1d_rotary_pos_embed
+from torch import Tensor
+
+from ditto_music.models.hub.base import HubModel, audio_like
+from ditto_music.models.hub.blocks import decoded_by_blocks
+from ditto_music.sampling import AngleSchedule, Condition, clean
+
+HIGHEST_LEVEL = 500.0  # sigma_max of the shipped scheduler
+
+
+class StableAudioModel(HubModel):
+    """`diffusers.StableAudioPipeline`. Latents (B, 64, 1024) always last 47.55 s."""
+
+    def __init__(self, name: str, pipe: Any, device: torch.device) -> None:
+        super().__init__(name, pipe, device)
+        vae, network = pipe.vae, pipe.transformer
+        self.channels = int(vae.config.audio_channels)
+        self.sample_rate = int(vae.config.sampling_rate)
+        self.hop = int(vae.hop_length)
+        self.length = int(network.config.sample_size)
+        self.seconds_per_frame = self.hop / self.sample_rate
+        self.seconds_range = (0.5, self.length * self.seconds_per_frame)
+        level = float(getattr(pipe.scheduler.config, "sigma_max", HIGHEST_LEVEL))
+        self.schedule = AngleSchedule(start=math.atan(level) * 2 / math.pi)
+        self.rotary = get_1d_rotary_pos_embed(
+            network.config.attention_head_dim // 2,
+            self.length + 1,
+            use_real=True,
+            repeat_interleave_real=False,
+        )
+
+    def latent_shape(self, seconds: float) -> tuple[int, ...]:
+        """Of the full length, whatever the clip's: the only one the network was trained on."""
+        return int(self.pipe.transformer.config.in_channels), self.length
+
+    def encoded(self, prompts: list[str], seconds: float) -> Condition:
+        """Text and seconds; zeros for an empty prompt, as the pipeline has it."""
+        text = self.pipe.encode_prompt(prompts, self.device, False)
+        start, end = self.pipe.encode_duration(0.0, seconds, self.device, False, len(prompts))
+        words = torch.cat([text, start, end], dim=1)
+        asked = torch.tensor([bool(prompt) for prompt in prompts], device=self.device)
+        return Condition(
+            {"words": words * asked[:, None, None], "seconds": torch.cat([start, end], dim=2)}
+        )
+
+    def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Clean estimate (B, 64, 1024); time enters in float32, which half precision rounds off."""
+        network = self.pipe.transformer
+        output = network(
+            x_t.to(network.dtype),
+            t.float()[None].to(self.device),
+            encoder_hidden_states=condition.tensors["words"],
+            global_hidden_states=condition.tensors["seconds"],
+            rotary_embedding=tuple(each.to(self.device) for each in self.rotary),
+            return_dict=False,
+        )[0]
+        schedule = self.schedule
+        return clean("v", output.to(x_t), x_t, schedule.alpha(t).to(x_t), schedule.sigma(t).to(x_t))
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Audio (B, channels, N) to latents of the full length, silence after it."""
+        with torch.no_grad():
+            whole = audio_like(audio, self.channels, self.length * self.hop)
+            return self.pipe.vae.encode(whole.to(self.pipe.vae.dtype)).latent_dist.mode().float()
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latents (B, 64, T) to audio (B, 2, 2048 T), a block of the decoder at a time."""
+        return decoded_by_blocks(self.pipe.vae.decoder, latent.to(self.pipe.vae.dtype)).to(latent)

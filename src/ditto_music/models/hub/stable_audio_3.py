@@ -1,0 +1,84 @@
+"""Stable Audio 3 (2026): stereo at 44.1 kHz, 10.8 latents a second, a rectified flow.
+
+The small and medium checkpoints are distilled: guidance is trained into them and a few steps do.
+Their own sampler draws new noise in every step (`ditto_music.sampling.ping_pong`); the same
+network walked without it is deterministic.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ditto_music.models.hub.base import HubModel, audio_like
+from ditto_music.sampling import Condition, FlowSchedule, clean
+
+LEAST, MOST = -6.2, 2.0  # of the logarithm of signal over noise, the pipeline's own defaults
+
+
+@dataclass(frozen=True)
+class LogSnrSchedule(FlowSchedule):
+    """Straight paths at the pipeline's times: even in the logarithm of signal over noise."""
+
+    least: float = LEAST
+    most: float = MOST
+
+    def times(self, steps: int) -> Tensor:
+        """(steps + 1,), from `start`, which stands for 1, to 0."""
+        t = torch.linspace(1, 0, steps + 1, dtype=torch.float64)
+        times = torch.sigmoid(t * (self.most - self.least) - self.most)
+        times[0], times[-1] = self.start, 0.0
+        return times
+
+
+class StableAudio3Model(HubModel):
+    """`diffusers.StableAudio3Pipeline`. Latents (B, 256, T)."""
+
+    def __init__(self, name: str, pipe: Any, device: torch.device) -> None:
+        super().__init__(name, pipe, device)
+        self.baked = bool(pipe.scheduler.config.stochastic_sampling)
+        self.channels = int(pipe.vae.config.audio_channels)
+        self.sample_rate = int(pipe.vae.config.sampling_rate)
+        self.hop = int(pipe.vae.downsampling_ratio)
+        self.seconds_per_frame = self.hop / self.sample_rate
+        self.seconds_range = (0.5, float(pipe.duration_embedder.config.max_val))
+        self.schedule = LogSnrSchedule(start=1.0)
+
+    def latent_shape(self, seconds: float) -> tuple[int, ...]:
+        """(C, T), T whole frames."""
+        frames = math.ceil(seconds * self.sample_rate / self.hop)
+        return int(self.pipe.vae.config.latent_dim), frames
+
+    def encoded(self, prompts: list[str], seconds: float) -> Condition:
+        """Text with the duration as one more token, and the duration."""
+        text, mask = self.pipe.encode_prompt(prompts, self.device, 1)
+        lasts = self.pipe.encode_duration(seconds, self.device, 1, len(prompts))
+        words, mask = self.pipe.prepare_cross_attention(text, mask, lasts)
+        return Condition({"words": words, "mask": mask, "seconds": lasts})
+
+    def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Clean estimate (B, 256, T): ``x_t - t u``."""
+        network, given = self.pipe.transformer, condition.tensors
+        velocity = network(
+            x_t.to(network.dtype),
+            t.float().expand(len(x_t)).to(self.device),
+            encoder_hidden_states=given["words"],
+            global_hidden_states=given["seconds"],
+            encoder_attention_mask=given["mask"],
+            return_dict=False,
+        )[0]
+        return clean("flow", velocity.to(x_t), x_t, 1 - t.to(x_t), t.to(x_t))
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Audio (B, channels, N) to latents."""
+        with torch.no_grad():
+            whole = audio_like(audio, self.channels, self.hop)
+            return self.pipe.vae.encode(whole.to(self.pipe.vae.dtype)).latents.float()
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latents (B, 256, T) to audio (B, 2, 4096 T), not clipped as the pipeline would."""
+        return self.pipe.vae.decode(latent.to(self.pipe.vae.dtype)).sample.to(latent)

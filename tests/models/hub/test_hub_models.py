@@ -1,0 +1,340 @@
+"""Adapters on small checkpoints of the real classes: exact, differentiable, and of use."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ditto_music import InputError, Match, generate, load_model, optimize
+from ditto_music.audio import Recording
+from ditto_music.editing import inpaint
+from ditto_music.models.hub.load import ADAPTERS, is_hub
+from ditto_music.problem import Problem
+from ditto_music.result import Settings
+from ditto_music.sampling import ddim, guided, ping_pong
+from tests.models.hub import checkpoints
+
+SECONDS, STEPS = 0.64, 3
+PROMPT = "calm piano"
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every family, saved once."""
+    home = tmp_path_factory.mktemp("hub")
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, make in checkpoints.MAKERS.items():
+            torch.manual_seed(0)
+            make(home / name)
+        torch.manual_seed(0)
+        checkpoints.stable_audio_3(home / "distilled", distilled=True)
+        checkpoints.ace_step(home / "base", turbo=False)
+    return {path.name: path for path in home.iterdir()}
+
+
+def loaded(folders: dict[str, Path], name: str, dtype: torch.dtype = torch.float32) -> Any:
+    model: Any = load_model(str(folders[name]), dtype="float32")
+    if dtype == torch.float64:
+        for part in model.pipe.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.double()
+    return model
+
+
+def noise(model: Any, seconds: float = SECONDS, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(1, *model.latent_shape(seconds), generator=generator)
+
+
+def apart(a: Tensor, b: Tensor) -> float:
+    return float((a - b).abs().max() / b.abs().max().clamp(min=1))
+
+
+# --- exactness -----------------------------------------------------------------------------------
+
+
+def walked(model: Any, z: Tensor, guidance: float) -> Tensor:
+    with torch.no_grad():
+        condition = model.condition([PROMPT], SECONDS)
+        negative = model.condition([""], SECONDS)
+        denoise = guided(model.denoise, condition, negative, guidance)
+        return ddim(denoise, z, model.schedule, STEPS)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_stable_audio_3_gives_the_pipelines_own_latents(
+    folders: dict[str, Path], guidance: float
+) -> None:
+    model = loaded(folders, "StableAudio3Pipeline")
+    z = noise(model)
+    theirs = model.pipe(
+        PROMPT, duration=SECONDS, num_inference_steps=STEPS, guidance_scale=guidance, latents=z,
+        output_type="latent",
+    ).audios  # fmt: skip
+    assert apart(walked(model, z, guidance), theirs) < 1e-4
+
+
+def test_stable_audio_3_distilled_with_its_noises_pinned(folders: dict[str, Path]) -> None:
+    model = loaded(folders, "distilled")
+    assert model.baked
+    z = noise(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        noises = torch.stack([torch.randn(z.shape) for _ in range(STEPS)])
+        torch.manual_seed(5)
+        theirs = model.pipe(
+            PROMPT, duration=SECONDS, num_inference_steps=STEPS, latents=z, output_type="latent"
+        ).audios
+    with torch.no_grad():
+        condition = model.condition([PROMPT], SECONDS)
+        ours = ping_pong(
+            lambda x, t: model.denoise(x, t, condition), z, model.schedule, STEPS, noises[:-1]
+        )
+    assert apart(ours, theirs) < 1e-4
+
+
+def test_ace_step_turbo_gives_the_pipelines_own_latents(folders: dict[str, Path]) -> None:
+    model = loaded(folders, "AceStepPipeline")
+    assert model.baked
+    z = noise(model)
+    theirs = model.pipe(
+        PROMPT,
+        audio_duration=SECONDS,
+        num_inference_steps=STEPS,
+        latents=z.mT,
+        output_type="latent",
+    ).audios.mT
+    assert apart(walked(model, z, 1.0), theirs) < 1e-4
+
+
+def test_ace_step_base_is_guided_by_its_null_condition(folders: dict[str, Path]) -> None:
+    """A single null token, repeated to any length, is one condition."""
+    model = loaded(folders, "base")
+    assert not model.baked
+    z, t = noise(model), torch.tensor(0.7)
+    prompt, null = model.condition([PROMPT], SECONDS), model.condition([""], SECONDS)
+    both = prompt + null
+    with torch.no_grad():
+        alone = model.denoise(z, t, null)
+        _, joined = model.denoise(torch.cat([z, z]), t, both).chunk(2)
+        wide = null.tensors["words"].expand_as(prompt.tensors["words"])
+        theirs = model.pipe.transformer(
+            hidden_states=z.mT, timestep=t[None], timestep_r=t[None], encoder_hidden_states=wide,
+            context_latents=null.tensors["context"], return_dict=False,
+        )[0]  # fmt: skip
+    assert apart(joined, alone) < 1e-5
+    assert apart(z - t * theirs.mT, alone) < 1e-5
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+@pytest.mark.parametrize("name", ["MusicLDMPipeline", "AudioLDM2Pipeline"])
+def test_mel_models_give_the_pipelines_own_latents(
+    folders: dict[str, Path], name: str, guidance: float
+) -> None:
+    model = loaded(folders, name)
+    z, steps = noise(model), 4  # divides their thousand
+    given = model.condition([PROMPT], SECONDS).tensors
+    other = (model.condition([PROMPT], SECONDS) + model.condition([""], SECONDS)).tensors
+    if name == "MusicLDMPipeline":
+        embeds = {"prompt_embeds": given["text"], "negative_prompt_embeds": other["text"][1:]}
+    else:
+        embeds = {
+            "prompt_embeds": given["words"], "attention_mask": given["mask"],
+            "generated_prompt_embeds": given["tokens"],
+            "negative_prompt_embeds": other["words"][1:, : given["words"].shape[1]],
+            "negative_attention_mask": other["mask"][1:, : given["words"].shape[1]],
+            "negative_generated_prompt_embeds": other["tokens"][1:],
+        }  # fmt: skip
+    theirs = model.pipe(
+        audio_length_in_s=SECONDS, num_inference_steps=steps, guidance_scale=guidance,
+        latents=z.mT, output_type="latent", **embeds,
+    ).audios.mT  # fmt: skip
+    with torch.no_grad():
+        denoise = guided(
+            model.denoise, model.condition([PROMPT], SECONDS), model.condition([""], SECONDS),
+            guidance,
+        )  # fmt: skip
+        ours = ddim(denoise, z, model.schedule, steps)
+    assert apart(ours, theirs) < 1e-4
+
+
+@pytest.mark.parametrize("level", [400.0, 20.0, 1.0, 0.4])
+def test_stable_audio_open_has_the_schedulers_own_clean_estimates(
+    folders: dict[str, Path], level: float
+) -> None:
+    """Of the stochastic scheduler it ships with, which walks scaled latents."""
+    import diffusers
+
+    scheduler: Any = diffusers.CosineDPMSolverMultistepScheduler.from_pretrained(
+        folders["StableAudioPipeline"], subfolder="scheduler"
+    )
+    model = loaded(folders, "StableAudioPipeline")
+    x, sigma = noise(model), torch.tensor(level)
+    t = torch.atan(sigma) * 2 / torch.pi
+    wide = x * (sigma**2 + 1).sqrt()
+    condition = model.condition([PROMPT], SECONDS)
+    with torch.no_grad():
+        output = model.pipe.transformer(
+            scheduler.precondition_inputs(wide, sigma),
+            scheduler.precondition_noise(sigma)[None],
+            encoder_hidden_states=condition.tensors["words"],
+            global_hidden_states=condition.tensors["seconds"],
+            rotary_embedding=model.rotary,
+            return_dict=False,
+        )[0]
+        theirs = scheduler.precondition_outputs(wide, output, sigma)
+        ours = model.denoise(x, t, condition)
+    assert apart(ours, theirs) < 1e-4
+    assert float(model.schedule.times(4)[0]) == pytest.approx(0.99873, abs=1e-5)
+
+
+def test_stable_audio_open_decodes_by_blocks_what_the_autoencoder_does(
+    folders: dict[str, Path],
+) -> None:
+    model = loaded(folders, "StableAudioPipeline")
+    latent = noise(model).requires_grad_()
+    ours = model.decode(latent)
+    theirs = model.pipe.vae.decode(latent).sample
+    assert apart(ours, theirs) < 1e-6
+    first, second = (torch.autograd.grad(x.square().sum(), latent)[0] for x in (ours, theirs))
+    assert apart(first, second) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["StableAudioPipeline", "AceStepPipeline"])
+def test_a_short_clip_is_decoded_from_its_own_latents(folders: dict[str, Path], name: str) -> None:
+    model = loaded(folders, name)
+    problem = Problem(model, PROMPT, None, 0, Settings(duration=SECONDS))
+    latent = noise(model)
+    with torch.no_grad():
+        short, whole = problem.clip(latent).audio, model.decode(latent)
+    assert short.shape[-1] == round(SECONDS * model.sample_rate)
+    assert apart(short, whole[..., : short.shape[-1]]) < 1e-5
+
+
+# --- gradients -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_the_gradient_is_that_of_finite_differences(folders: dict[str, Path], name: str) -> None:
+    """Through network, guidance, sampler and decoder."""
+    model = loaded(folders, name, torch.float64)
+    settings = Settings(duration=SECONDS, steps=2, guidance=2.0, gradient="checkpoint")
+    problem = Problem(model, PROMPT, None, 0, settings)
+    problem.condition = type(problem.condition)(
+        {
+            k: v.double() if v.is_floating_point() else v
+            for k, v in problem.condition.tensors.items()
+        }
+    )
+    problem.negative = type(problem.negative)(
+        {k: v.double() if v.is_floating_point() else v for k, v in problem.negative.tensors.items()}
+    )
+    model_decode = model.decode
+
+    def loss(x_T: Tensor) -> Tensor:
+        audio = model_decode(problem.sample(x_T, [0], 2))
+        return (audio.double() * torch.linspace(-1, 1, audio.shape[-1]).double()).sum()
+
+    x_T = noise(model).double().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(x_T), x_T)
+    assert gradient.abs().max() > 0
+    direction = torch.randn(
+        x_T.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
+    h = 1e-4  # time is in float32
+    with torch.no_grad():
+        rise = loss(x_T + h * direction) - loss(x_T - h * direction)
+    assert float(rise / (2 * h)) == pytest.approx(
+        float((gradient * direction).sum()), rel=2e-2, abs=1e-5
+    )
+
+
+# --- use -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_loading_generating_and_controlling(folders: dict[str, Path], name: str) -> None:
+    model = loaded(folders, name)
+    quick = {"duration": 2.0, "steps": 3, "guidance": 1.0}
+    free = generate(model, PROMPT, **quick)
+    assert free.audio.shape == (1, model.channels, round(2.0 * model.sample_rate))
+    assert free.audio.isfinite().all()
+    # A random network's loudness hardly moves; what another noise becomes can be reached.
+    reference = generate(model, PROMPT, seed=9, **quick).items[0].latent
+    match = Match(reference, torch.ones(reference.shape[-1]))
+    before = generate(model, PROMPT, match, **quick).items[0].final["match"]
+    made = optimize(model, PROMPT, match, surrogate_steps=None, iterations=25, **quick)
+    assert made.items[0].final["match"] < 0.5 * before
+    report = made.report()
+    assert report["model"] == str(folders[name])
+    assert report["sample_rate"] == model.sample_rate
+
+
+@pytest.mark.parametrize("name", ["StableAudioPipeline", "StableAudio3Pipeline", "AceStepPipeline"])
+def test_inpainting_leaves_the_rest_alone(folders: dict[str, Path], name: str) -> None:
+    import numpy as np
+
+    model = loaded(folders, name)
+    rng = np.random.default_rng(0)
+    take = Recording.of(0.1 * rng.standard_normal((2, 6 * 800)).astype(np.float32), 800)
+    made = inpaint(
+        model, take, [(2.5, 3.5)], PROMPT, steps=2, surrogate_steps=None, iterations=2, guidance=1.0
+    )
+    same = (made.recording.samples == take.samples).all(1)
+    assert same[: 2 * 800].all() and same[4 * 800 :].all()
+    assert not same[round(2.6 * 800) : round(3.4 * 800)].all()
+
+
+# --- loading -------------------------------------------------------------------------------------
+
+
+def test_names() -> None:
+    assert is_hub("stabilityai/stable-audio-open-1.0")
+    assert not is_hub("ditto-small")
+    assert not is_hub("./weights/mine")
+    assert not is_hub("a/b/c")
+
+
+def test_an_unknown_pipeline_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
+    with pytest.raises(InputError, match="is a FluxPipeline, which has no adapter here"):
+        load_model(str(tmp_path))
+    (tmp_path / "model_index.json").write_text("{")
+    with pytest.raises(InputError, match=r"has a damaged model_index\.json"):
+        load_model(str(tmp_path))
+
+
+def test_weights_that_are_not_safetensors_are_refused(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(folders["StableAudio3Pipeline"], copy)
+    for file in copy.rglob("*.safetensors"):
+        file.rename(file.with_suffix(".bin"))
+    with pytest.raises(InputError, match="has no safetensors, and nothing else is read"):
+        load_model(str(copy))
+
+
+def test_no_network_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(InputError, match="run hf download stabilityai/none online"):
+        load_model("stabilityai/none")
