@@ -72,9 +72,11 @@ class Problem:
         """The guided model for these items, ``(x_t, t) -> x0_hat``.
 
         Guidance between a prompt and itself, as where both are empty, is left out: it changes
-        nothing and costs a pass.
+        nothing and costs a pass. So is that of a model which has it in its weights.
         """
-        pointless = all(self.prompts[i] == self.settings.negative_prompt for i in items)
+        pointless = self.model.baked or all(
+            self.prompts[i] == self.settings.negative_prompt for i in items
+        )
         guidance = self.settings.guiding
         if pointless:
             guidance = replace(guidance, scale=1.0)

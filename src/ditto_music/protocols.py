@@ -59,6 +59,11 @@ class Model(Protocol):
         ...
 
     @property
+    def baked(self) -> bool:
+        """Whether guidance is trained into the weights, so that a scale other than 1 only harms."""
+        ...
+
+    @property
     def decoder_reach(self) -> int:
         """Latent frames that the decoder looks at beyond those of a sample."""
         ...

@@ -141,6 +141,14 @@ def test_ace_step_base_is_guided_by_its_null_condition(folders: dict[str, Path])
     assert apart(z - t * theirs.mT, alone) < 1e-5
 
 
+def test_guidance_in_the_weights_is_not_added_to(folders: dict[str, Path]) -> None:
+    model = loaded(folders, "distilled")
+    one, three = (
+        generate(model, PROMPT, duration=SECONDS, steps=2, guidance=scale) for scale in (1.0, 3.0)
+    )
+    assert torch.equal(one.audio, three.audio)
+
+
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 @pytest.mark.parametrize("name", ["MusicLDMPipeline", "AudioLDM2Pipeline"])
 def test_mel_models_give_the_pipelines_own_latents(

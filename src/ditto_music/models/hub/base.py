@@ -39,7 +39,6 @@ class HubModel:
         for part in pipe.components.values():
             if isinstance(part, torch.nn.Module):
                 part.to(device).eval().requires_grad_(False)
-        self.revision = str(getattr(pipe, "_commit_hash", None) or "")
 
     def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
         """Read the prompts; an empty one is the unconditional model. No gradient."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -26,55 +25,6 @@ ADAPTERS = {
     "AudioLDM2Pipeline": ("mel", "AudioLDM2Model"),
     "MusicLDMPipeline": ("mel", "MusicLDMModel"),
 }
-
-
-@dataclass(frozen=True)
-class HubEntry:
-    """A public checkpoint: what `ditto-music models` tells of it before anything is fetched.
-
-    Attributes
-    ----------
-    gated : whether its terms must be accepted on the hub first.
-    """
-
-    name: str
-    about: str
-    licence: str
-    gigabytes: float
-    gated: bool = False
-
-
-HUB = (
-    HubEntry(
-        "stabilityai/stable-audio-3-small-music",
-        "44.1 kHz stereo, 8 steps, no guidance",
-        "Stability AI Community",
-        1.3,
-        gated=True,
-    ),
-    HubEntry(
-        "stabilityai/stable-audio-3-medium",
-        "44.1 kHz stereo, 8 steps, no guidance",
-        "Stability AI Community",
-        5.0,
-        gated=True,
-    ),
-    HubEntry(
-        "stabilityai/stable-audio-open-1.0",
-        "44.1 kHz stereo, up to 47 s",
-        "Stability AI Community",
-        5.0,
-        gated=True,
-    ),
-    HubEntry(
-        "ACE-Step/acestep-v15-xl-turbo-diffusers",
-        "48 kHz stereo, minutes, 8 steps, no guidance",
-        "MIT",
-        10.0,
-    ),
-    HubEntry("cvssp/audioldm2-music", "16 kHz mono, about 10 s", "CC BY-NC-SA 4.0", 4.5),
-    HubEntry("ucsd-reach/musicldm", "16 kHz mono, about 10 s", "CC BY-NC-SA 4.0", 2.5),
-)
 
 
 def load_hub(name: str, device: torch.device, dtype: torch.dtype) -> Model:

@@ -33,6 +33,7 @@ class SmallModel:
     """
 
     channels = 1
+    baked = False
     decoder_reach = 16
 
     def __init__(
