@@ -46,7 +46,7 @@ WORDS = {
 TOGETHER = ("generate", "control")  # commands whose jobs can share a batch
 OURS = ("out", "report", "save-run", "quiet")  # flags that the batch sets
 STATES, STATE_EVERY = "states", 10  # iterations between two saved states
-STEP_SHARE = 0.25  # of the memory that is free, for what one worker keeps
+MOST_SAMPLED = 16  # items of plain music at once: no activations are kept
 
 
 @dataclass(frozen=True)
@@ -137,13 +137,13 @@ class Commands:
 
         shared = parse(order.job, Path(f"x{self.suffix}")).shared
         if order.job.command == "generate":
-            return 16
+            return MOST_SAMPLED
         model = self._model(shared.model, device=shared.device, dtype=shared.dtype)
         steps = min(shared.steps, shared.surrogate_steps)
         settings = Settings(shared.duration, steps, shared.guiding(), sampler=shared.sampler)
         bytes_an_item = steps * Problem(model, "", None, 0, settings).bytes_a_step()
-        budget = STEP_SHARE / 0.5 * memory_budget(model.device, shared.memory_budget)
-        return max(1, int(budget // max(1, bytes_an_item)))
+        budget = memory_budget(model.device, shared.memory_budget) // 2  # the rest is to decode
+        return max(1, budget // max(1, bytes_an_item))
 
     def _batch(self, orders: Sequence[Order], store: Store) -> list[Outcome]:
         """Music from words for several jobs of one kind."""
