@@ -6,6 +6,7 @@ import io
 from typing import cast
 
 import pytest
+import torch
 
 from ditto_music.cli import progress
 from ditto_music.cli.controls import Figure
@@ -27,7 +28,7 @@ class Heard(Silent):
 
 def at(iteration: int, seconds: float, loss: float = 4.0) -> Progress:
     rows = [{"loss": loss, "intensity": loss}]
-    return Progress(iteration, [0], rows, cast("Clip", None), seconds)
+    return Progress(iteration, [0], rows, torch.zeros(1), cast("Clip", None), seconds)
 
 
 def test_one_line_has_iteration_loss_figure_and_time_left() -> None:
@@ -46,7 +47,7 @@ def test_a_figure_may_read_a_metric() -> None:
     share = Figure(lambda accuracy: f"{100 * accuracy:.0f}%", "of frames", "accuracy")
     rows = [{"loss": 2.4, "melody": 2.4, "melody.accuracy": 0.113}]
     watch = Watch(heard, iterations=2, figures={"melody": share})
-    watch(Progress(1, [0], rows, cast("Clip", None), 1.0))
+    watch(Progress(1, [0], rows, torch.zeros(1), cast("Clip", None), 1.0))
     assert heard.steps[0][0] == "iteration 1/2: loss 2.4, melody 11% of frames, 1 s left"
     assert share.value("melody", {"loss": 2.4, "melody": 2.4}) is None
 
