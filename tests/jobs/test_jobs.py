@@ -99,6 +99,9 @@ def test_an_id_names_the_files_and_is_each_jobs_own(tmp_path: Path) -> None:
     assert (tmp_path / "rise.txt").read_text() == "1"
     assert "id 'rise' is taken by an earlier line" in outcomes[2].error
     assert "id '../up' cannot name a file" in outcomes[3].error
+    again = list(run_batch(some, tmp_path, performer=Scribe(), retry_failed=True))
+    assert [one.done for one in again] == [False, False]  # what is there is not written over
+    assert (tmp_path / "rise.txt").read_text() == "1"
 
 
 def test_processes_share_the_work(tmp_path: Path) -> None:

@@ -107,10 +107,19 @@ class Commands:
             return [self._guarded(order, self._edit, store) for order in orders]
         try:
             fitting = self._fitting(orders[0])
-            parts = [orders[i : i + fitting] for i in range(0, len(orders), fitting)]
-            return [outcome for part in parts for outcome in self._batch(part, store)]
-        except (InputError, FloatingPointError, MemoryError, RuntimeError):
-            return [self._guarded(order, self._single, store) for order in orders]
+        except (InputError, RuntimeError):
+            fitting = 1
+        parts = [orders[i : i + fitting] for i in range(0, len(orders), fitting)]
+        return [outcome for part in parts for outcome in self._part(part, store)]
+
+    def _part(self, orders: Sequence[Order], store: Store) -> list[Outcome]:
+        """As one batch, or one by one, so that what is wrong with one is its own."""
+        if len(orders) > 1:
+            try:
+                return self._batch(orders, store)
+            except (InputError, FloatingPointError, MemoryError, RuntimeError):
+                pass
+        return [self._guarded(order, self._single, store) for order in orders]
 
     def _guarded(
         self, order: Order, make: Callable[[Order, Store], dict[str, Any]], store: Store

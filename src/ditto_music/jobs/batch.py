@@ -133,10 +133,13 @@ def _orders(
     tally: Tally,
 ) -> Iterator[Order]:
     """Jobs that are not done yet; what cannot be understood goes to `bad`."""
-    names: set[int] = set()
+    names: dict[int, int] = {}  # of the ids given so far, whose they are
     for number, given in enumerate(jobs, start=1):
         one = Job(number, given) if isinstance(given, Mapping) else given
         key = one.key if isinstance(one, Outcome) else _key(one, act)
+        owner = short(key)
+        if isinstance(one, Job) and "id" in one.fields:
+            owner = names.setdefault(hash(str(one.fields["id"])), owner)
         if short(key) in seen:
             tally.before += 1
             continue
@@ -146,13 +149,11 @@ def _orders(
             continue
         try:
             name, kind = one.name(key), act.kind(one)
-            if name != key and hash(name) in names:
+            if owner != short(key):
                 raise InputError(f"id '{name}' is taken by an earlier line: give each its own")
         except InputError as error:
             bad.append(Outcome(key, one.line, error=f"{one.where}: {error}"))
             continue
-        if name != key:
-            names.add(hash(name))
         yield Order(one, key, name, kind)
 
 

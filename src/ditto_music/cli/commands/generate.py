@@ -18,6 +18,8 @@ SEARCH_FLAGS = (
     "time_limit",
     "method",
     "surrogate_steps",
+    "gradient",
+    "memory_budget",
 )
 
 
