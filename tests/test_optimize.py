@@ -10,7 +10,9 @@ from torch import Tensor
 
 from ditto_music import Control, InputError, Intensity, Progress, generate, optimize
 from ditto_music.models.small import SmallModel
+from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Form
+from ditto_music.result import Settings
 from ditto_music.sampling import Condition
 
 FAST = {"duration": 0.7, "steps": 3, "surrogate_steps": 3}
@@ -174,11 +176,42 @@ def test_sums_weigh_and_report_each_part(model: SmallModel) -> None:
     assert {name: final[name] for name in figures} == pytest.approx(figures)
     energy, intensity = Energy(3.0).scale, Intensity([-30, -20]).scale
     total = (
-        math.log1p(final["energy-1"] / energy)
-        + 0.5 * math.log1p(final["intensity"] / intensity)
-        + math.log1p(final["energy-2"] / energy)
+        final["energy-1"] / energy
+        + 0.5 * final["intensity"] / intensity
+        + final["energy-2"] / energy
     )
     assert final["loss"] == pytest.approx(total, rel=1e-5)
+
+
+def test_far_off_each_control_counts_by_its_share_of_the_start(model: SmallModel) -> None:
+    control = Energy(3.0) + 0.5 * Intensity([-30, -20])
+    problem = Problem(model, "calm", control, 0, Settings(duration=0.7, steps=3))
+    first, then = (problem.clip(problem.sample(f * problem.noise(), [0], 3)) for f in (1.0, 0.5))
+    losses, (start,) = problem.measure(first, [0], [{}])
+    assert float(losses) == pytest.approx(1 + 0.5)
+    losses, (row,) = problem.measure(then, [0], [start])
+    shares = [
+        row[name] / max(start[name], unit) for name, unit in (("energy", 1.0), ("intensity", 0.8))
+    ]
+    assert float(losses) == pytest.approx(shares[0] + 0.5 * shares[1], rel=1e-5)
+    losses, (near,) = problem.measure(then, [0])
+    assert float(losses) == pytest.approx(near["loss"], rel=1e-5)
+    assert near == row  # what is reported does not depend on the units of the search
+    met = {"energy": 1e-9, "intensity": 1e-9}  # at the start already: in units of what is met
+    losses, _ = problem.measure(then, [0], [met])
+    assert float(losses) == pytest.approx(near["loss"], rel=1e-5)
+
+
+def test_two_controls_are_met_on_the_same_steps_throughout(model: SmallModel) -> None:
+    settings = FAST | {"surrogate_steps": None}
+    plain = generate(model, "calm", Intensity([-40, -40]), duration=0.7, steps=3)
+    level = float(plain.items[0].panels[0].achieved.mean())
+    control = Energy(2.0) + Intensity([level - 3, level - 3])
+    result = optimize(model, "calm", control, iterations=30, **settings)
+    history = result.items[0].history
+    assert len({row["steps"] for row in history}) == 1
+    for name in ("energy", "intensity"):
+        assert result.items[0].final[name] < 0.5 * history[0][name]
 
 
 def test_duration_is_exact_and_level_untouched(model: SmallModel, tmp_path: Path) -> None:

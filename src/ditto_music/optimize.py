@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
@@ -111,19 +111,24 @@ class Track:
         self.idle = 0 if falls else self.idle + 1
         return self.idle >= STALLED_AFTER
 
-    def see(self, row: Row, gradient: Tensor, met: bool) -> None:
+    @property
+    def start(self) -> Row:
+        """What was measured first; nothing yet before that."""
+        return self.history[0] if self.history else Row()
+
+    def see(self, row: Row, loss: float, gradient: Tensor, met: bool) -> None:
         """Keep the noise if it is the best yet; go on unless it is met or the numbers break."""
         self.history.append(row)
-        if row["loss"] < self.lowest:
-            self.lowest, self.best = row["loss"], self.noise
-        if not math.isfinite(row["loss"]) or not bool(torch.isfinite(gradient).all()):
+        if loss < self.lowest:
+            self.lowest, self.best = loss, self.noise
+        if not math.isfinite(loss) or not bool(torch.isfinite(gradient).all()):
             self.stopped = "diverged"
         elif met:
             self.stopped = "tolerance"
-        elif self.stalls(row["loss"]):
+        elif self.stalls(loss):
             self.stopped = "stalled"
         else:
-            self.noise = self.descent.step(self.noise, row["loss"], gradient)
+            self.noise = self.descent.step(self.noise, loss, gradient)
 
 
 def optimize(
@@ -206,22 +211,23 @@ def optimize(
     tracks = [Track(noise, DESCENTS[optimizer](lr)) for noise in start]
     count, started = 0, time.monotonic()
     try:
-        for sampled, limit, seconds, slack in stages(settings):
+        for stage in stages(settings, several=problem.several):
             for track in tracks:
                 track.enter()
-            while items := [i for i, track in enumerate(tracks) if track.goes_on(limit)]:
+            while items := [i for i, track in enumerate(tracks) if track.goes_on(stage.limit)]:
                 noise = torch.stack([tracks[i].noise for i in items]).requires_grad_()
-                clip = problem.clip(problem.sample(noise, items, sampled))
-                losses, measured = problem.measure(clip, items)
-                rows = [row | {"steps": float(sampled)} for row in measured]
+                clip = problem.clip(problem.sample(noise, items, stage.steps))
+                starts = [tracks[i].start for i in items] if stage.far else None
+                losses, measured = problem.measure(clip, items, starts)
+                rows = [row | {"steps": float(stage.steps)} for row in measured]
                 (slopes,) = torch.autograd.grad(losses.sum(), noise)
-                for i, row, slope in zip(items, rows, slopes, strict=True):
-                    tracks[i].see(row, slope, problem.met(i, row, slack))
+                for i, row, loss, slope in zip(items, rows, losses.tolist(), slopes, strict=True):
+                    tracks[i].see(row, loss, slope, problem.met(i, row, stage.slack))
 
                 count, spent = count + 1, time.monotonic() - started
                 if callback and callback(Progress(count, items, rows, noise.detach(), clip, spent)):
                     raise KeyboardInterrupt
-                if spent * (count + 1) / count > seconds:
+                if spent * (count + 1) / count > stage.seconds:
                     for track in tracks:
                         track.stopped = track.stopped or "time"
     except KeyboardInterrupt:
@@ -243,8 +249,26 @@ def optimize(
         return problem.finish("ditto", best, stopped, histories).interrupted()
 
 
-def stages(settings: Settings) -> list[tuple[int, int, float, float]]:
-    """Sampler steps, iterations and seconds at its end, and slack of each stage.
+class Stage(NamedTuple):
+    """A part of a search.
+
+    Attributes
+    ----------
+    steps : of the sampler.
+    limit, seconds : iterations and time at its end, counted from the start of the search.
+    slack : times the tolerance, at which it ends early.
+    far : of several controls each counts by what it was at the start, not by what is met.
+    """
+
+    steps: int
+    limit: int
+    seconds: float
+    slack: float = 1.0
+    far: bool = True
+
+
+def stages(settings: Settings, several: bool = False) -> list[Stage]:
+    """The parts of a search.
 
     What is found on few steps holds nearly on more: the coarsest stage goes to a few times the
     tolerance, the surrogate to the tolerance itself, and iterations on all steps, most often a
@@ -252,11 +276,11 @@ def stages(settings: Settings) -> list[tuple[int, int, float, float]]:
     """
     few, iterations = settings.sampled_steps, settings.iterations
     seconds = settings.time_limit or math.inf
-    last = (settings.steps, iterations, seconds, 1.0)
+    last = Stage(settings.steps, iterations, seconds, far=False)
+    before = Stage(few, math.ceil(2 * iterations / 3), 2 * seconds / 3)
     if few == settings.steps:
-        return [last]
-    surrogate = (few, math.ceil(2 * iterations / 3), 2 * seconds / 3, 1.0)
+        return [before, last] if several else [last]
     if few < COARSE_FROM:
-        return [surrogate, last]
-    coarse = (few // 2, math.ceil(0.4 * iterations), 0.4 * seconds, COARSE_SLACK)
-    return [coarse, surrogate, last]
+        return [before, last]
+    coarse = Stage(few // 2, math.ceil(0.4 * iterations), 0.4 * seconds, COARSE_SLACK)
+    return [coarse, before, last]

@@ -64,6 +64,11 @@ class Problem:
     def __len__(self) -> int:
         return len(self.prompts)
 
+    @property
+    def several(self) -> bool:
+        """Whether an item has more than one control."""
+        return any(len(objectives) > 1 for objectives in self.objectives)
+
     def noise(self) -> Tensor:
         """The seeds' own initial noise, (B, ...)."""
         return draw_noise(self.form.latent_shape, self.seeds).to(self.model.device)
@@ -117,31 +122,52 @@ class Problem:
         """What controls look at."""
         return Clip(self.model, latent, self.form.frames)
 
-    def measure(self, clip: Clip, items: Sequence[int]) -> tuple[Tensor, list[Row]]:
-        """Total losses (B,), and for each item a row of the total and each control's own.
+    def measure(
+        self, clip: Clip, items: Sequence[int], starts: Sequence[Row] | None = None
+    ) -> tuple[Tensor, list[Row]]:
+        """What to descend (B,), and for each item a row of its total loss and each control's own.
 
-        A row holds the losses by the controls' names, and their metrics as ``name.metric``.
+        A row holds the losses by the controls' names, and their metrics as ``name.metric``. A
+        single control's loss is the total as it is; of several it is ``sum_i w_i L_i / s_i``, each
+        in units of its `scale`, which is what counts as met.
 
-        A single control's loss is the total as it is. Of several, each counts by the logarithm of
-        its loss in units of its scale, ``sum_i w_i log(1 + L_i / s_i)``: halving any of them is
-        worth the same while all are far off, whatever their units, and one that is met gives way.
+        Far off those units are no guide: a loudness 200 times too wrong would be all that is seen,
+        and once right, the narrow valley in which it stays so is slow to walk for anything else.
+        With `starts`, an item's row of the search's start, each counts in units of what it was
+        there, so all fall by equal shares; an empty row stands for this very clip.
         """
         totals: list[Tensor] = []
         rows: list[Row] = []
         for place, item in enumerate(items):
             one = clip.item(place)
-            total, row = clip.latent.new_zeros(()), Row()
-            several = len(self.objectives[item]) > 1
+            losses: list[Tensor] = []
+            row = Row()
             for objective, name in zip(self.objectives[item], self.names(item), strict=True):
-                losses, figures = objective.measure(one)
-                loss = losses[0]
-                part = torch.log1p(loss / objective.scale) if several else loss
-                total = total + objective.weight * part
+                (loss,), figures = objective.measure(one)
+                losses.append(loss)
                 row[name] = float(loss.detach())
                 row |= {f"{name}.{key}": float(value) for key, value in figures.items()}
-            totals.append(total)
-            rows.append(Row(loss=float(total.detach())) | row)
+            rows.append(Row(loss=self._total(item, row)) | row)
+            units = self._units(item, (starts[place] or row) if starts else None)
+            weights = [objective.weight for objective in self.objectives[item]]
+            parts = [w * loss / u for w, loss, u in zip(weights, losses, units, strict=True)]
+            totals.append(sum(parts, clip.latent.new_zeros(())))
         return torch.stack(totals), rows
+
+    def _units(self, item: int, start: Row | None) -> list[float]:
+        """Of each control's loss in the sum: its scale, or what it is in a row, if that is more."""
+        objectives = self.objectives[item]
+        if len(objectives) == 1:
+            return [1.0]
+        scales = [objective.scale for objective in objectives]
+        if start is None:
+            return scales
+        return [max(start[name], s) for name, s in zip(self.names(item), scales, strict=True)]
+
+    def _total(self, item: int, row: Row) -> float:
+        """The total loss of a row."""
+        terms = zip(self.objectives[item], self.names(item), self._units(item, None), strict=True)
+        return sum((objective.weight * row[name] / unit for objective, name, unit in terms), 0.0)
 
     def met(self, item: int, row: Row, slack: float = 1.0) -> bool:
         """Whether a row is within the tolerance asked for, or each control's own, times `slack`."""

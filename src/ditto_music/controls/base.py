@@ -57,8 +57,8 @@ class Control(Term):
     tolerance : a loss this small counts as met, in the units of `loss`.
     arguments : what it was made with, by name.
 
-    In a sum each control counts by ``weight * log(1 + loss / scale)``, so weights mean the same
-    whatever the units: see `scale`.
+    In a sum each control counts by ``weight * loss / scale``, so weights mean the same whatever the
+    units: see `scale` and `Sum`.
     """
 
     name: ClassVar[str]
@@ -169,7 +169,9 @@ class Aim:
 class Sum(Term):
     """Several controls at once, weighted; each is reported on its own.
 
-    What is minimised is ``sum_i w_i log(1 + L_i / s_i)`` with each control's `scale` s_i.
+    The total is ``sum_i w_i L_i / s_i`` with each control's `scale` s_i, what counts as met. Until
+    a search is on all sampler steps, s_i is instead what L_i was at its start: see
+    `ditto_music.problem.Problem.measure`.
     """
 
     def __init__(self, terms: Sequence[tuple[float, Term]]) -> None:
