@@ -1,12 +1,14 @@
 """Outpainting: the original inside the result bit for bit, any length, either end."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ditto_music import InputError, Intensity, Structure, Style
 from ditto_music.editing import outpaint
+from ditto_music.editing.drift import drift_panels
 from ditto_music.editing.extend import check_prompts, prompt_at, windows_of
 from ditto_music.models.small import SmallModel
 from tests.editing.sounds import music
@@ -33,7 +35,7 @@ def test_the_original_is_in_it_bit_for_bit(
     assert [seam.seconds for seam in edit.seams] == pytest.approx([1.3 if before else 2.2])
 
 
-def test_any_length_in_windows_that_follow_one_another(model: SmallModel) -> None:
+def test_any_length_in_windows_that_follow_one_another(model: SmallModel, tmp_path: Path) -> None:
     original = music(2.0, 8_000, 1)
     edit = outpaint(model, original, 20.0, overlap=2.0, **FAST)
     assert len(edit.results) == 2
@@ -43,6 +45,13 @@ def test_any_length_in_windows_that_follow_one_another(model: SmallModel) -> Non
     assert [(line.start, line.stop) for line in edit.drift] == edit.regions
     assert edit.read
     assert all(result.items[0].prompt for result in edit.results)
+    level, tempo, timbre = drift_panels(edit.drift[::-1])
+    assert level.times.tolist() == tempo.times.tolist() == timbre.times.tolist() == [7.0, 17.0]
+    assert level.achieved.tolist() == pytest.approx([line.level_db for line in edit.drift])
+    assert timbre.achieved.tolist() == pytest.approx([line.timbre for line in edit.drift])
+    assert drift_panels(edit.drift[:1]) == []
+    edit.plot(tmp_path / "long.png")
+    assert (tmp_path / "long.png").stat().st_size > 20_000
 
 
 def test_backwards_the_windows_are_in_place_too(model: SmallModel) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from ditto_music.audio import Recording
@@ -14,6 +16,7 @@ from ditto_music.editing.beats import beat_seconds
 from ditto_music.editing.joins import rms
 from ditto_music.features.loudness import levelled
 from ditto_music.features.musicnn import SAMPLE_RATE, embedding
+from ditto_music.panels import Curve, Panel
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,44 @@ def measure_drift(
     return lines
 
 
+def drift_panels(lines: Sequence[Drift]) -> list[Panel]:
+    """Level, tempo and timbre of the windows, at their middles, over the recording's end.
+
+    Of fewer than two windows nothing: a point is no curve.
+    """
+    if len(lines) < 2:
+        return []
+    lines = sorted(lines, key=lambda line: line.start)
+
+    def over(values: Sequence[float | None]) -> Tensor:
+        return torch.tensor([math.nan if value is None else value for value in values])
+
+    times = over([(line.start + line.stop) / 2 for line in lines])
+    return [
+        Curve("drift of level", "dB", times, 0 * times, over([line.level_db for line in lines])),
+        Curve(
+            "drift of tempo",
+            "bpm",
+            times,
+            over([line.bpm_before for line in lines]),
+            over([line.bpm for line in lines]),
+        ),
+        Curve(
+            "drift of timbre",
+            "cosine",
+            times,
+            0 * times + 1,
+            over([line.timbre for line in lines]),
+        ),
+    ]
+
+
 def _part(recording: Recording, seconds: tuple[float, float]) -> Recording:
     start, stop = (round(edge * recording.sample_rate) for edge in seconds)
     return recording.part(start, stop)
 
 
-def _embedding(part: Recording) -> torch.Tensor:
+def _embedding(part: Recording) -> Tensor:
     return embedding(levelled(mono(part, SAMPLE_RATE)), SAMPLE_RATE)[0]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ditto_music.audio import Recording, write_recording
 from ditto_music.editing.closing import Closing
-from ditto_music.editing.drift import Drift
+from ditto_music.editing.drift import Drift, drift_panels
 from ditto_music.editing.filling import Filled, Task
 from ditto_music.editing.seams import Seam, measure_seam
 from ditto_music.result import Result, finite
@@ -59,13 +59,14 @@ class Edit:
         return self.clipped + write_recording(path, self.recording, loops=self.loops)
 
     def plot(self, path: str | os.PathLike[str]) -> None:
-        """Draw the recording, its new regions marked, and what was asked of them.
+        """Draw the recording, its new regions marked, its drift, and what was asked of them.
 
         PNG, SVG or PDF.
         """
         from ditto_music.pictures import draw_edit
 
-        panels = [
+        panels = [(0.0, panel) for panel in drift_panels(self.drift)]
+        panels += [
             (start, panel)
             for (start, _), result in zip(self.regions, self.results, strict=True)
             for panel in result.items[0].panels
