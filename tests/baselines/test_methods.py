@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
 from ditto_music import Intensity, Progress, generate
 from ditto_music.baselines import METHODS, freedom
@@ -64,16 +68,43 @@ def test_an_interrupt_gives_what_there_is(model: SmallModel, name: str, how: str
     assert bool(torch.isfinite(item.audio).all())
 
 
+@pytest.fixture
+def passes(model: SmallModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A clock of 10 ms a pass through the denoiser, and the passes there have been."""
+    count = [0]
+    denoise = model.denoise
+
+    def counted(*args: Any) -> Tensor:
+        count[0] += 1
+        return denoise(*args)
+
+    monkeypatch.setattr(model, "denoise", counted)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.01 * count[0])
+    return count
+
+
 @pytest.mark.parametrize("name", [*GUIDED, "best-of", "doodl"])
-def test_a_time_limit_is_used_and_kept(model: SmallModel, name: str) -> None:
+def test_a_time_limit_is_used_and_kept(model: SmallModel, name: str, passes: list[int]) -> None:
     once = METHODS[name](model, "calm", RISE, steps=4, iterations=2, duration=0.7).items[0]
-    more = {"duration": 0.7, "iterations": 10_000, "time_limit": 1.0}
+    passes[0] = 0
+    more = {"duration": 0.7, "iterations": 10_000, "time_limit": 0.6}
     result = METHODS[name](model, "calm", RISE, steps=4, **more)
     assert result.items[0].stopped == "time"
-    assert 0.4 < result.seconds < 5
+    assert 35 <= passes[0] <= 75
+    assert result.settings.steps == 4
     assert len(result.items[0].history) > len(once.history)
     if name != "doodl":  # another number of iterations has no other walks
         assert result.items[0].final["loss"] <= once.final["loss"] * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("name", GUIDED)
+def test_a_walk_that_has_no_time_takes_fewer_steps(
+    model: SmallModel, name: str, passes: list[int]
+) -> None:
+    more = {"duration": 0.7, "iterations": 1, "steps": 200, "time_limit": 0.5}
+    result = METHODS[name](model, "calm", RISE, **more)
+    assert 8 <= result.settings.steps < 120
+    assert 25 <= passes[0] <= 90
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -1,7 +1,7 @@
 """The systems that DITTO is compared with, each a function with the signature of `optimize`.
 
-They run on every model and take the same controls. What they share is in `walking` and `keeping`;
-each file is one paper's update rule.
+They run on every model and take the same controls. What they share is in `walking`, `keeping` and
+`keeper`; each other file is one paper's update rule.
 """
 
 from __future__ import annotations

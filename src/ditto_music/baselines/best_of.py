@@ -7,16 +7,15 @@ same compute draws ``3 iterations surrogate_steps / steps`` samples.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from typing import Unpack
 
 import torch
 from torch import Tensor
 
+from ditto_music.baselines.keeper import Keeper
 from ditto_music.baselines.walking import Callback, generators, problem_of, starts_of
-from ditto_music.item import Row, Stopped
-from ditto_music.optimize import Progress, Search
+from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
 
@@ -52,33 +51,14 @@ def best_of(
     most = draws or max(1, math.ceil(PASSES * settings.iterations * share))
     redraw = starts_of(problem, x_T, generators(problem))
     noise = next(redraw)
-    best = noise.clone()
-    lowest = [math.inf] * len(problem)
-    histories: list[list[Row]] = [[] for _ in range(len(problem))]
-    stopped: list[Stopped | None] = [None] * len(problem)
-    count, limit = 0, settings.time_limit or math.inf
+    keeper = Keeper(problem, noise, most, callback)
     try:
-        while count < most and (items := [i for i, why in enumerate(stopped) if why is None]):
+        while items := keeper.going:
             with torch.no_grad():
                 clip = problem.clip(problem.sample(noise[items], items, settings.steps))
                 _, rows = problem.measure(clip, items)
-            for i, row in zip(items, rows, strict=True):
-                histories[i].append(row | {"steps": float(settings.steps)})
-                if row["loss"] < lowest[i]:
-                    lowest[i], best[i] = row["loss"], noise[i]
-                if problem.met(i, row):
-                    stopped[i] = "tolerance"
-            count, spent = count + 1, time.monotonic() - problem.started
-            if callback and callback(Progress(count, items, rows, noise[items], clip, spent, most)):
-                raise KeyboardInterrupt
-            if spent * (count + 1) / count > limit:
-                stopped = [why or "time" for why in stopped]
+            keeper.see(items, rows, noise[items], clip)
             noise = next(redraw)
     except KeyboardInterrupt:
-        if not all(histories):
-            raise
-        stopped = [why or "interrupted" for why in stopped]
-    if not all(math.isfinite(loss) for loss in lowest):
-        raise FloatingPointError("the loss was never a finite number: lower the guidance")
-    ended: list[Stopped] = [why or "iterations" for why in stopped]
-    return problem.finish("best-of", best, ended, histories)
+        keeper.interrupted()
+    return keeper.finish("best-of")

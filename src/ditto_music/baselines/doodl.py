@@ -10,17 +10,16 @@ the latents of both chains averaged ("tied") and brought back to the length they
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
 from typing import Unpack
 
 import torch
 from torch import Tensor
 
+from ditto_music.baselines.keeper import Keeper
 from ditto_music.baselines.walking import Callback, generators, problem_of, rms
-from ditto_music.item import Row, Stopped
-from ditto_music.optimize import Progress, Search
+from ditto_music.item import Row
+from ditto_music.optimize import Search
 from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
@@ -62,53 +61,26 @@ def doodl(
         sampler="edict", surrogate_steps=None,
         gradient="reversible" if plan == "auto" else plan,
     )  # fmt: skip
-    settings, everyone = problem.settings, range(len(problem))
     x = (problem.noise() if x_T is None else x_T.detach()).to(model.device)
-    length, made, clip = rms(x), generators(problem), settings.lr or CLIP
-    best, lowest = x.clone(), [math.inf] * len(problem)
-    momentum, scale = torch.zeros_like(x), torch.ones_like(length)
-    histories: list[list[Row]] = [[] for _ in everyone]
-    stopped: list[Stopped | None] = [None] * len(problem)
-    started, limit = time.monotonic(), settings.time_limit or math.inf
+    length, fresh, clip = rms(x), generators(problem), problem.settings.lr or CLIP
+    momentum, scale = torch.zeros_like(x), None
+    keeper = Keeper(problem, x, problem.settings.iterations, callback)
     try:
-        for count in range(1, settings.iterations + 1):
-            ends, rows, gradient = tied_gradient(problem, x)
-            for i, row in enumerate(rows):
-                if stopped[i] is not None:
-                    continue
-                histories[i].append(row | {"steps": float(settings.steps)})
-                if row["loss"] < lowest[i]:
-                    lowest[i], best[i] = row["loss"], x[i]
-                if not bool(torch.isfinite(gradient[i]).all()):
-                    stopped[i] = "diverged"
-                elif problem.met(i, row):
-                    stopped[i] = "tolerance"
-            spent, items = time.monotonic() - started, [*everyone]
-            at = Progress(count, items, rows, x, problem.clip(ends[0]), spent)
-            if callback and callback(at):
-                raise KeyboardInterrupt
-            if spent * (count + 1) / count > limit:
-                stopped = [why or "time" for why in stopped]
-            if all(stopped):
-                break
+        while items := keeper.going:
+            end, rows, gradient = tied_gradient(problem, x)
             gradient = torch.nan_to_num(gradient, posinf=0.0, neginf=0.0)
-            if count == 1:
-                scale = clip / rms(gradient)
+            keeper.see(items, [rows[i] for i in items], x[items], problem.clip(end[items]))
+            scale = clip / rms(gradient) if scale is None else scale
             momentum = MOMENTUM * momentum - (scale * gradient).clamp(-clip, clip)
-            x = x + momentum + JITTER * fresh_noise(x, made)
+            x = x + momentum + JITTER * fresh_noise(x, fresh)
             x = x * length / rms(x)
     except KeyboardInterrupt:
-        if not all(histories):
-            raise
-        stopped = [why or "interrupted" for why in stopped]
-    if not all(math.isfinite(loss) for loss in lowest) and settings.iterations > 0:
-        raise FloatingPointError("the loss was never a finite number: lower lr or the guidance")
-    ended: list[Stopped] = [why or "iterations" for why in stopped]
-    return problem.finish("doodl", best, ended, histories)
+        keeper.interrupted()
+    return keeper.finish("doodl")
 
 
-def tied_gradient(problem: Problem, x_T: Tensor) -> tuple[Pair, list[Row], Tensor]:
-    """Both clean latents, the rows of the first, and the chains' mean gradient (B, ...).
+def tied_gradient(problem: Problem, x_T: Tensor) -> tuple[Tensor, list[Row], Tensor]:
+    """The first chain's clean latents, their rows, and the chains' mean gradient, each (B, ...).
 
     Half of the gradient of the summed losses with respect to the noise that both chains share.
     """
@@ -117,7 +89,7 @@ def tied_gradient(problem: Problem, x_T: Tensor) -> tuple[Pair, list[Row], Tenso
     first, second = chains(problem, noise)
     losses, rows = problem.measure(problem.clip(torch.cat([first, second])), items + items)
     (gradient,) = torch.autograd.grad(losses.sum(), noise)
-    return (first.detach(), second.detach()), rows[: len(items)], gradient / 2
+    return first.detach(), rows[: len(items)], gradient / 2
 
 
 def chains(problem: Problem, noise: Tensor) -> Pair:

@@ -54,4 +54,4 @@ def dps(
         move = zeta * WAY / place.steps * seen.down / rms(seen.slope)
         return walk.ddpm(x, seen.x_0, place) - move
 
-    return steered("dps", problem, step, x_T, callback, total=problem.settings.steps)
+    return steered("dps", problem, step, x_T, callback, calls=lambda place: 1)

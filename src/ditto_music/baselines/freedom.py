@@ -22,7 +22,6 @@ from ditto_music.baselines.walking import (
     Estimate,
     Place,
     Walk,
-    places_of,
     problem_of,
     rms,
     steered,
@@ -66,14 +65,18 @@ def freedom(
     """
     problem = problem_of(model, prompt, control, seed, duration, search, sampler="ddim")
 
+    def turns(place: Place) -> int:
+        return repeats if place.within(*travelled) else 1
+
+    def calls(place: Place) -> int:
+        return turns(place) if rho > 0 and place.within(*guided) else 0
+
     def step(walk: Walk, x: Tensor, place: Place) -> Tensor:
-        again = repeats if place.within(*travelled) else 1
-        leads = rho > 0 and place.within(*guided)
         after = x
-        for turn in range(again):
+        for turn in range(turns(place)):
             if turn:
                 x = walk.back(after, place)
-            if not leads:
+            if not calls(place):
                 after = walk.ddpm(x, walk.clean(x, place), place)
                 continue
             seen = walk.estimate(x, place)
@@ -81,9 +84,7 @@ def freedom(
             after = after - rho * size(seen, x, place) / rms(seen.down) * seen.down
         return after
 
-    led = [place for place in places_of(problem) if place.within(*guided)]
-    total = sum(repeats if place.within(*travelled) else 1 for place in led)
-    return steered("freedom", problem, step, x_T, callback, total=total)
+    return steered("freedom", problem, step, x_T, callback, calls=calls)
 
 
 def size(seen: Estimate, x: Tensor, place: Place) -> Tensor:

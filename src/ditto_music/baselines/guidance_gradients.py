@@ -61,4 +61,4 @@ def guidance_gradients(
         reference, mask = known
         return mask * walk.noised(reference, place) + (1 - mask) * x
 
-    return steered("guidance-gradients", problem, step, x_T, callback, total=problem.settings.steps)
+    return steered("guidance-gradients", problem, step, x_T, callback, calls=lambda place: 1)

@@ -23,7 +23,6 @@ from ditto_music.baselines.walking import (
     Estimate,
     Place,
     Walk,
-    places_of,
     problem_of,
     rms,
     steered,
@@ -61,14 +60,16 @@ def mpgd(
     problem = problem_of(model, prompt, control, seed, duration, search, sampler="ddim")
 
     def step(walk: Walk, x: Tensor, place: Place) -> Tensor:
-        if rho == 0 or not place.within(*guided):
+        if not calls(place):
             return walk.ddpm(x, walk.clean(x, place), place)
         seen = walk.estimate(x, place, through=False)
         x_0 = seen.x_0 - rho * size(seen, x, place) / rms(seen.slope) * seen.slope
         return walk.ddpm(x, x_0, place)
 
-    total = sum(place.within(*guided) for place in places_of(problem))
-    return steered("mpgd", problem, step, x_T, callback, total=total)
+    def calls(place: Place) -> int:
+        return int(rho > 0 and place.within(*guided))
+
+    return steered("mpgd", problem, step, x_T, callback, calls=calls)
 
 
 def size(seen: Estimate, x: Tensor, place: Place) -> Tensor:

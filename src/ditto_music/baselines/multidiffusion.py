@@ -60,7 +60,7 @@ def multidiffusion(
             return x
         return x + mask * (walk.noised(reference, place) - x) / 2
 
-    return steered(named("multidiffusion", until), problem, step, x_T, callback, again=False)
+    return steered(named("multidiffusion", until), problem, step, x_T, callback)
 
 
 def averaged(

@@ -51,4 +51,4 @@ def naive_masking(
             return x
         return mask * walk.noised(reference, place) + (1 - mask) * x
 
-    return steered(named("naive-masking", until), problem, step, x_T, callback, again=False)
+    return steered(named("naive-masking", until), problem, step, x_T, callback)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -155,7 +155,11 @@ class Walk:
 
 
 Rule = Callable[[Walk, Tensor, Place], Tensor]
+Calls = Callable[[Place], int]
 Redraw = Iterator[Tensor]
+
+PLAIN = 1 / 3  # of a step that is not looked at, in those that are
+FEWEST = 8  # steps of a walk that a time limit may leave
 
 
 def problem_of(
@@ -218,31 +222,33 @@ def steered(
     x_T: Tensor | None,
     callback: Callback | None,
     *,
-    total: int | None = None,
-    again: bool = True,
+    calls: Calls | None = None,
 ) -> Result:
     """Walk by a rule, and within a time limit again from other noise; the best walk counts.
+
+    Where the limit has no room for one walk it is made with fewer steps. An interrupted walk ends
+    without the rule.
 
     Parameters
     ----------
     rule : the latent after a step, of the walk, the latent before it and the step.
-    total : calls of `Walk.estimate` in a walk; None: none of its own.
-    again : whether there is a second walk; for rules that do not go down the loss there is none.
-
-    An interrupted walk ends without the rule.
+    calls : of `Walk.estimate` at a step; None: the rule does not go down the loss, so that a second
+        walk would be no better.
 
     Raises
     ------
     FloatingPointError
         If no walk of an item had a finite loss.
     """
-    settings = problem.settings
+    limit = problem.settings.time_limit if calls else None
+    if limit is not None and calls:
+        fit(problem, rule, calls, limit)
+    total = sum(map(calls, places_of(problem))) if calls else None
     walk = Walk(problem, callback, total)
     redraw = starts_of(problem, x_T, walk.generators)
     noise = next(redraw)
     best, lowest = noise, torch.full((len(problem),), math.inf)
-    starts, stopped = noise, list[Stopped]("iterations" for _ in walk.items)
-    limit, runs = settings.time_limit if again else None, 0
+    starts, ended, runs = noise, cast("Stopped", "iterations"), 0
     while True:
         walk.start, walk.total = noise, total and total * (runs + 1)
         x, interrupted = walked(walk, rule, noise)
@@ -257,18 +263,39 @@ def steered(
         runs += 1
         meets = all(problem.met(i, row) for i, row in enumerate(rows))
         if interrupted:
-            stopped = ["interrupted"] * len(problem)
+            ended = "interrupted"
             break
         spent = time.monotonic() - problem.started
+        if meets:
+            ended = "tolerance"
         if limit is None or meets:
             break
         if spent * (runs + 1) / runs > limit:
-            stopped = ["time"] * len(problem)
+            ended = "time"
             break
         noise = next(redraw)
     if not bool(torch.isfinite(lowest).all()):
         raise FloatingPointError("the loss was never a finite number: lower the guidance")
-    return problem.packed(method, starts, best, stopped, walk.histories)
+    return problem.packed(method, starts, best, [ended] * len(problem), walk.histories)
+
+
+def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> None:
+    """Take fewer steps where one walk would last longer than `limit` seconds.
+
+    A step is made twice, since the first of all is slower, and timed.
+    """
+    places = places_of(problem)
+    dearest = max(places, key=calls)
+    probe, x = Walk(problem), problem.noise()
+    rule(probe, x, dearest)
+    began = time.monotonic()
+    rule(probe, x, dearest)
+    each = (time.monotonic() - began) / max(1, calls(dearest))
+    cost = each * sum(max(calls(place), PLAIN) for place in places)
+    left = limit - (time.monotonic() - problem.started)
+    if cost > left:
+        steps = max(FEWEST, math.floor(len(places) * left / cost))
+        problem.settings = replace(problem.settings, steps=min(steps, len(places)))
 
 
 def walked(walk: Walk, rule: Rule, noise: Tensor) -> tuple[Tensor, bool]:
