@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.tasks import SECONDS, TASKS, Figure, Samples, Task
+from benchmarks.tasks import TASKS, Figure, Task
 from ditto_music import Progress, generate, load_model, optimize
+from ditto_music.evaluation.targets import SECONDS, Samples
 from ditto_music.protocols import Model
 from ditto_music.result import Result
 from ditto_music.whole import whole

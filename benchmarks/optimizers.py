@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.tasks import CURVES, PROMPTS, SECONDS
 from ditto_music import Intensity, Progress, load_model, optimize
+from ditto_music.evaluation.targets import CURVES, PROMPTS, SECONDS
 from ditto_music.protocols import Model
 from ditto_music.result import Result
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.tasks import CURVES, PROMPTS, SECONDS, TUNES
 from ditto_music import Intensity, Melody, Structure, generate, load_model, optimize
 from ditto_music.controls.base import Term
+from ditto_music.evaluation.targets import CURVES, PROMPTS, SECONDS, TUNES
 from ditto_music.protocols import Model
 from ditto_music.runs import run_of
 from ditto_music.vary import diversity, vary

@@ -61,6 +61,7 @@ class Progress:
     noise : (n, ...), theirs, that this iteration judged.
     clip : their clips; ``clip.audio`` decodes on demand.
     seconds : since the start.
+    total : iterations there will be, where that is known and not what was asked.
     """
 
     iteration: int
@@ -69,6 +70,7 @@ class Progress:
     noise: Tensor
     clip: Clip
     seconds: float
+    total: int | None = None
 
 
 @dataclass

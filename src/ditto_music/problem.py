@@ -14,7 +14,16 @@ from ditto_music.errors import InputError
 from ditto_music.item import Item, Row, Stopped
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
 from ditto_music.result import Result, Settings
-from ditto_music.sampling import CALLS_A_STEP, SAMPLERS, Denoise, draw_noise, guided, reversible
+from ditto_music.sampling import (
+    CALLS_A_STEP,
+    SAMPLERS,
+    Condition,
+    Denoise,
+    Parts,
+    draw_noise,
+    guided_parts,
+    reversible,
+)
 from ditto_music.sampling.plans import activation_bytes, memory_budget, planned
 
 T = TypeVar("T")
@@ -57,9 +66,7 @@ class Problem:
             each.objectives(self.form) if each else []
             for each in _one_each("controls", controls, size)
         ]
-        with torch.no_grad():
-            self.condition = model.condition(self.prompts, settings.duration)
-            self.negative = model.condition([settings.negative_prompt] * size, settings.duration)
+        self.condition, self.negative = self._conditions(settings.duration)
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -69,12 +76,27 @@ class Problem:
         """Whether an item has more than one control."""
         return any(len(objectives) > 1 for objectives in self.objectives)
 
+    @torch.no_grad()
+    def _conditions(self, seconds: float) -> tuple[Condition, Condition]:
+        """Of the prompts and of what to move away from, for a clip of so many seconds."""
+        unwanted = [self.settings.negative_prompt] * len(self)
+        return self.model.condition(self.prompts, seconds), self.model.condition(unwanted, seconds)
+
     def noise(self) -> Tensor:
         """The seeds' own initial noise, (B, ...)."""
         return draw_noise(self.form.latent_shape, self.seeds).to(self.model.device)
 
-    def denoiser(self, items: Sequence[int]) -> Denoise:
-        """The guided model for these items, ``(x_t, t) -> x0_hat``.
+    def denoiser(self, items: Sequence[int], seconds: float | None = None) -> Denoise:
+        """The guided model for these items, ``(x_t, t) -> x0_hat``; see `parts`."""
+        predict = self.parts(items, seconds)
+        return lambda x_t, t: predict(x_t, t)[0]
+
+    def parts(self, items: Sequence[int], seconds: float | None = None) -> Parts:
+        """The guided model for these items, with what guidance adds beside the estimate.
+
+        Parameters
+        ----------
+        seconds : of the audio it is shown, where that is a part of the clip; None: all.
 
         Guidance between a prompt and itself, as where both are empty, is left out: it changes
         nothing and costs a pass. So is that of a model which has it in its weights.
@@ -82,13 +104,16 @@ class Problem:
         pointless = self.model.baked or all(
             self.prompts[i] == self.settings.negative_prompt for i in items
         )
+        condition, negative = self.condition, self.negative
+        if seconds is not None and seconds != self.form.seconds:
+            condition, negative = self._conditions(seconds)
         guidance = self.settings.guiding
         if pointless:
             guidance = replace(guidance, scale=1.0)
-        return guided(
+        return guided_parts(
             self.model.denoise,
-            self.condition[items],
-            self.negative[items],
+            condition[items],
+            negative[items],
             guidance,
             self.model.schedule,
         )
@@ -175,6 +200,21 @@ class Problem:
             return row["loss"] <= slack * self.settings.tolerance
         pairs = zip(self.objectives[item], self.names(item), strict=True)
         return all(row[name] <= slack * objective.tolerance for objective, name in pairs)
+
+    def known(self) -> tuple[Tensor, Tensor] | None:
+        """References (B, ..., T) and masks (B, 1, ..., T), 1 = keep, of all items; None: not all
+        have one.
+        """
+        found = [
+            next((known for each in objectives if (known := each.known)), None)
+            for objectives in self.objectives
+        ]
+        pairs = [pair for pair in found if pair]
+        if len(pairs) < len(found):
+            return None
+        references = torch.stack([reference for reference, _ in pairs])
+        masks = torch.stack([mask.to(references) for _, mask in pairs])
+        return references, masks.reshape(len(masks), *[1] * (references.ndim - 2), -1)
 
     def names(self, item: int) -> list[str]:
         """Of the item's controls; one asked for twice is numbered."""

@@ -201,6 +201,14 @@ class Objective(Protocol):
         """A loss of this size counts for one in a sum."""
         ...
 
+    @property
+    def known(self) -> tuple[Tensor, Tensor] | None:
+        """The clean latent (..., T) asked for and where, (T,), 1 = this; None: nothing so direct.
+
+        Methods that put a reference in place themselves, instead of minimising, take it from here.
+        """
+        ...
+
     def panels(self, clip: Clip) -> list[list[Panel]]:
         """What to draw, a list an item."""
         ...

@@ -224,6 +224,18 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def forget_peak() -> bool:
+    """Let `peak_memory` begin anew; whether this system can."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        return True
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
 def finite(value: object) -> object:
     """JSON knows no NaN: such numbers become null."""
     if isinstance(value, dict):

@@ -13,15 +13,16 @@ import soundfile
 from conftest import QUICK, RATE, Ditto
 
 from ditto_music import load_model, optimize
+from ditto_music.baselines import METHODS
 from ditto_music.cli.app import app
-from ditto_music.cli.methods import METHODS
 from ditto_music.cli.shared import Shared
 from ditto_music.models import REGISTRY
+from ditto_music.optimize import Search
 from ditto_music.result import Result
 
 COMMANDS = (
     *("generate", "control", "inpaint", "outpaint", "loop"),
-    *("invert", "vary", "resume", "models"),
+    *("invert", "vary", "resume", "compare", "evaluate", "models"),
 )
 RISE = ("--intensity", "-35:-14")
 LOOP = str(Path(__file__).parents[1] / "recordings" / "loop_compus.flac")
@@ -234,9 +235,11 @@ def test_clipped_samples_are_warned_of(ditto: Ditto, monkeypatch: pytest.MonkeyP
 
 
 def test_every_method_is_called_like_optimize() -> None:
-    wanted = set(inspect.signature(optimize).parameters)
+    wanted = set(inspect.signature(optimize).parameters) - set(Search.__annotations__)
     for name, method in METHODS.items():
-        assert set(inspect.signature(method()).parameters) >= wanted, name
+        parameters = inspect.signature(method.solve).parameters
+        assert set(parameters) >= wanted, name
+        assert name == "ditto" or parameters["search"].kind == inspect.Parameter.VAR_KEYWORD, name
 
 
 def test_defaults_are_those_of_the_library() -> None:

@@ -201,6 +201,27 @@ def bars(
     _dress(ax, "", f"{label} ({unit})" if unit else label)
 
 
+def compared(
+    ax: Axes, labels: Sequence[str], values: Floats, low: Floats, high: Floats, label: str
+) -> None:
+    """Draw a point a label with its interval.
+
+    Parameters
+    ----------
+    ax : where to draw
+    labels : one a value
+    values, low, high : arrays, shape (L,); NaN leaves a point or an interval out
+    label : what is drawn
+    """
+    places = np.arange(len(labels))
+    known = np.isfinite(low) & np.isfinite(high)
+    ax.vlines(places[known], low[known], high[known], color=BLUE, linewidth=3, alpha=0.4)
+    ax.plot(places, values, "o", color=BLUE)
+    ax.set_xticks(places, labels, rotation=20, ha="right")
+    ax.set_xlim(-0.5, max(0.5, len(labels) - 0.5))
+    _dress(ax, "", label)
+
+
 def loss(ax: Axes, history: Sequence[float], steps: Sequence[float] = ()) -> None:
     """Draw the loss of each iteration, its best marked; logarithmic over more than a decade.
 

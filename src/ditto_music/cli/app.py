@@ -6,7 +6,9 @@ from cyclopts import App, Parameter
 
 from ditto_music._version import __version__
 from ditto_music.cli.commands.batch import batch
+from ditto_music.cli.commands.compare import compare
 from ditto_music.cli.commands.control import control
+from ditto_music.cli.commands.evaluate import evaluate
 from ditto_music.cli.commands.generate import generate
 from ditto_music.cli.commands.inpaint import inpaint
 from ditto_music.cli.commands.invert import invert
@@ -23,5 +25,10 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 
-for command in (generate, control, inpaint, outpaint, loop, invert, vary, resume, batch, models):
+COMMANDS = (
+    *(generate, control, inpaint, outpaint, loop, invert, vary, resume),
+    *(batch, compare, evaluate, models),
+)
+
+for command in COMMANDS:
     app.command(command)

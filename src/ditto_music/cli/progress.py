@@ -122,18 +122,18 @@ class Watch:
             if (value := figure.value(name, row)) is not None
         ]
         told = ", ".join([f"loss {row['loss']:.4g}", *figures, self._left(progress)])
-        done = (self.part - 1) * self.iterations + progress.iteration
+        total = progress.total or self.iterations
+        done = (self.part - 1) * total + progress.iteration
         self.screen.step(
-            f"{part}iteration {progress.iteration}/{self.iterations}: {told}",
-            done,
-            self.parts * self.iterations,
+            f"{part}iteration {progress.iteration}/{total}: {told}", done, self.parts * total
         )
 
     def _left(self, progress: Progress) -> str:
         """The time that all iterations allowed would still take."""
         each = progress.seconds / progress.iteration
-        here = (self.iterations - progress.iteration) * each
-        whole = self.iterations * each
+        total = progress.total or self.iterations
+        here = (total - progress.iteration) * each
+        whole = total * each
         if self.time_limit:
             here = min(here, max(0.0, self.time_limit - progress.seconds))
             whole = min(whole, self.time_limit)

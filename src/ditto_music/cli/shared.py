@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from cyclopts import Group, Parameter, Token
 
-from ditto_music.cli.methods import METHODS
+from ditto_music.baselines import METHODS
 from ditto_music.cli.say import say
 from ditto_music.errors import InputError
 
@@ -138,9 +138,15 @@ class Shared:
         float | None,
         Parameter(group=SEARCH, help="Seconds after which to stop improving. By default: none."),
     ] = None
-    method: Annotated[str, Parameter(group=SEARCH, choices=METHODS, help="How to search.")] = (
-        "ditto"
-    )
+    method: Annotated[
+        str,
+        Parameter(
+            group=SEARCH,
+            choices=METHODS,
+            help="How to get there: ditto searches the noise; the others are what it is compared "
+            "with, see docs/compare.md.",
+        ),
+    ] = "ditto"
     surrogate_steps: Annotated[
         Whole,
         Parameter(
@@ -234,11 +240,20 @@ class Shared:
         if self.save_run:
             from ditto_music.runs import check_run
 
+            self.check_method()
             check_run(self.save_run)
         written = [path.resolve() for path in (out, self.plot, self.report) if path]
         if len(set(written)) < len(written):
             raise InputError("--out, --plot and --report name the same file: give each its own")
         return replace(self, seed=secrets.randbelow(2**32)) if self.seed == -1 else self
+
+    def check_method(self) -> None:
+        """Refuse to keep the run of a method whose music is not that of a noise."""
+        if not METHODS[self.method].finds:
+            raise InputError(
+                f"--save-run keeps the noise found, and method '{self.method}' finds none: leave "
+                "one of them out"
+            )
 
     def without(self, command: str, why: str, names: Sequence[str]) -> None:
         """Say which flags were given though they have no effect on this command."""

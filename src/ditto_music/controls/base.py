@@ -103,6 +103,10 @@ class Control(Term):
         """What to draw of one item: `feature` comes without its batch axis."""
         return []
 
+    def known(self, target: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Of a target that is a part of the clean latent itself: it, (..., T), and where, (T,)."""
+        return None
+
     def times(self, form: Form) -> Tensor | None:
         """Seconds of the target's last axis (F,); None where it is not over time."""
         return None
@@ -149,6 +153,11 @@ class Aim:
     def scale(self) -> float:
         """The control's."""
         return self.control.scale
+
+    @property
+    def known(self) -> tuple[Tensor, Tensor] | None:
+        """The control's."""
+        return self.control.known(self.target)
 
     def measure(self, clip: Clip) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss (B,) before the weight, in the graph, and the control's own figures."""

@@ -40,6 +40,10 @@ class Match(Control):
         """The clean latent itself (B, ..., T)."""
         return clip.latent
 
+    def known(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The reference and the mask."""
+        return target, self.mask.to(target.device)
+
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
         """Weighted mean squared error (B,)."""
         error = (feature - target).square().flatten(1, -2).mean(1)

@@ -119,6 +119,18 @@ def understand(text: str) -> list[Tag]:
     return list(found)
 
 
+def mentioned(text: str) -> list[Tag]:
+    """The tags a text asks for among whatever else it says, each once; possibly none."""
+    words, found, at = _words(text), dict[Tag, None](), 0
+    while at < len(words):
+        phrases = range(min(LONGEST, len(words) - at), 0, -1)
+        pairs = ((n, _look_up(" ".join(words[at : at + n]))) for n in phrases)
+        length, tag = next((pair for pair in pairs if pair[1]), (1, None))
+        found |= {tag: None} if tag else {}
+        at += length
+    return list(found)
+
+
 def _words(text: str) -> list[str]:
     """In small letters, without punctuation: ``R&B`` reads ``r and b``, ``80's`` ``80s``."""
     return re.findall(r"[^\W_]+", text.casefold().translate(SPELLING))

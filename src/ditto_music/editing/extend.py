@@ -46,6 +46,7 @@ def outpaint(
     before: bool = False,
     control: Term | None = None,
     seed: int = 0,
+    method: str = "ditto",
     callback: Callback | None = None,
     **search: Unpack[Search],
 ) -> Edit:
@@ -59,6 +60,7 @@ def outpaint(
     overlap : seconds of what is there that each window continues.
     before : whether the new music leads to the recording's beginning instead.
     control : asked of all the new music as if it were a clip of its own.
+    method : how, a name of `ditto_music.baselines.METHODS`.
     search : as `optimize`, for each window.
 
     Returns
@@ -93,6 +95,7 @@ def outpaint(
                 prompt_at(schedule, offset),
                 seed=seed + number,
                 wish=Wish(control, offset, seconds, level),
+                method=method,
                 callback=callback,
                 **search,
             )

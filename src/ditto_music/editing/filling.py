@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ditto_music.audio import Recording, resample
 from ditto_music.audio.files import SILENCE
+from ditto_music.baselines import METHODS
 from ditto_music.controls.base import Term
 from ditto_music.controls.match import Match
 from ditto_music.controls.part import Part
@@ -24,7 +25,7 @@ from ditto_music.editing import joins
 from ditto_music.editing.stereo import spread
 from ditto_music.editing.windows import Window
 from ditto_music.errors import InputError
-from ditto_music.optimize import Progress, Search, optimize
+from ditto_music.optimize import Progress, Search
 from ditto_music.protocols import Model
 from ditto_music.result import Result
 from ditto_music.sampling import draw_noise, guided, invert_ddim
@@ -107,12 +108,18 @@ def fill(
     *,
     seed: int,
     wish: Wish = Wish(),
+    method: str = "ditto",
     callback: Callback | None = None,
     **search: Unpack[Search],
 ) -> Filled:
     """The recording with the window's hole filled, and the optimisation behind it.
 
     What stands in the hole is faded out where it adjoins what stays, so it should go on from there.
+    All methods begin with the same noise.
+
+    Parameters
+    ----------
+    method : a name of `ditto_music.baselines.METHODS`.
 
     Raises
     ------
@@ -123,7 +130,7 @@ def fill(
     task = Task(window, wish, reference, mask, recording.sample_rate)
     seconds = window.frames / recording.sample_rate
     steps = search.get("steps", 20)
-    result = optimize(
+    result = METHODS[method](
         model,
         prompt,
         task.goal(),

@@ -29,6 +29,7 @@ def inpaint(
     *,
     control: Term | None = None,
     seed: int = 0,
+    method: str = "ditto",
     callback: Callback | None = None,
     **search: Unpack[Search],
 ) -> Edit:
@@ -41,6 +42,7 @@ def inpaint(
     prompt : what the new part should be; None: what taggers hear around it; empty: nothing but its
         surroundings.
     control : asked of each region as if it were a clip of its own.
+    method : how, a name of `ditto_music.baselines.METHODS`.
     search : as `optimize`; the loss is the mean squared error of latents of unit variance.
 
     Returns
@@ -67,6 +69,7 @@ def inpaint(
                 words,
                 seed=seed + number,
                 wish=Wish(control),
+                method=method,
                 callback=callback,
                 **search,
             )

@@ -15,6 +15,7 @@ from typing import Unpack
 import numpy as np
 
 from ditto_music.audio import Recording
+from ditto_music.baselines import METHODS
 from ditto_music.controls.base import Term
 from ditto_music.editing import joins
 from ditto_music.editing.beats import beat_seconds
@@ -25,7 +26,7 @@ from ditto_music.editing.filling import Callback, Wish, fill
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.editing.windows import CONTEXT_SECONDS, Window, rolled, window_of, with_room
 from ditto_music.errors import InputError
-from ditto_music.optimize import Search, optimize
+from ditto_music.optimize import Search
 from ditto_music.protocols import Model
 
 BRIDGE_SECONDS = 2.0  # about: to the next beat
@@ -50,6 +51,7 @@ def loop(
     seconds: float | None = None,
     control: Term | None = None,
     seed: int = 0,
+    method: str = "ditto",
     callback: Callback | None = None,
     **search: Unpack[Search],
 ) -> Edit:
@@ -62,6 +64,7 @@ def loop(
         found it is moved to a whole number of beats. A loop no longer than the recording keeps its
         beginning and redoes its last 2 s.
     control : asked of the bridge as if it were a clip of its own.
+    method : how, a name of `ditto_music.baselines.METHODS`.
     search : as `optimize`.
 
     Returns
@@ -80,7 +83,15 @@ def loop(
     roomy, window, roll = room_to_loop(recording, plan, longest)
     words = describe(recording, 0, plan.kept) if prompt is None else prompt
     made = fill(
-        model, roomy, window, words, seed=seed, wish=Wish(control), callback=callback, **search
+        model,
+        roomy,
+        window,
+        words,
+        seed=seed,
+        wish=Wish(control),
+        method=method,
+        callback=callback,
+        **search,
     )
     finished = rolled(made.recording, -roll)
     region = (plan.kept / rate, plan.length / rate)
@@ -94,6 +105,7 @@ def loop_from_prompt(
     seconds: float = 6.0,
     control: Term | None = None,
     seed: int = 0,
+    method: str = "ditto",
     callback: Callback | None = None,
     **search: Unpack[Search],
 ) -> Edit:
@@ -104,6 +116,8 @@ def loop_from_prompt(
     seconds : of the loop; moved to a whole number of beats where the prompt names a tempo
         ("120 bpm").
     control : asked of the loop.
+    method : how, a name of `ditto_music.baselines.METHODS`; no method that keeps parts of a
+        recording.
 
     Raises
     ------
@@ -120,7 +134,7 @@ def loop_from_prompt(
         )
     frame = model.seconds_per_frame
     closing = Closing(round(seconds / frame), max(1, round(overlap / frame)), frame, control)
-    result = optimize(
+    result = METHODS[method](
         model,
         prompt,
         closing.goal(),

@@ -14,8 +14,15 @@ from ditto_music.sampling.checkpointing import Denoise, checkpointed
 from ditto_music.sampling.condition import Condition
 from ditto_music.sampling.ddim import ddim
 from ditto_music.sampling.dpm import dpm, stochastic_dpm
-from ditto_music.sampling.edict import edict, edict_pair, invert_edict, reversible
-from ditto_music.sampling.guidance import guided
+from ditto_music.sampling.edict import (
+    edict,
+    edict_pair,
+    invert_edict,
+    mixing,
+    reversible,
+    reversible_pair,
+)
+from ditto_music.sampling.guidance import Parts, guided, guided_parts
 from ditto_music.sampling.heun import heun
 from ditto_music.sampling.inversion import invert_ddim
 from ditto_music.sampling.noise import draw_noise
@@ -29,7 +36,12 @@ from ditto_music.sampling.schedule import (
     KarrasSchedule,
     Schedule,
 )
-from ditto_music.sampling.stochastic import stochastic_ddim
+from ditto_music.sampling.stochastic import (
+    fresh_noise,
+    noised,
+    stochastic_ddim,
+    stochastic_step,
+)
 
 Sampler = Callable[[Denoise, Tensor, Schedule, int], Tensor]
 
@@ -56,6 +68,7 @@ __all__ = [
     "DiscreteSchedule",
     "FlowSchedule",
     "KarrasSchedule",
+    "Parts",
     "Sampler",
     "Schedule",
     "adams",
@@ -67,13 +80,19 @@ __all__ = [
     "edict",
     "edict_pair",
     "edm_clean",
+    "fresh_noise",
     "guided",
+    "guided_parts",
     "heun",
     "invert_ddim",
     "invert_edict",
+    "mixing",
+    "noised",
     "ping_pong",
     "predicted",
     "reversible",
+    "reversible_pair",
     "stochastic_ddim",
     "stochastic_dpm",
+    "stochastic_step",
 ]

@@ -53,7 +53,14 @@ def invert_edict(
 
 def reversible(denoise: Denoise, x_T: Tensor, schedule: Schedule, steps: int) -> Tensor:
     """`edict` whose backward keeps two latents however many steps there are."""
-    out: Tensor = _Reversible.apply(x_T, denoise, schedule, steps)  # type: ignore[assignment]
+    return reversible_pair(denoise, (x_T, x_T), schedule, steps, mixing(steps))[0]
+
+
+def reversible_pair(
+    denoise: Denoise, pair: Pair, schedule: Schedule, steps: int, mix: float = MIX
+) -> Pair:
+    """`edict_pair` whose backward keeps its two results and rebuilds the rest from them."""
+    out: Pair = _Reversible.apply(*pair, denoise, schedule, steps, mix)  # type: ignore[assignment]
     return out
 
 
@@ -96,25 +103,33 @@ class _Reversible(torch.autograd.Function):
     """The whole walk; its inputs are rebuilt step by step in backward."""
 
     @staticmethod
-    def forward(ctx: Any, x_T: Tensor, denoise: Denoise, schedule: Schedule, steps: int) -> Tensor:
+    def forward(
+        ctx: Any,
+        first: Tensor,
+        second: Tensor,
+        denoise: Denoise,
+        schedule: Schedule,
+        steps: int,
+        mix: float,
+    ) -> Pair:
         """Both latents, without a graph."""
-        first, second = edict_pair(denoise, (x_T, x_T), schedule, steps, mixing(steps))
-        ctx.save_for_backward(first, second)
-        ctx.walk = denoise, schedule, steps
-        return first
+        out = edict_pair(denoise, (first, second), schedule, steps, mix)
+        ctx.save_for_backward(*out)
+        ctx.walk = denoise, schedule, steps, mix
+        return out
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
-    ) -> tuple[Tensor, None, None, None]:
+    ) -> tuple[Tensor, Tensor, None, None, None, None]:
         """Undo each step, make it again with a graph, and go back through it."""
-        denoise, schedule, steps = ctx.walk
+        denoise, schedule, steps, mix = ctx.walk
         pair: Pair = ctx.saved_tensors
-        along: Pair = (grads[0], torch.zeros_like(grads[0]))
+        along: Pair = (grads[0], grads[1])
         times = list(pairwise(schedule.times(steps)))
         for number, (t, s) in reversed(list(enumerate(times))):
-            place = (schedule, t, s, mixing(steps))
+            place = (schedule, t, s, mix)
             turned = number % 2 == 1
             pair = _step_back(denoise, pair, *place, turned=turned)
             with torch.enable_grad():
@@ -122,4 +137,4 @@ class _Reversible(torch.autograd.Function):
                 outputs = _step(denoise, (inputs[0], inputs[1]), *place, turned=turned)
             first, second = torch.autograd.grad(outputs, inputs, along)
             along = first, second
-        return along[0] + along[1], None, None, None
+        return *along, None, None, None, None

@@ -13,6 +13,9 @@ from ditto_music.sampling.checkpointing import Denoise
 from ditto_music.sampling.condition import Condition
 from ditto_music.sampling.schedule import Schedule
 
+#: ``(x_t, t)`` to the guided clean estimate (B, ...) and what guidance added to it, if it acts.
+Parts = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
+
 LARGEST = 3.0  # of a latent of unit variance, where no threshold works yet
 
 
@@ -84,20 +87,34 @@ def guided(
     guidance : or its scale alone.
     schedule : the model's, for a guidance with an interval.
     """
+    predict = guided_parts(denoise, condition, negative, guidance, schedule)
+    return lambda x_t, t: predict(x_t, t)[0]
+
+
+def guided_parts(
+    denoise: Callable[[Tensor, Tensor, Condition], Tensor],
+    condition: Condition,
+    negative: Condition,
+    guidance: Guidance | float,
+    schedule: Schedule | None = None,
+) -> Parts:
+    """As `guided`, with ``scale (x0_c - x0_n)`` beside it where two estimates are made."""
     how = Guidance(guidance) if isinstance(guidance, int | float) else guidance
     if how.scale == 0:
         condition = negative
     both = condition + negative
 
-    def predict(x_t: Tensor, t: Tensor) -> Tensor:
+    def predict(x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
+        added = None
         if how.scale in (0, 1) or (schedule and not how.acts_at(t, schedule)):
             x_0 = denoise(x_t, t, condition)
         else:
             wanted, unwanted = denoise(torch.cat([x_t, x_t]), t, both).chunk(2)
-            x_0 = unwanted + how.scale * (wanted - unwanted)
+            added = how.scale * (wanted - unwanted)
+            x_0 = unwanted + added
             if how.rescale:
                 x_0 = rescaled(x_0, wanted, how.rescale)
-        return x_0 if how.threshold is None else thresholded(x_0, how.threshold)
+        return x_0 if how.threshold is None else thresholded(x_0, how.threshold), added
 
     return predict
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -45,8 +45,6 @@ def stochastic_ddim(
     """
     x = x_T.detach()
     for t, s in pairwise(schedule.times(steps)):
-        alpha_t, sigma_t = schedule.alpha(t).to(x), schedule.sigma(t).to(x)
-        alpha_s, sigma_s = schedule.alpha(s).to(x), schedule.sigma(s).to(x)
         leads = objective is not None and guide > 0
         with torch.set_grad_enabled(leads):
             x = x.requires_grad_(leads)
@@ -55,17 +53,39 @@ def stochastic_ddim(
                 torch.autograd.grad(objective(x0).sum(), x) if leads and objective else (None,)
             )
         x, x0 = x.detach(), x0.detach()
-        eps = (x - alpha_t * x0) / sigma_t
-        tau = ((sigma_t**2 - (alpha_t / alpha_s * sigma_s) ** 2).clamp(min=0)).sqrt()
-        fresh = eta * tau * sigma_s / sigma_t
-        z = torch.stack([torch.randn(x.shape[1:], generator=each) for each in generators]).to(x)
-        kept = (sigma_s**2 - fresh**2).clamp(min=0).sqrt()
-        stepped = alpha_s * x0 + kept * eps + fresh * z
+        z = fresh_noise(x, generators)
+        stepped = stochastic_step(x, x0, schedule, t, s, eta, z)
         if down is not None:
             size = _rms(stepped - x) / _rms(down).clamp(min=1e-12)
             stepped = stepped - guide * size * down
         x = stepped
     return x
+
+
+def stochastic_step(
+    x_t: Tensor, x_0: Tensor, schedule: Schedule, t: Tensor, s: Tensor, eta: float, z: Tensor
+) -> Tensor:
+    """From a latent (B, ...) at t and its clean estimate to the next, at s; z is fresh noise."""
+    alpha_t, sigma_t = schedule.alpha(t).to(x_t), schedule.sigma(t).to(x_t)
+    alpha_s, sigma_s = schedule.alpha(s).to(x_t), schedule.sigma(s).to(x_t)
+    eps = (x_t - alpha_t * x_0) / sigma_t
+    tau = ((sigma_t**2 - (alpha_t / alpha_s * sigma_s) ** 2).clamp(min=0)).sqrt()
+    fresh = eta * tau * sigma_s / sigma_t
+    kept = (sigma_s**2 - fresh**2).clamp(min=0).sqrt()
+    return alpha_s * x_0 + kept * eps + fresh * z
+
+
+def noised(x: Tensor, schedule: Schedule, t: Tensor, z: Tensor, s: Tensor | None = None) -> Tensor:
+    """A latent (B, ...) at s, by default a clean one, with as much more noise as it has at t."""
+    alpha_s, sigma_s = (1.0, 0.0) if s is None else (schedule.alpha(s), schedule.sigma(s))
+    part = schedule.alpha(t) / alpha_s
+    added = (schedule.sigma(t).square() - (part * sigma_s) ** 2).clamp(min=0).sqrt()
+    return part.to(x) * x + added.to(x) * z
+
+
+def fresh_noise(x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """Standard normal noise like `x` (B, ...), a generator an item, drawn on the CPU."""
+    return torch.stack([torch.randn(x.shape[1:], generator=each) for each in generators]).to(x)
 
 
 def _rms(x: Tensor) -> Tensor:

@@ -119,7 +119,7 @@ def batch(
         retry_failed=retry_failed,
         tally=tally,
     )
-    tell = _teller(tally, total, watch=watch, quiet=quiet)
+    tell = teller(tally, total, watch=watch, quiet=quiet)
     try:
         for outcome in outcomes:
             tell(outcome)
@@ -184,7 +184,7 @@ def _line(tally: Tally, total: int) -> str:
     )
 
 
-def _teller(
+def teller(
     tally: Tally, total: int, *, watch: bool, quiet: bool
 ) -> Callable[[Outcome | None], None]:
     """What is called with each outcome, and with None at the end."""

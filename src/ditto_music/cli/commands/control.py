@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from ditto_music.baselines import METHODS
 from ditto_music.cli.controls import Asked, Figure
-from ditto_music.cli.methods import METHODS
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
@@ -37,7 +37,7 @@ def control(
     from ditto_music.runs import run_of
 
     wanted = asked.control()
-    solve = METHODS[shared.method]()
+    solve = METHODS[shared.method]
     figures = asked.figures()
     with watching(shared, figures) as watch:
         watch.stage(f"loading {shared.model}")
@@ -53,18 +53,19 @@ def control(
             **shared.search(),
         )
     item = result.items[0]
+    changes = _changes(item, figures, solve.finds)
     lines = [
         f"{out}: {shared.duration:.2f} s, seed {shared.seed}",
-        f"{_changes(item, figures)}, {len(item.history)} iterations, {result.seconds:.1f} s",
+        f"{changes}, {len(item.history)} iterations, {result.seconds:.1f} s",
     ]
     return run.deliver(
         result, result.items, out, shared, lines, lambda: run_of(result, wanted, run.argv)
     )
 
 
-def _changes(item: Item, figures: Mapping[str, Figure]) -> str:
-    """What was asked for, before and after: the first iteration is the seed's own sample."""
-    first = item.history[0] if item.history else {}
+def _changes(item: Item, figures: Mapping[str, Figure], finds: bool) -> str:
+    """What was asked for, after and before: a search begins with the seed's own sample."""
+    first = item.history[0] if item.history and finds else {}
     return "; ".join(
         f"{name}: {figure.text(after) if before is None else figure.change(before, after)}"
         for name, figure in figures.items()

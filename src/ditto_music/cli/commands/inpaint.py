@@ -73,6 +73,7 @@ def inpaint(
                 prompt,
                 control=control,
                 seed=seed,
+                method=shared.method,
                 callback=watch,
                 **shared.search(),
             )

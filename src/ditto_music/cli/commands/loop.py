@@ -78,6 +78,7 @@ def loop(
                     seconds=seconds or DEFAULT_SECONDS,
                     control=control,
                     seed=seed,
+                    method=shared.method,
                     callback=watch,
                     **shared.search(),
                 )
@@ -88,6 +89,7 @@ def loop(
                 seconds=seconds,
                 control=control,
                 seed=seed,
+                method=shared.method,
                 callback=watch,
                 **shared.search(),
             )

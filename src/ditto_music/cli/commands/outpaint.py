@@ -85,6 +85,7 @@ def outpaint(
                 before=before,
                 control=control,
                 seed=seed,
+                method=shared.method,
                 callback=watch,
                 **shared.search(),
             )

@@ -1,0 +1,64 @@
+"""Best of N: draw many, keep the one with the least loss. The honest simple competitor.
+
+An update of DITTO costs three samples of as many steps, forward, again forward and back, so the
+same compute draws ``3 iterations surrogate_steps / steps`` samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from ditto_music.baselines.keeper import Keeper
+from ditto_music.baselines.walking import Callback, generators, problem_of, starts_of
+from ditto_music.optimize import Search
+from ditto_music.protocols import Control, Model
+from ditto_music.result import Result
+
+PASSES = 3  # of an update, in samples of as many steps
+ITERATIONS, SURROGATE_STEPS = 60, 8  # of `optimize`
+
+
+def best_of(
+    model: Model,
+    prompt: str | Sequence[str],
+    control: Control | Sequence[Control],
+    *,
+    seed: int | Sequence[int] = 0,
+    duration: float = 6.0,
+    draws: int | None = None,
+    x_T: Tensor | None = None,
+    callback: Callback | None = None,
+    **search: Unpack[Search],
+) -> Result:
+    """Keep the best of many samples; the first is the seed's own.
+
+    Arguments and errors as of `optimize`, but for these:
+
+    Parameters
+    ----------
+    draws : samples an item at most; None: as many as cost what `iterations` updates would.
+    x_T : the first noise; where it is not the seed's own, it is that of all.
+    """
+    asked: Search = {"iterations": ITERATIONS, "surrogate_steps": SURROGATE_STEPS, **search}
+    problem = problem_of(model, prompt, control, seed, duration, asked)
+    settings = problem.settings
+    share = settings.sampled_steps / settings.steps
+    most = draws or max(1, math.ceil(PASSES * settings.iterations * share))
+    redraw = starts_of(problem, x_T, generators(problem))
+    noise = next(redraw)
+    keeper = Keeper(problem, noise, most, callback)
+    try:
+        while items := keeper.going:
+            with torch.no_grad():
+                clip = problem.clip(problem.sample(noise[items], items, settings.steps))
+                _, rows = problem.measure(clip, items)
+            keeper.see(items, rows, noise[items], clip)
+            noise = next(redraw)
+    except KeyboardInterrupt:
+        keeper.interrupted()
+    return keeper.finish("best-of")

@@ -1,0 +1,104 @@
+"""DOODL (Wallace et al. 2023, arXiv:2303.13703): optimise the noise through an invertible walk.
+
+EDICT's two coupled latents begin alike; both results are decoded and their losses summed. Backward
+rebuilds each step's input by inversion, so nothing is stored. Then, with the constants of its code:
+
+    g = clip(-grad, c)    b = 0.9 b + g    x_T <- x_T + b + 1e-4 z    x_T <- x_T |x_T^0| / |x_T|
+
+the latents of both chains averaged ("tied") and brought back to the length they began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from ditto_music.baselines.keeper import Keeper
+from ditto_music.baselines.walking import Callback, generators, problem_of, rms
+from ditto_music.item import Row
+from ditto_music.optimize import Search
+from ditto_music.problem import Problem
+from ditto_music.protocols import Control, Model
+from ditto_music.result import Result
+from ditto_music.sampling import edict_pair, fresh_noise, mixing, reversible_pair
+from ditto_music.sampling.edict import Pair
+from ditto_music.sampling.plans import planned
+
+CLIP = 5e-3  # DITTO's comparison gave it its own rate
+MOMENTUM, JITTER = 0.9, 1e-4
+
+
+def doodl(
+    model: Model,
+    prompt: str | Sequence[str],
+    control: Control | Sequence[Control],
+    *,
+    seed: int | Sequence[int] = 0,
+    duration: float = 6.0,
+    x_T: Tensor | None = None,
+    callback: Callback | None = None,
+    **search: Unpack[Search],
+) -> Result:
+    """Optimise the noise through EDICT.
+
+    Arguments and errors as of `optimize`, but for these:
+
+    Parameters
+    ----------
+    lr : the largest step of a value before momentum; None: 5e-3. The loss is scaled so that the
+        first gradient has this RMS; its code leaves the scale to the user.
+    gradient : "auto" is "reversible": activations are rebuilt by inversion; "checkpoint" is what
+        the released code really does, "plain" stores all.
+    steps : of every iteration; there is no surrogate.
+    """
+    plan = search.get("gradient", "auto")
+    asked: Search = {"iterations": 50, **search}
+    problem = problem_of(
+        model, prompt, control, seed, duration, asked,
+        sampler="edict", surrogate_steps=None,
+        gradient="reversible" if plan == "auto" else plan,
+    )  # fmt: skip
+    x = (problem.noise() if x_T is None else x_T.detach()).to(model.device)
+    length, fresh, clip = rms(x), generators(problem), problem.settings.lr or CLIP
+    momentum, scale = torch.zeros_like(x), None
+    keeper = Keeper(problem, x, problem.settings.iterations, callback)
+    try:
+        while items := keeper.going:
+            end, rows, gradient = tied_gradient(problem, x)
+            gradient = torch.nan_to_num(gradient, posinf=0.0, neginf=0.0)
+            keeper.see(items, [rows[i] for i in items], x[items], problem.clip(end[items]))
+            scale = clip / rms(gradient) if scale is None else scale
+            momentum = MOMENTUM * momentum - (scale * gradient).clamp(-clip, clip)
+            x = x + momentum + JITTER * fresh_noise(x, fresh)
+            x = x * length / rms(x)
+    except KeyboardInterrupt:
+        keeper.interrupted()
+    return keeper.finish("doodl")
+
+
+def tied_gradient(problem: Problem, x_T: Tensor) -> tuple[Tensor, list[Row], Tensor]:
+    """The first chain's clean latents, their rows, and the chains' mean gradient, each (B, ...).
+
+    Half of the gradient of the summed losses with respect to the noise that both chains share.
+    """
+    items = [*range(len(problem))]
+    noise = x_T.detach().requires_grad_()
+    first, second = chains(problem, noise)
+    losses, rows = problem.measure(problem.clip(torch.cat([first, second])), items + items)
+    (gradient,) = torch.autograd.grad(losses.sum(), noise)
+    return first.detach(), rows[: len(items)], gradient / 2
+
+
+def chains(problem: Problem, noise: Tensor) -> Pair:
+    """Both clean latents (B, ...) of a noise, by the plan of the settings."""
+    settings, schedule = problem.settings, problem.model.schedule
+    denoise, steps = problem.denoiser(range(len(problem))), settings.steps
+    walk = edict_pair
+    if settings.gradient == "reversible":
+        walk = reversible_pair
+    else:
+        denoise = planned(denoise, settings.gradient, schedule.times(steps))
+    return walk(denoise, (noise, noise), schedule, steps, mixing(steps))

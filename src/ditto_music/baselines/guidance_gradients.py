@@ -1,0 +1,64 @@
+"""Guidance Gradients (Levy et al. 2023, arXiv:2311.00613): guidance of a fixed step size.
+
+The reverse diffusion's step (DDPM), then a step down the distance of the clean estimate:
+
+    x_s <- DDPM(x_t) - xi grad_{x_t} d(y, A(x0_hat(x_t)))
+
+and where A is a mask, the known part put in place: ``x <- x + A^t (A A^t)^-1 (y - A x)``. Their d
+is a plain L1 distance, whose slope is of size one; a control's loss has units of its own, so its
+slope is counted in units of its size at the first step and shrinks from there as the loss does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+from torch import Tensor
+
+from ditto_music.baselines.walking import Callback, Place, Walk, problem_of, rms, steered
+from ditto_music.optimize import Search
+from ditto_music.protocols import Control, Model
+from ditto_music.result import Result
+
+XI, STEPS = 3e-2, 50  # the paper's, of its latent model
+
+
+def guidance_gradients(
+    model: Model,
+    prompt: str | Sequence[str],
+    control: Control | Sequence[Control],
+    *,
+    seed: int | Sequence[int] = 0,
+    duration: float = 6.0,
+    xi: float = XI,
+    project: bool = True,
+    x_T: Tensor | None = None,
+    callback: Callback | None = None,
+    **search: Unpack[Search],
+) -> Result:
+    """Guide with a fixed step.
+
+    Arguments and errors as of `optimize`, but for these; within a time limit further walks begin
+    from other noise and the best counts.
+
+    Parameters
+    ----------
+    xi : RMS of a first move in a run of 50 steps; of fewer steps each is larger.
+    project : put what a `Match` keeps in place at every step, and at the end exactly.
+    """
+    problem = problem_of(model, prompt, control, seed, duration, search, sampler="ddim")
+    known = problem.known() if project else None
+    first: list[Tensor] = []
+
+    def step(walk: Walk, x: Tensor, place: Place) -> Tensor:
+        seen = walk.estimate(x, place)
+        if place.number == 0:
+            first[:] = [rms(seen.slope)]
+        x = walk.ddpm(x, seen.x_0, place) - xi * STEPS / place.steps * seen.down / first[0]
+        if known is None:
+            return x
+        reference, mask = known
+        return mask * walk.noised(reference, place) + (1 - mask) * x
+
+    return steered("guidance-gradients", problem, step, x_T, callback, calls=lambda place: 1)

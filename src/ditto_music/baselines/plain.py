@@ -1,0 +1,29 @@
+"""Plain sampling: the model's own sample, measured and not controlled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+from torch import Tensor
+
+from ditto_music.baselines.walking import Callback, problem_of
+from ditto_music.optimize import Search
+from ditto_music.protocols import Control, Model
+from ditto_music.result import Result
+
+
+def plain(
+    model: Model,
+    prompt: str | Sequence[str],
+    control: Control | Sequence[Control],
+    *,
+    seed: int | Sequence[int] = 0,
+    duration: float = 6.0,
+    x_T: Tensor | None = None,
+    callback: Callback | None = None,
+    **search: Unpack[Search],
+) -> Result:
+    """Sample once. Arguments and errors as of `optimize`; what concerns a search is ignored."""
+    problem = problem_of(model, prompt, control, seed, duration, search)
+    return problem.finish("plain", problem.noise() if x_T is None else x_T.to(model.device))

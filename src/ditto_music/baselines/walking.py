@@ -1,0 +1,317 @@
+"""What the compared systems share: a walk from noise to music that is looked at on the way.
+
+Guidance methods ask at each sampler step how the loss of the *clean estimate* falls, decode it for
+that, and move the latent a little; `Walk.estimate` gives them all their papers' rules are written
+in. What each does with it is its own file.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ditto_music.item import Row, Stopped
+from ditto_music.optimize import Progress, Search
+from ditto_music.problem import Problem
+from ditto_music.protocols import Control, Model
+from ditto_music.result import Result, Settings
+from ditto_music.sampling import Schedule, fresh_noise, noised, stochastic_step
+
+Callback = Callable[[Progress], bool | None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One sampler step, from the time t to the time s, and how many come after it."""
+
+    schedule: Schedule
+    t: Tensor
+    s: Tensor
+    number: int
+    steps: int
+
+    @property
+    def share(self) -> float:
+        """Steps still to come over all steps: FreeDoM's index, which counts down."""
+        return (self.steps - 1 - self.number) / self.steps
+
+    def within(self, low: float, high: float) -> bool:
+        """Whether the share of steps to come is in ``[low, high)``."""
+        return low <= self.share < high
+
+    @property
+    def levels(self) -> tuple[float, float, float, float]:
+        """``alpha_t, sigma_t, alpha_s, sigma_s``."""
+        schedule = self.schedule
+        return (
+            float(schedule.alpha(self.t)),
+            float(schedule.sigma(self.t)),
+            float(schedule.alpha(self.s)),
+            float(schedule.sigma(self.s)),
+        )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the model expects of a latent, and how what is asked of that would fall.
+
+    Attributes
+    ----------
+    x_0 : (B, ...) clean estimate.
+    added : (B, ...) what classifier-free guidance added to it, where it acts.
+    losses : (B,) of the clean estimate.
+    slope : (B, ...) their gradient with respect to the clean estimate.
+    down : (B, ...) with respect to the latent, through the network.
+    """
+
+    x_0: Tensor
+    added: Tensor | None
+    losses: Tensor
+    slope: Tensor
+    down: Tensor
+
+
+class Walk:
+    """One batch on its way.
+
+    Parameters
+    ----------
+    problem : what is asked.
+    callback, total : as of `optimize`; iterations that it is to expect.
+    """
+
+    def __init__(
+        self, problem: Problem, callback: Callback | None = None, total: int | None = None
+    ) -> None:
+        self.problem = problem
+        self.callback, self.total = callback, total
+        self.items = range(len(problem))
+        self.parts = problem.parts(self.items)
+        self.generators = generators(problem)
+        self.start = problem.noise()
+        self.histories: list[list[Row]] = [[] for _ in self.items]
+
+    @torch.no_grad()
+    def clean(self, x_t: Tensor, place: Place) -> Tensor:
+        """The clean estimate alone."""
+        return self.parts(x_t, place.t.to(x_t))[0]
+
+    def estimate(self, x_t: Tensor, place: Place, *, through: bool = True) -> Estimate:
+        """The clean estimate, its loss and the gradients.
+
+        Parameters
+        ----------
+        through : whether to go back through the network; else `down` is the slope.
+        """
+        with torch.set_grad_enabled(through):
+            x_t = x_t.detach().requires_grad_(through)
+            x_0, added = self.parts(x_t, place.t.to(x_t))
+        inner = x_0.detach().requires_grad_()
+        with torch.enable_grad():
+            clip = self.problem.clip(inner)
+            losses, rows = self.problem.measure(clip, self.items)
+            (slope,) = torch.autograd.grad(losses.sum(), inner)
+        slope = torch.nan_to_num(slope, posinf=0.0, neginf=0.0)
+        down = torch.autograd.grad(x_0, x_t, slope)[0] if through else slope
+        for history, row in zip(self.histories, rows, strict=True):
+            history.append(row | {"steps": float(place.steps)})
+        count = len(self.histories[0])
+        spent = time.monotonic() - self.problem.started
+        at = Progress(count, [*self.items], rows, self.start, clip, spent, self.total)
+        if self.callback and self.callback(at):
+            raise KeyboardInterrupt
+        kept = None if added is None else added.detach()
+        return Estimate(x_0.detach(), kept, losses.detach(), slope, down)
+
+    def fresh(self, x: Tensor) -> Tensor:
+        """Noise like `x` (B, ...), from each item's own generator."""
+        return fresh_noise(x, self.generators)
+
+    def ddim(self, x_t: Tensor, x_0: Tensor, place: Place) -> Tensor:
+        """The deterministic step."""
+        return stochastic_step(
+            x_t, x_0, place.schedule, place.t, place.s, 0.0, torch.zeros_like(x_t)
+        )
+
+    def ddpm(self, x_t: Tensor, x_0: Tensor, place: Place) -> Tensor:
+        """The step with all the noise of the reverse diffusion."""
+        z = self.fresh(x_t)
+        return stochastic_step(x_t, x_0, place.schedule, place.t, place.s, 1.0, z)
+
+    def back(self, x_s: Tensor, place: Place) -> Tensor:
+        """The way back: as much fresh noise as leads from s to t again."""
+        return noised(x_s, place.schedule, place.t, self.fresh(x_s), place.s)
+
+    def noised(self, x_0: Tensor, place: Place) -> Tensor:
+        """A clean latent with fresh noise as after the step."""
+        return noised(x_0, place.schedule, place.s, self.fresh(x_0))
+
+
+Rule = Callable[[Walk, Tensor, Place], Tensor]
+Calls = Callable[[Place], int]
+Redraw = Iterator[Tensor]
+
+PLAIN = 1 / 3  # of a step that is not looked at, in those that are
+FEWEST = 8  # steps of a walk that a time limit may leave
+
+
+def problem_of(
+    model: Model,
+    prompt: str | Sequence[str],
+    control: Control | Sequence[Control],
+    seed: int | Sequence[int],
+    duration: float,
+    search: Search,
+    **own: Any,
+) -> Problem:
+    """The problem, with settings as `optimize` takes them.
+
+    Parameters
+    ----------
+    own : settings that the method has of its own, whatever was asked.
+
+    Raises
+    ------
+    InputError
+        As `optimize`.
+    """
+    asked: dict[str, Any] = {**search, **own}
+    return Problem(model, prompt, control, seed, Settings(duration=duration, **asked))
+
+
+def generators(problem: Problem) -> list[torch.Generator]:
+    """An item's generator after its initial noise."""
+    made = [torch.Generator().manual_seed(seed) for seed in problem.seeds]
+    for generator in made:
+        torch.randn(*problem.form.latent_shape, generator=generator)
+    return made
+
+
+def places_of(problem: Problem) -> list[Place]:
+    """The steps of a run."""
+    schedule, steps = problem.model.schedule, problem.settings.steps
+    pairs = pairwise(schedule.times(steps))
+    return [Place(schedule, t, s, number, steps) for number, (t, s) in enumerate(pairs)]
+
+
+def starts_of(problem: Problem, x_T: Tensor | None, made: Sequence[torch.Generator]) -> Redraw:
+    """The first noise (B, ...), the seeds' own or what was given, and then ever other ones.
+
+    An edit gives noise of its own for what stays: that is part of all of them, so only where the
+    noise is the seeds' own is it drawn again.
+    """
+    own = problem.noise()
+    noise = own if x_T is None else x_T.detach().to(own.device)
+    yield noise
+    free = noise == own.to(noise)
+    while True:
+        yield torch.where(free, fresh_noise(noise, made), noise)
+
+
+def steered(
+    method: str,
+    problem: Problem,
+    rule: Rule,
+    x_T: Tensor | None,
+    callback: Callback | None,
+    *,
+    calls: Calls | None = None,
+) -> Result:
+    """Walk by a rule, and within a time limit again from other noise; the best walk counts.
+
+    Where the limit has no room for one walk it is made with fewer steps. An interrupted walk ends
+    without the rule.
+
+    Parameters
+    ----------
+    rule : the latent after a step, of the walk, the latent before it and the step.
+    calls : of `Walk.estimate` at a step; None: the rule does not go down the loss, so that a second
+        walk would be no better.
+
+    Raises
+    ------
+    FloatingPointError
+        If no walk of an item had a finite loss.
+    """
+    limit = problem.settings.time_limit if calls else None
+    if limit is not None and calls:
+        fit(problem, rule, calls, limit)
+    total = sum(map(calls, places_of(problem))) if calls else None
+    walk = Walk(problem, callback, total)
+    redraw = starts_of(problem, x_T, walk.generators)
+    noise = next(redraw)
+    best, lowest = noise, torch.full((len(problem),), math.inf)
+    starts, ended, runs = noise, cast("Stopped", "iterations"), 0
+    while True:
+        walk.start, walk.total = noise, total and total * (runs + 1)
+        x, interrupted = walked(walk, rule, noise)
+        with torch.no_grad():
+            losses, rows = problem.measure(problem.clip(x), walk.items)
+        losses = torch.nan_to_num(losses, nan=math.inf).cpu()
+        better = losses < lowest
+        lowest = torch.where(better, losses, lowest)
+        chosen = better.reshape(-1, *[1] * (x.ndim - 1)).to(x.device)
+        best = torch.where(chosen, x, best if runs else x)
+        starts = torch.where(chosen, noise, starts)
+        runs += 1
+        meets = all(problem.met(i, row) for i, row in enumerate(rows))
+        if interrupted:
+            ended = "interrupted"
+            break
+        spent = time.monotonic() - problem.started
+        if meets:
+            ended = "tolerance"
+        if limit is None or meets:
+            break
+        if spent * (runs + 1) / runs > limit:
+            ended = "time"
+            break
+        noise = next(redraw)
+    if not bool(torch.isfinite(lowest).all()):
+        raise FloatingPointError("the loss was never a finite number: lower the guidance")
+    return problem.packed(method, starts, best, [ended] * len(problem), walk.histories)
+
+
+def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> None:
+    """Take fewer steps where one walk would last longer than `limit` seconds.
+
+    A step is made twice, since the first of all is slower, and timed.
+    """
+    places = places_of(problem)
+    dearest = max(places, key=calls)
+    probe, x = Walk(problem), problem.noise()
+    rule(probe, x, dearest)
+    began = time.monotonic()
+    rule(probe, x, dearest)
+    each = (time.monotonic() - began) / max(1, calls(dearest))
+    cost = each * sum(max(calls(place), PLAIN) for place in places)
+    left = limit - (time.monotonic() - problem.started)
+    if cost > left:
+        steps = max(FEWEST, math.floor(len(places) * left / cost))
+        problem.settings = replace(problem.settings, steps=min(steps, len(places)))
+
+
+def walked(walk: Walk, rule: Rule, noise: Tensor) -> tuple[Tensor, bool]:
+    """The clean latent, and whether the walk was interrupted and so ended without the rule."""
+    x, interrupted = noise, False
+    for place in places_of(walk.problem):
+        if not interrupted:
+            try:
+                x = rule(walk, x, place)
+                continue
+            except KeyboardInterrupt:
+                interrupted = True
+        x = walk.ddim(x, walk.clean(x, place), place)
+    return x, interrupted
+
+
+def rms(x: Tensor) -> Tensor:
+    """Of each item, (B, 1, ...)."""
+    return x.square().flatten(1).mean(1).sqrt().reshape(-1, *[1] * (x.ndim - 1)).clamp(min=1e-12)

@@ -1,0 +1,387 @@
+"""Tasks times methods on one model, through `jobs`: resumable, judged, one table."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ditto_music.audio import Recording, read_recording
+from ditto_music.audio.files import names_audio
+from ditto_music.baselines import METHODS
+from ditto_music.controls.references import mono
+from ditto_music.controls.style_words import Tag
+from ditto_music.errors import InputError
+from ditto_music.evaluation.adherence import adherence
+from ditto_music.evaluation.adherence import heard as tags_heard
+from ditto_music.evaluation.contests import (
+    CONTESTS,
+    Contest,
+    Entry,
+    Source,
+    entry,
+    largest_join,
+)
+from ditto_music.evaluation.embeddings import Embedding
+from ditto_music.evaluation.folder import listen
+from ditto_music.evaluation.intervals import Floats, Interval, of_distance, of_mean
+from ditto_music.evaluation.kernel import kernel_distance, median_distance
+from ditto_music.evaluation.reports import Report, controls_of
+from ditto_music.evaluation.targets import PROMPTS, SECONDS
+from ditto_music.features.musicnn import SAMPLE_RATE
+from ditto_music.jobs import Group, Job, Outcome, Performer, Tally, run_batch
+from ditto_music.jobs.batch import RESULTS, commands
+from ditto_music.result import finite, forget_peak
+from ditto_music.whole import whole
+
+AUDIO, SOURCES, HEARD = "audio", "sources", "heard"
+SOURCE_SEED = 1_000_000  # sources are not the seeds' own clips
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared.
+
+    Attributes
+    ----------
+    model : its name.
+    tasks, methods : names.
+    items : of each task.
+    seed : of the first item; the next has the next.
+    duration : seconds of a clip.
+    seconds_each : that each method may take for an item; None: as long as its own settings take.
+    flags : of all jobs, such as steps; they go before a method's own.
+    recordings : a folder of music to edit; None: music that the model makes.
+    """
+
+    model: str = "ditto-small"
+    tasks: Sequence[str] = tuple(CONTESTS)
+    methods: Sequence[str] = tuple(METHODS)
+    items: int = 4
+    seed: int = 0
+    duration: float = SECONDS
+    seconds_each: float | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    recordings: Path | None = None
+
+    def __post_init__(self) -> None:
+        for what, names, known in (
+            ("task", self.tasks, CONTESTS),
+            ("method", self.methods, METHODS),
+        ):
+            unknown = [name for name in names if name not in known]
+            if unknown:
+                raise InputError(f"{what} '{unknown[0]}' is unknown: take {', '.join(known)}")
+        if self.items < 1:
+            raise InputError(f"items is {self.items}: it must be 1 or more")
+        if self.seconds_each is not None and not 0 < self.seconds_each < math.inf:
+            raise InputError(f"seconds-each is {self.seconds_each:g}: it must be above 0")
+        if not any(CONTESTS[task].methods(self.methods) for task in self.tasks):
+            raise InputError(
+                f"{', '.join(self.methods)} cannot do {', '.join(self.tasks)}: methods that keep "
+                "parts of a recording need outpaint, inpaint or loop"
+            )
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """Fields of every job."""
+        return {"model": self.model, "seed": self.seed, **self.flags}
+
+
+@dataclass(frozen=True)
+class Made:
+    """One clip, made and heard.
+
+    Attributes
+    ----------
+    figures : "own" and "heard" of its task, seconds and gigabytes.
+    vectors : by the embedding's name.
+    """
+
+    entry: Entry
+    file: Path
+    prompt: str
+    figures: dict[str, float]
+    vectors: dict[str, Floats]
+    tags: dict[Tag, float]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A task and a method, summed up; `figures` by their names."""
+
+    contest: Contest
+    method: str
+    figures: dict[str, Interval]
+    missing: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of it.
+
+    Attributes
+    ----------
+    sources : of the edits.
+    failed : one line for each item that could not be made.
+    """
+
+    plan: Plan
+    made: list[Made]
+    cells: list[Cell]
+    sources: list[Source]
+    failed: list[str]
+
+
+@dataclass(frozen=True)
+class Metered:
+    """A performer that measures the memory of each group by itself."""
+
+    inner: Performer
+
+    def revision(self, job: Job) -> str:
+        """The inner one's."""
+        return self.inner.revision(job)
+
+    def kind(self, job: Job) -> Hashable | None:
+        """The inner one's."""
+        return self.inner.kind(job)
+
+    def perform(self, group: Group, address: str) -> list[Outcome]:
+        """The inner one's; where the peak cannot be forgotten, memory is not told."""
+        forgotten = forget_peak()
+        outcomes = self.inner.perform(group, address)
+        if forgotten:
+            return outcomes
+        return [
+            replace(each, report=each.report | {"peak_memory_bytes": None}) if each.report else each
+            for each in outcomes
+        ]
+
+
+def compare(
+    plan: Plan,
+    out: str | Path,
+    *,
+    embeddings: Mapping[str, Embedding],
+    reference: str | Path | None = None,
+    performer: Performer | None = None,
+    tally: Tally | None = None,
+    watch: Callable[[Outcome], None] = lambda outcome: None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Comparison:
+    """Make, hear and sum up. What was made or heard before in the folder is not done again.
+
+    Parameters
+    ----------
+    out : a folder, for the audio too.
+    embeddings, reference : of the distance to a folder of music; without one there is none.
+    performer : of jobs; None: the command line's.
+    tally, watch : kept up to date, and called with each outcome.
+    tell : called with a line now and then.
+
+    Raises
+    ------
+    InputError
+        If a folder cannot be used, or another comparison is at work in it.
+    """
+    folder = Path(out)
+    act = performer or commands()
+    sources = sources_of(plan, folder, act, tell)
+    entries = entries_of(plan, sources)
+    tell(f"{len(entries)} clips to make or to find made")
+    jobs = [each.job for each in entries]
+    outcomes = run_batch(
+        jobs, folder / AUDIO, performer=Metered(act), most=1, retry_failed=True, tally=tally
+    )
+    failed: list[str] = []
+    for outcome in outcomes:
+        watch(outcome)
+        if not outcome.done:
+            failed.append(f"{entries[outcome.line - 1].name}: {outcome.error}")
+    reports = reports_of(folder / AUDIO)
+    tell("listening to what was made")
+    made = [
+        hear(each, folder, reports[each.name], embeddings, plan.duration)
+        for each in entries
+        if each.name in reports
+    ]
+    known = listen(Path(reference), embeddings, tell, tell) if reference else []
+    music = {name: np.stack([clip.vectors[name] for clip in known]) for name in embeddings if known}
+    return Comparison(plan, made, summed(plan, made, music), sources, failed)
+
+
+def sources_of(
+    plan: Plan, folder: Path, act: Performer, tell: Callable[[str], None]
+) -> list[Source]:
+    """Recordings to edit, one an item: those given, or plain music of the model.
+
+    Raises
+    ------
+    InputError
+        If the recordings' folder has none, or the model's music cannot be made.
+    """
+    if not any(CONTESTS[task].edits for task in plan.tasks):
+        return []
+    if plan.recordings is not None:
+        paths = sorted(path for path in plan.recordings.glob("*") if names_audio(path))
+        if not paths:
+            raise InputError(f"{plan.recordings}: no audio files to edit: give another folder")
+        return [Source(paths[item % len(paths)].resolve()) for item in range(plan.items)]
+    tell("music to edit")
+    allowed = ("model", "steps", "device", "dtype", "guidance")
+    shared = {name: value for name, value in plan.shared.items() if name in allowed}
+    jobs: list[dict[str, Any]] = [
+        {
+            **shared,
+            "command": "generate",
+            "prompt": PROMPTS[item % len(PROMPTS)],
+            "duration": plan.duration,
+            "seed": SOURCE_SEED + plan.seed + item,
+        }
+        for item in range(plan.items)
+    ]
+    named = [Entry(CONTESTS["outpaint"], item, "source", job) for item, job in enumerate(jobs)]
+    home = folder / SOURCES
+    made = [each.fields | {"id": each.name} for each in named]
+    for outcome in run_batch(made, home, performer=act, most=1, retry_failed=True):
+        if not outcome.done:
+            raise InputError(f"music to edit: {outcome.error}")
+    return [
+        Source((home / f"{each.name}.wav").resolve(), str(each.fields["prompt"])) for each in named
+    ]
+
+
+def entries_of(plan: Plan, sources: Sequence[Source]) -> list[Entry]:
+    """All clips, task by task and item by item."""
+    return [
+        entry(
+            contest,
+            item,
+            method,
+            plan.shared,
+            plan.duration,
+            sources[item] if contest.edits else None,
+            plan.seconds_each,
+        )
+        for contest in (CONTESTS[task] for task in plan.tasks)
+        for item in range(plan.items)
+        for method in contest.methods(plan.methods)
+    ]
+
+
+def reports_of(folder: Path) -> dict[str, Report]:
+    """Of a batch's folder by the jobs' ids; the last of several counts."""
+    path = folder / RESULTS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return {str(report["id"]): report for report in map(json.loads, lines) if "id" in report}
+
+
+def hear(
+    made: Entry,
+    folder: Path,
+    report: Report,
+    embeddings: Mapping[str, Embedding],
+    duration: float,
+) -> Made:
+    """One clip as judges and networks hear it; what was heard before is read."""
+    file = folder / AUDIO / str(report["out"])
+    kept = folder / HEARD / f"{made.name}.json"
+    known: dict[str, Any] = {}
+    if kept.exists():
+        known = json.loads(kept.read_text(encoding="utf-8"))
+    if known.get("key") != report["key"] or set(known["vectors"]) != set(embeddings):
+        known = {"key": report["key"]} | _heard(made, file, report, embeddings, duration)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with whole(kept) as path:
+            Path(path).write_text(json.dumps(finite(known)), encoding="utf-8")
+    controls, judged = controls_of(report), known["judged"]
+    contest = made.contest
+    heard = largest_join(report) if contest.edits else judged.get(contest.heard.key)
+    memory = report.get("peak_memory_bytes")
+    return Made(
+        made,
+        file,
+        str(report["prompt"]),
+        {
+            "own": controls.get(contest.own.key, math.nan),
+            "heard": math.nan if heard is None else float(heard),
+            "seconds": float(report["seconds"]),
+            "memory": memory * 1e-9 if memory else math.nan,
+        },
+        {name: np.asarray(value, np.float64) for name, value in known["vectors"].items()},
+        {(which, tag): value for which, tag, value in known["tags"]},
+    )
+
+
+@torch.no_grad()
+def _heard(
+    made: Entry,
+    file: Path,
+    report: Report,
+    embeddings: Mapping[str, Embedding],
+    duration: float,
+) -> dict[str, Any]:
+    recording = read_recording(file)
+    contest = made.contest
+    judged: dict[str, float] = {}
+    if contest.judge is not None:
+        try:
+            judge = contest.judge(made.item, duration)
+            judged = judge(recording.audio().mean(0), recording.sample_rate)
+        except InputError:  # too short for this judge
+            judged = {}
+    audio = mono(new_part(recording, report) if contest.edits else recording, SAMPLE_RATE)
+    tags = tags_heard(audio, SAMPLE_RATE)
+    return {
+        "judged": judged,
+        "vectors": {name: embed(audio, SAMPLE_RATE).tolist() for name, embed in embeddings.items()},
+        "tags": [[which, tag, value] for (which, tag), value in tags.items()],
+    }
+
+
+def new_part(recording: Recording, report: Report) -> Recording:
+    """Of an edit, the first region that is new."""
+    region = report["regions"][0]
+    rate = recording.sample_rate
+    return recording.part(round(region["from"] * rate), round(region["to"] * rate))
+
+
+def summed(plan: Plan, made: Sequence[Made], music: Mapping[str, Floats]) -> list[Cell]:
+    """Each task and method with the intervals of its figures."""
+    cells: list[Cell] = []
+    for contest in (CONTESTS[task] for task in plan.tasks):
+        for method in contest.methods(plan.methods):
+            some = [m for m in made if m.entry.contest == contest and m.entry.method == method]
+            if not some:
+                cells.append(Cell(contest, method, {}, plan.items))
+                continue
+            columns = {name: [one.figures[name] for one in some] for name in some[0].figures}
+            columns["text"] = [_rank(one, some) for one in some]
+            figures = {
+                name: of_mean(values, np.random.default_rng(plan.seed))
+                for name, values in columns.items()
+            }
+            for name, points in music.items():
+                if len(some) >= 2 and len(points) >= 2:
+                    width = median_distance(points)
+                    figures[f"KAD, {name}"] = of_distance(
+                        lambda x, points=points, width=width: kernel_distance(points, x, width),
+                        np.stack([one.vectors[name] for one in some]),
+                        np.random.default_rng(plan.seed),
+                    )
+            cells.append(Cell(contest, method, figures, plan.items - len(some)))
+    return cells
+
+
+def _rank(one: Made, some: Sequence[Made]) -> float:
+    """Of the tags of its prompt among the same method's clips of other prompts."""
+    others = [other.tags for other in some if other.prompt != one.prompt]
+    found = adherence(one.prompt, one.tags, others) if others else None
+    return math.nan if found is None else found.rank

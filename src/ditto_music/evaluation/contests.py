@@ -1,0 +1,228 @@
+"""The tasks of a comparison: what is asked of each item, and who judges the answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ditto_music.baselines import METHODS
+from ditto_music.evaluation.targets import (
+    CURVES,
+    FORMS,
+    PROMPTS,
+    SECONDS,
+    TUNES,
+    Curve,
+    Judge,
+    loudness_judge,
+    notes_judge,
+    timbre_judge,
+)
+
+UNBOUNDED = 10_000  # iterations, where seconds are the limit
+LONGEST_OVERLAP = 3.0
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording to edit, and its words where it was made from any."""
+
+    path: Path
+    prompt: str | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of each item.
+
+    Attributes
+    ----------
+    key : in the report's controls, or in what the judge says.
+    label : with its unit.
+    less : whether less is better.
+    """
+
+    key: str
+    label: str
+    less: bool
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A task.
+
+    Attributes
+    ----------
+    own, heard : the control's own figure, and that of an ear that was not optimised.
+    fields : of the job of an item, for clips of so many seconds; edits are given a source.
+    judge : of an item; edits have none, their joins are measured with them.
+    edits : whether it changes a recording.
+    """
+
+    name: str
+    own: Figure
+    heard: Figure
+    fields: Callable[[int, float, Source | None], Fields]
+    judge: Callable[[int, float], Judge] | None = None
+    edits: bool = False
+
+    def methods(self, wanted: Sequence[str]) -> list[str]:
+        """Those that can do it."""
+        return [name for name in wanted if self.edits or not METHODS[name].keeps]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One clip to be made by one method."""
+
+    contest: Contest
+    item: int
+    method: str
+    fields: Fields
+
+    @property
+    def name(self) -> str:
+        """Of its files: what is asked is part of it, so other settings have other files."""
+        asked = json.dumps(self.fields, sort_keys=True).encode()
+        digest = hashlib.sha256(asked).hexdigest()[:6]
+        return f"{self.contest.name}-{self.item:02d}-{self.method}-{digest}"
+
+    @property
+    def job(self) -> Fields:
+        """As `ditto_music.jobs.run_batch` takes it."""
+        return self.fields | {"id": self.name}
+
+
+def entry(
+    contest: Contest,
+    item: int,
+    method: str,
+    shared: Mapping[str, Any],
+    seconds: float,
+    source: Source | None,
+    seconds_each: float | None,
+) -> Entry:
+    """An item for a method: with its paper's own settings, or with so many seconds.
+
+    Parameters
+    ----------
+    shared : flags of all jobs; they go before the method's own.
+    """
+    fields: Fields = {"method": method, **METHODS[method].own}
+    if seconds_each is not None:
+        fields |= {"time_limit": seconds_each, "iterations": UNBOUNDED}
+    fields |= shared
+    fields["seed"] = int(fields.get("seed", 0)) + item
+    return Entry(contest, item, method, contest.fields(item, seconds, source) | fields)
+
+
+def curve_of(item: int, seconds: float) -> tuple[str, Curve]:
+    """Name and points of an item's curve, over a clip of so many seconds."""
+    name = [*CURVES][item % len(CURVES)]
+    return name, [(time * seconds / SECONDS, level) for time, level in CURVES[name]]
+
+
+def tune_of(item: int, seconds: float) -> str:
+    """An item's tune, over a clip of so many seconds."""
+    text = [*TUNES.values()][item % len(TUNES)]
+    pairs = [word.split(":") for word in text.split()]
+    return " ".join(f"{note}:{float(length) * seconds / SECONDS:g}" for note, length in pairs)
+
+
+def form_of_item(item: int) -> str:
+    """An item's form."""
+    return FORMS[item % len(FORMS)]
+
+
+def _control(item: int, seconds: float, **asked: str) -> Fields:
+    prompt = PROMPTS[item % len(PROMPTS)]
+    return {"command": "control", "prompt": prompt, "duration": seconds, **asked}
+
+
+def _intensity(item: int, seconds: float, source: Source | None) -> Fields:
+    points = ",".join(f"{time:g}={level:g}" for time, level in curve_of(item, seconds)[1])
+    return _control(item, seconds, intensity=points)
+
+
+def _melody(item: int, seconds: float, source: Source | None) -> Fields:
+    return _control(item, seconds, melody=tune_of(item, seconds))
+
+
+def _structure(item: int, seconds: float, source: Source | None) -> Fields:
+    return _control(item, seconds, structure=form_of_item(item))
+
+
+def _edit(command: str, source: Source | None, **asked: Any) -> Fields:
+    assert source is not None
+    return {
+        "command": command,
+        "source" if command == "loop" else "recording": str(source.path),
+        "prompt": source.prompt,
+        **asked,
+    }
+
+
+def _outpaint(item: int, seconds: float, source: Source | None) -> Fields:
+    overlap = min(LONGEST_OVERLAP, seconds / 2)
+    return _edit("outpaint", source, seconds=seconds - overlap, overlap=overlap)
+
+
+def _inpaint(item: int, seconds: float, source: Source | None) -> Fields:
+    hole = [round(seconds / 3, 3), round(2 * seconds / 3, 3)]
+    return _edit("inpaint", source, **{"from": hole[:1], "to": hole[1:]})
+
+
+def _loop(item: int, seconds: float, source: Source | None) -> Fields:
+    return _edit("loop", source)
+
+
+_MATCH = Figure("match.loss", "error where it stays, of the latent's variance", less=True)
+_JOIN = Figure("join", "join: share of the music's own changes that are smaller", less=True)
+
+CONTESTS: dict[str, Contest] = {
+    contest.name: contest
+    for contest in (
+        Contest(
+            "intensity",
+            Figure("intensity.rms_error_db", "RMS error, dB", less=True),
+            Figure("momentary", "momentary loudness, correlation", less=False),
+            _intensity,
+            lambda item, seconds: loudness_judge(curve_of(item, seconds)[1]),
+        ),
+        Contest(
+            "melody",
+            Figure("melody.accuracy", "frames right", less=False),
+            Figure("top", "Basic Pitch: strongest", less=False),
+            _melody,
+            lambda item, seconds: notes_judge(tune_of(item, seconds), seconds),
+        ),
+        Contest(
+            "structure",
+            Figure("structure.mse", "MSE", less=True),
+            Figure("correlation", "spectral contrast, correlation", less=False),
+            _structure,
+            lambda item, seconds: timbre_judge(form_of_item(item), seconds),
+        ),
+        Contest("outpaint", _MATCH, _JOIN, _outpaint, edits=True),
+        Contest("inpaint", _MATCH, _JOIN, _inpaint, edits=True),
+        Contest("loop", _MATCH, _JOIN, _loop, edits=True),
+    )
+}
+
+
+def largest_join(report: Mapping[str, Any]) -> float:
+    """How much the most audible join of an edit stands out, 0 to 1; NaN where none was measured."""
+    ranks = [
+        float(seam[key])
+        for seam in report.get("seams") or []
+        for key in ("flux_rank", "jump_rank")
+        if seam.get(key) is not None
+    ]
+    return max(ranks, default=math.nan)

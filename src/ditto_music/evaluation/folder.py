@@ -1,0 +1,241 @@
+"""Measure a folder of audio, whatever made it, against a folder of reference music."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ditto_music._version import __version__
+from ditto_music.audio import read_recording
+from ditto_music.audio.files import names_audio
+from ditto_music.controls.references import mono
+from ditto_music.controls.style_words import Tag
+from ditto_music.errors import InputError
+from ditto_music.evaluation.adherence import adherence
+from ditto_music.evaluation.adherence import heard as tags_heard
+from ditto_music.evaluation.embeddings import Embedding
+from ditto_music.evaluation.frechet import frechet_corrected, frechet_distance
+from ditto_music.evaluation.intervals import Floats, Interval, of_distance, of_mean
+from ditto_music.evaluation.kernel import kernel_distance, median_distance
+from ditto_music.evaluation.reports import Report, controls_of, report_for, reports_in
+from ditto_music.features.musicnn import SAMPLE_RATE
+from ditto_music.result import finite
+
+LONGEST = 300  # seconds of a file that are heard
+LEAST = 0.1
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One file as the networks hear it.
+
+    Attributes
+    ----------
+    vectors : by the embedding's name, (d,).
+    tags : probability of each.
+    report : of the command that made it, where there is one.
+    """
+
+    path: Path
+    seconds: float
+    vectors: dict[str, Floats]
+    tags: dict[Tag, float]
+    report: Report | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was measured.
+
+    Attributes
+    ----------
+    figures : by name.
+    clips : those measured.
+    bad : one line for each file that could not be.
+    """
+
+    folder: str
+    reference: str | None
+    figures: dict[str, Interval]
+    clips: list[Clip]
+    bad: list[str] = field(default_factory=list[str])
+
+    def markdown(self) -> str:
+        """A table, a line a figure."""
+        lines = ["| figure | value | 95% interval | clips |", "|---|---|---|---|"]
+        for name, found in self.figures.items():
+            interval = "" if math.isnan(found.low) else f"{found.low:.4g} to {found.high:.4g}"
+            lines.append(f"| {name} | {found.value:.4g} | {interval} | {found.count} |")
+        return "\n".join(lines)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        items = [
+            {
+                "file": clip.path.name,
+                "seconds": clip.seconds,
+                "controls": controls_of(clip.report) if clip.report else {},
+                "prompt": clip.report["prompt"] if clip.report else None,
+            }
+            for clip in self.clips
+        ]
+        said = {
+            "version": __version__,
+            "folder": self.folder,
+            "reference": self.reference,
+            "figures": {name: asdict(found) for name, found in self.figures.items()},
+            "items": items,
+            "bad": self.bad,
+        }
+        told = finite(said)
+        assert isinstance(told, dict)
+        return told
+
+
+def evaluate(
+    folder: str | Path,
+    reference: str | Path | None = None,
+    *,
+    embeddings: Mapping[str, Embedding],
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Evaluation:
+    """Measure every audio file of a folder.
+
+    Parameters
+    ----------
+    reference : a folder of music to be near to; None: no distances.
+    embeddings : by name, see `ditto_music.evaluation.embeddings`.
+    seed : of all that is drawn: halves and resamples.
+    tell : called with a line now and then, and for each file that cannot be used.
+
+    Raises
+    ------
+    InputError
+        If a folder holds no audio that can be read.
+    """
+    bad: list[str] = []
+
+    def complain(line: str) -> None:
+        bad.append(line)
+        tell(line)
+
+    made = listen(Path(folder), embeddings, complain, tell)
+    known = listen(Path(reference), embeddings, complain, tell) if reference else []
+    figures = distances(made, known, seed) if known else {}
+    figures |= of_clips(made, known, seed)
+    return Evaluation(str(folder), str(reference) if reference else None, figures, made, bad)
+
+
+def listen(
+    folder: Path,
+    embeddings: Mapping[str, Embedding],
+    complain: Callable[[str], None],
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[Clip]:
+    """Every audio file of a folder, its subfolders left out.
+
+    Raises
+    ------
+    InputError
+        If there is none that can be read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder: give one with audio files")
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and names_audio(path))
+    reports, clips = reports_in(folder), list[Clip]()
+    tell(f"listening to {len(paths)} files of {folder}")
+    for path in paths:
+        try:
+            clips.append(clip_of(path, embeddings, report_for(path, reports)))
+        except InputError as error:
+            complain(" ".join(str(error).split()))
+    if not clips:
+        raise InputError(f"{folder}: no audio that can be read: give WAV, FLAC, OGG or MP3 files")
+    return clips
+
+
+@torch.no_grad()
+def clip_of(path: Path, embeddings: Mapping[str, Embedding], report: Report | None = None) -> Clip:
+    """One file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is too short.
+    """
+    recording = read_recording(path)
+    if recording.seconds < LEAST:
+        raise InputError(f"{path}: lasts {recording.seconds:.3f} s: give at least {LEAST:g} s")
+    part = recording.part(0, LONGEST * recording.sample_rate)
+    audio = mono(part, SAMPLE_RATE)
+    vectors = {
+        name: np.asarray(embed(audio, SAMPLE_RATE).double().numpy())
+        for name, embed in embeddings.items()
+    }
+    return Clip(path, recording.seconds, vectors, tags_heard(audio, SAMPLE_RATE), report)
+
+
+def distances(made: Sequence[Clip], known: Sequence[Clip], seed: int) -> dict[str, Interval]:
+    """Frechet and kernel distance by every embedding, two clips and more on either side."""
+    if min(len(made), len(known)) < 2:
+        return {}
+    figures: dict[str, Interval] = {}
+    for name in made[0].vectors:
+        ours, theirs = (np.stack([clip.vectors[name] for clip in each]) for each in (made, known))
+        plain = frechet_distance(theirs, ours)
+        figures[f"FAD, {name}"] = Interval(plain, math.nan, math.nan, len(ours))
+        if len(ours) >= 4:
+            figures[f"FAD, {name}, less its bias"] = of_distance(
+                lambda points, theirs=theirs: frechet_corrected(
+                    theirs, points, np.random.default_rng(seed)
+                ),
+                ours,
+                np.random.default_rng(seed),
+            )
+        width = median_distance(theirs)
+        figures[f"KAD, {name}"] = of_distance(
+            lambda points, theirs=theirs, width=width: kernel_distance(theirs, points, width),
+            ours,
+            np.random.default_rng(seed),
+        )
+    return figures
+
+
+def of_clips(made: Sequence[Clip], known: Sequence[Clip], seed: int) -> dict[str, Interval]:
+    """Means over the clips: text adherence and what their reports tell of controls and cost."""
+    columns: dict[str, list[float]] = {}
+    for number, clip in enumerate(made):
+        row = {"seconds of audio": clip.seconds}
+        if clip.report:
+            others = known or [*made[:number], *made[number + 1 :]]
+            found = adherence(
+                str(clip.report["prompt"]), clip.tags, [other.tags for other in others]
+            )
+            if found:
+                row["tags of the prompt, probability"] = found.probability
+                row["tags of the prompt, rank"] = found.rank
+            row |= controls_of(clip.report) | _cost(clip.report)
+        for key, value in row.items():
+            columns.setdefault(key, []).append(value)
+    return {key: of_mean(values, np.random.default_rng(seed)) for key, values in columns.items()}
+
+
+def _cost(report: Report) -> dict[str, float]:
+    """Seconds, gigabytes and iterations."""
+    wanted = (
+        ("seconds to make", "seconds", 1.0),
+        ("peak memory, GB", "peak_memory_bytes", 1e-9),
+        ("iterations", "iterations", 1.0),
+    )
+    return {
+        label: factor * float(report[key])
+        for label, key, factor in wanted
+        if isinstance(report.get(key), int | float)
+    }

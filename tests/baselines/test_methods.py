@@ -1,0 +1,112 @@
+"""Every system on the tiny model: it does what it claims, item by item, and stops when told."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from ditto_music import Intensity, Progress, generate
+from ditto_music.baselines import METHODS, freedom
+from ditto_music.models.small import SmallModel
+
+GUIDED = ("freedom", "guidance-gradients", "dps", "mpgd")
+CONTROLLING = [name for name, method in METHODS.items() if not method.keeps and name != "plain"]
+RISE = Intensity([-35, -14])
+FAST = {"duration": 0.7, "iterations": 10}
+
+
+@pytest.mark.parametrize("name", CONTROLLING)
+def test_the_loss_is_lower_than_that_of_plain_sampling(model: SmallModel, name: str) -> None:
+    steps = 30 if name in GUIDED else 6
+    sampler = "edict" if name == "doodl" else "adams"
+    plain = generate(
+        model, ["calm", "jazz"], RISE, seed=[0, 1], duration=0.7, steps=steps, sampler=sampler
+    )
+    result = METHODS[name](model, ["calm", "jazz"], RISE, seed=[0, 1], steps=steps, **FAST)
+    if name == "freedom":  # its own noise on the way alone makes a difference
+        plain = freedom(
+            model, ["calm", "jazz"], RISE, seed=[0, 1], steps=steps, rho=0.0, duration=0.7
+        )
+    for item, free in zip(result.items, plain.items, strict=True):
+        assert item.final["loss"] < free.final["loss"]
+    assert result.method == name
+
+
+@pytest.mark.parametrize("name", [*GUIDED, "doodl", "best-of"])
+def test_items_are_independent(double_model: SmallModel, name: str) -> None:
+    start = torch.randn(2, *double_model.latent_shape(0.7), dtype=torch.float64)
+    more = {"steps": 5, "guidance": 3.0, "duration": 0.7, "iterations": 2}
+    prompts = ["calm", "slow jazz"]
+    both = METHODS[name](double_model, prompts, RISE, seed=[1, 2], x_T=start, **more)
+    alone = METHODS[name](double_model, prompts[1], RISE, seed=2, x_T=start[1:], **more)
+    assert torch.allclose(both.items[1].latent, alone.items[0].latent, atol=1e-6)
+    assert both.items[1].final["loss"] == pytest.approx(alone.items[0].final["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", CONTROLLING)
+def test_the_same_seed_gives_the_same_bits(model: SmallModel, name: str) -> None:
+    more = {"steps": 5, "duration": 0.7, "iterations": 2, "seed": 3}
+    first, second = (METHODS[name](model, "calm", RISE, **more) for _ in range(2))
+    assert torch.equal(first.audio, second.audio)
+
+
+@pytest.mark.parametrize("name", [*GUIDED, "doodl", "best-of"])
+@pytest.mark.parametrize("how", ["returns True", "Ctrl-C"])
+def test_an_interrupt_gives_what_there_is(model: SmallModel, name: str, how: str) -> None:
+    def stop(progress: Progress) -> bool:
+        if progress.iteration == 2 and how == "Ctrl-C":
+            raise KeyboardInterrupt
+        return progress.iteration == 2
+
+    item = METHODS[name](model, "calm", RISE, steps=8, callback=stop, **FAST).items[0]
+    assert item.stopped == "interrupted"
+    assert len(item.history) == 2
+    assert bool(torch.isfinite(item.audio).all())
+
+
+@pytest.fixture
+def passes(model: SmallModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A clock of 10 ms a pass through the denoiser, and the passes there have been."""
+    count = [0]
+    denoise = model.denoise
+
+    def counted(*args: Any) -> Tensor:
+        count[0] += 1
+        return denoise(*args)
+
+    monkeypatch.setattr(model, "denoise", counted)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.01 * count[0])
+    return count
+
+
+@pytest.mark.parametrize("name", [*GUIDED, "best-of", "doodl"])
+def test_a_time_limit_is_used_and_kept(model: SmallModel, name: str, passes: list[int]) -> None:
+    once = METHODS[name](model, "calm", RISE, steps=4, iterations=2, duration=0.7).items[0]
+    passes[0] = 0
+    more = {"duration": 0.7, "iterations": 10_000, "time_limit": 0.6}
+    result = METHODS[name](model, "calm", RISE, steps=4, **more)
+    assert result.items[0].stopped == "time"
+    assert 35 <= passes[0] <= 75
+    assert result.settings.steps == 4
+    assert len(result.items[0].history) > len(once.history)
+    if name != "doodl":  # another number of iterations has no other walks
+        assert result.items[0].final["loss"] <= once.final["loss"] * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("name", GUIDED)
+def test_a_walk_that_has_no_time_takes_fewer_steps(
+    model: SmallModel, name: str, passes: list[int]
+) -> None:
+    more = {"duration": 0.7, "iterations": 1, "steps": 200, "time_limit": 0.5}
+    result = METHODS[name](model, "calm", RISE, **more)
+    assert 8 <= result.settings.steps < 120
+    assert 25 <= passes[0] <= 90
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_own_settings_are_settings(name: str) -> None:
+    assert set(METHODS[name].own) <= {"steps", "iterations", "lr", "guidance"}

@@ -1,0 +1,125 @@
+"""Best of N and DOODL: what they keep, what they count, and DOODL's exact gradient."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from gaussian import SECONDS, Distance, Draws, Gaussian, noise, wanted
+
+from ditto_music import Intensity, Settings
+from ditto_music.baselines import best_of, doodl, plain
+from ditto_music.baselines.doodl import tied_gradient
+from ditto_music.models.small import SmallModel
+from ditto_music.problem import Problem
+from ditto_music.sampling import edict_pair
+
+FAST = {"duration": 0.7, "steps": 6}
+
+
+# --- best of N -----------------------------------------------------------------------------------
+
+
+def test_it_is_the_least_of_n(model: SmallModel) -> None:
+    control = Intensity([-35, -14])
+    result = best_of(model, "calm", control, seed=2, draws=7, **FAST)
+    item = result.items[0]
+    generator = torch.Generator().manual_seed(2)
+    noises = torch.stack(
+        [torch.randn(*model.latent_shape(0.7), generator=generator) for _ in range(7)]
+    )
+    each = [
+        plain(model, "calm", control, x_T=one[None], **FAST).items[0].final["loss"]
+        for one in noises
+    ]
+    assert [row["loss"] for row in item.history] == pytest.approx(each)
+    assert item.final["loss"] == pytest.approx(min(each))
+    assert torch.equal(item.x_T, noises[each.index(min(each))])
+    assert min(each) < each[0]
+
+
+def test_equal_compute_is_three_samples_an_update(model: SmallModel) -> None:
+    more = {"duration": 0.7, "steps": 12, "surrogate_steps": 6, "iterations": 4}
+    result = best_of(model, "calm", Intensity([-35, -14]), **more)
+    assert len(result.items[0].history) == 3 * 4 * 6 // 12
+
+
+def test_noise_that_was_given_is_part_of_every_draw() -> None:
+    """An edit's: only where it is the seed's own is it drawn again."""
+    model = Gaussian()
+    start = torch.randn(1, 2, 8, generator=torch.Generator().manual_seed(5))
+    start[..., :4] = 0.5
+    seen: list[torch.Tensor] = []
+    best_of(
+        model, "high", Distance(wanted().float()), seed=5, duration=SECONDS, steps=2, draws=4,
+        x_T=start, callback=lambda progress: seen.append(progress.noise),
+    )  # fmt: skip
+    assert all(torch.equal(x[..., :4], start[..., :4]) for x in seen)
+    assert len({float(x[0, 0, 7]) for x in seen}) == 4
+
+
+# --- DOODL ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plan", ["reversible", "checkpoint"])
+def test_its_gradient_is_plain_backpropagation_through_edict(
+    double_model: SmallModel, plan: str
+) -> None:
+    """Rebuilt by inversion; both results decoded, their losses summed, the chains' mean taken."""
+    settings = Settings(0.7, 5, sampler="edict", gradient=plan)
+    problem = Problem(double_model, ["calm", "jazz"], Intensity([-35, -14]), [0, 1], settings)
+    x = problem.noise().double()
+    _, _, gradient = tied_gradient(problem, x)
+
+    pair = (x.clone().requires_grad_(), x.clone().requires_grad_())
+    ends = edict_pair(problem.denoiser([0, 1]), pair, double_model.schedule, 5, 0.83)
+    losses = [problem.measure(problem.clip(end), [0, 1])[0].sum() for end in ends]
+    chains = torch.autograd.grad(losses[0] + losses[1], pair)
+    by_hand = (chains[0] + chains[1]) / 2
+    assert by_hand.abs().min() > 0
+    assert torch.allclose(gradient, by_hand, rtol=1e-6, atol=1e-9 * float(by_hand.abs().max()))
+
+
+def test_the_update_by_hand() -> None:
+    """One latent of both chains, momentum, clipping, jitter, and the length it began with."""
+    model, goal, clip = Gaussian(), wanted(), 0.02
+    seen: list[torch.Tensor] = []
+    doodl(
+        model, "high", Distance(goal), seed=7, duration=SECONDS, steps=4, iterations=3, lr=clip,
+        guidance=1.0, x_T=noise(), callback=lambda progress: seen.append(progress.noise),
+    )  # fmt: skip
+    settings = Settings(SECONDS, 4, 1.0, sampler="edict", gradient="reversible")
+    problem = Problem(model, "high", Distance(goal), 7, settings)
+    x, fresh, momentum, scale = noise(), Draws(7), torch.zeros(1, 2, 8), None
+    length = x.norm()
+    for there in seen:
+        assert torch.allclose(there, x, atol=1e-6)
+        gradient = tied_gradient(problem, x)[2]
+        scale = scale or clip / gradient.square().mean().sqrt()
+        momentum = 0.9 * momentum + (-scale * gradient).clamp(-clip, clip)
+        x = x + momentum + 1e-4 * fresh()
+        x = x * length / x.norm()
+    assert len(seen) == 3
+
+
+def test_the_length_of_the_noise_stays(model: SmallModel) -> None:
+    seen: list[torch.Tensor] = []
+    result = doodl(
+        model, "calm", Intensity([-35, -14]), seed=[0, 1], iterations=5, lr=0.05,
+        callback=lambda progress: seen.append(progress.noise), **FAST,
+    )  # fmt: skip
+    lengths = torch.stack([x.flatten(1).norm(dim=1) for x in seen])
+    assert torch.allclose(lengths, lengths[:1].expand_as(lengths), rtol=1e-5)
+    assert not torch.equal(seen[0], seen[-1])
+    assert result.settings.sampler == "edict"
+    assert result.settings.gradient == "reversible"
+
+
+def test_the_best_is_kept_and_is_what_its_noise_gives(model: SmallModel) -> None:
+    result = doodl(model, "calm", Intensity([-35, -14]), iterations=12, lr=0.05, **FAST)
+    item = result.items[0]
+    losses = [row["loss"] for row in item.history]
+    assert item.final["loss"] == pytest.approx(min(losses), rel=1e-3)
+    assert min(losses) < losses[0]
+    assert math.isfinite(item.final["loss"])

@@ -1,0 +1,169 @@
+"""Tasks times methods on the tiny model: made once, judged, and told in four forms."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ditto_music.baselines import METHODS
+from ditto_music.cli import main
+from ditto_music.evaluation.compare import Plan, entries_of
+from ditto_music.evaluation.contests import CONTESTS, Source, curve_of, largest_join, tune_of
+from ditto_music.evaluation.targets import notes_of
+
+QUICK = (
+    *("--model", "debug", "--duration", "3", "--items", "2", "--steps", "3"),
+    *("--iterations", "2", "--quiet"),
+)
+TASKS = ("--task", "intensity", "--task", "inpaint")
+SOME = ("--method", "plain", "--method", "dps", "--method", "naive-masking")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("compare") / "out"
+    assert main(["compare", "-o", str(out), *TASKS, *SOME, *QUICK]) == 0
+    return out
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_item_is_made_by_every_method_that_can(folder: Path) -> None:
+    made = lines(folder / "audio" / "results.jsonl")
+    pairs = sorted((line["command"], line["method"]) for line in made)
+    assert pairs == sorted(
+        2 * [("control", "plain"), ("control", "dps")]
+        + 2 * [("inpaint", name) for name in ("plain", "dps", "naive-masking")]
+    )
+    assert all((folder / "audio" / line["out"]).exists() for line in made)
+    assert all(line["peak_memory_bytes"] > 0 for line in made)
+
+
+def test_the_tables_hold_a_line_a_method_with_intervals(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (folder / "table.md").read_text()
+    assert text.count("\n| plain | 2 |") == 2
+    assert text.count("\n| naive-masking | 2 |") == 1
+    assert "RMS error, dB | momentary loudness, correlation | prompt's tags, rank" in text
+    with (folder / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    cell = {(row["task"], row["method"], row["figure"]): row["value"] for row in rows}
+    errors = {
+        name: [
+            line["controls"]["intensity"]["rms_error_db"]
+            for line in lines(folder / "audio" / "results.jsonl")
+            if line["command"] == "control" and line["method"] == name
+        ]
+        for name in ("plain", "dps")
+    }
+    for name, values in errors.items():
+        value = float(cell["intensity", name, "RMS error, dB"])
+        assert value == pytest.approx(np.mean(values), rel=1e-6)
+    assert -1 <= float(cell["intensity", "dps", "momentary loudness, correlation"]) <= 1
+    assert float(cell["inpaint", "naive-masking", CONTESTS["inpaint"].own.label]) < 1e-6
+
+
+def test_what_is_made_is_not_made_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [*folder.glob("audio/*.wav"), *folder.glob("heard/*.json"), *folder.glob("sources/*")]
+    before = {path: path.stat().st_mtime_ns for path in files if path.suffix in (".wav", ".json")}
+    count = len(lines(folder / "audio" / "results.jsonl"))
+    assert len(before) == 10 + 10 + 2
+    assert main(["compare", "-o", str(folder), *TASKS, *SOME, *QUICK]) == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(lines(folder / "audio" / "results.jsonl")) == count
+    assert capsys.readouterr().out == (folder / "table.md").read_text()
+
+
+def test_the_page_plays_every_clip_and_asks_nothing_of_the_net(folder: Path) -> None:
+    page = (folder / "index.html").read_text()
+    assert "http" not in page
+    sounds = re.findall(r'src="([^"]+)"', page)
+    assert len(sounds) == 10 + 2
+    assert all((folder / sound).resolve().is_file() for sound in sounds)
+    assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_equal_seconds_are_other_clips_than_own_settings(folder: Path) -> None:
+    plan = Plan("debug", ["intensity"], ["ditto", "freedom"], items=1)
+    own, equal = (
+        entries_of(each, [])
+        for each in (plan, Plan("debug", ["intensity"], ["ditto", "freedom"], 1, seconds_each=9))
+    )
+    assert own[1].fields["steps"] == METHODS["freedom"].own["steps"] == 100
+    assert "time_limit" not in own[0].fields
+    assert equal[0].fields["time_limit"] == 9
+    assert equal[0].fields["iterations"] > 1000
+    assert not {each.name for each in own} & {each.name for each in equal}
+    asked = Plan("debug", ["intensity"], ["freedom"], 1, flags={"steps": 7})
+    assert entries_of(asked, [])[0].fields["steps"] == 7
+
+
+def test_recordings_of_one_s_own_are_edited_and_a_reference_gives_distances(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    for number in range(3):
+        tones = 0.2 * np.sin(2 * np.pi * (220 + 70 * number) * np.arange(72_000) / 24_000)
+        soundfile.write(music / f"{number}.wav", tones, 24_000)
+    asked = ("--task", "outpaint", "--method", "plain", "--method", "multidiffusion-50")
+    folders = ("--recordings", str(music), "--reference", str(music))
+    assert main(["compare", "-o", str(tmp_path / "out"), *asked, *folders, *QUICK]) == 0
+    out = capsys.readouterr().out
+    assert "| KAD, musicnn |" in out
+    made = lines(tmp_path / "out" / "audio" / "results.jsonl")
+    assert {line["method"] for line in made} == {"plain", "multidiffusion-50"}
+    assert not (tmp_path / "out" / "sources").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--method", "naive-masking", "--task", "melody"], "cannot do melody"),
+        (["--items", "0"], "items is 0"),
+        (["--seconds-each", "0"], "seconds-each is 0"),
+        (["--seed", "-1"], "seed is -1"),
+        (["--recordings", "nowhere", "--task", "loop"], "nowhere: no audio files"),
+        (["--task", "dance"], "dance"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], words: str
+) -> None:
+    assert main(["compare", "-o", str(tmp_path / "out"), "--quiet", *more]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert words in told.err.splitlines()[-1]
+
+
+def test_an_item_that_fails_is_told_and_the_rest_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    more = ["--task", "intensity", "--method", "plain", *QUICK]
+    more[more.index("3", more.index("--duration"))] = "40"  # longer than the model makes
+    assert main(["compare", "-o", str(out), *more]) == 1
+    told = capsys.readouterr().out
+    assert told.count("Failed: intensity-") == 2
+    assert "makes clips of" in told
+
+
+def test_targets_stretch_with_the_clip() -> None:
+    assert curve_of(0, 3.0) == ("rise", [(0, -40), (3, -12)])
+    assert sum(length for _, length, _ in notes_of(tune_of(0, 3.0))) == pytest.approx(3)
+
+
+def test_the_largest_join_counts() -> None:
+    seams = [{"flux_rank": 0.2, "jump_rank": 0.7}, {"flux_rank": None, "jump_rank": 0.1}]
+    assert largest_join({"seams": seams}) == 0.7
+    assert np.isnan(largest_join({"seams": []}))
+    assert Source(Path("a.wav")).prompt is None

@@ -1,0 +1,83 @@
+"""Intervals: they hold the truth as often as they say, and the corrected distance is nearer it."""
+
+import math
+
+import numpy as np
+import pytest
+
+from ditto_music import InputError
+from ditto_music.evaluation.frechet import frechet_corrected, frechet_distance
+from ditto_music.evaluation.intervals import Interval, of_distance, of_mean
+from ditto_music.evaluation.kernel import kernel_distance
+
+
+def test_the_mean_s_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """Of 200 samples of 25 exponential values, whose mean is 1."""
+    inside = 0
+    for seed in range(200):
+        values = np.random.default_rng(seed).exponential(size=25)
+        found = of_mean(values.tolist(), np.random.default_rng(seed))
+        inside += found.low <= 1 <= found.high
+        assert found.low < found.value < found.high
+    assert 0.86 <= inside / 200 <= 0.99
+
+
+def test_a_distance_s_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """Kernel distance of sets of 40 to a reference, against that of a set of 4000."""
+    rng = np.random.default_rng(0)
+    reference = rng.standard_normal((100, 3))
+    truth = kernel_distance(reference, 0.8 + rng.standard_normal((3000, 3)), 1.5)
+    inside, tries = 0, 100
+    for seed in range(tries):
+        made = 0.8 + np.random.default_rng(seed).standard_normal((40, 3))
+        found = of_distance(
+            lambda points: kernel_distance(reference, points, 1.5),
+            made,
+            np.random.default_rng(seed),
+            halves=60,
+        )
+        inside += found.low <= truth <= found.high
+    assert 0.86 <= inside / tries <= 1.0
+
+
+def test_equal_figures_and_few_figures() -> None:
+    rng = np.random.default_rng(0)
+    assert of_mean([2.0] * 5, rng) == Interval(2.0, 2.0, 2.0, 5)
+    two = of_mean([1.0, 2.0], rng)
+    assert (two.value, two.count) == (1.5, 2)
+    assert math.isnan(two.low)
+    assert of_mean([1.0, math.nan, 3.0, 2.0], rng).count == 3
+    assert of_mean([], rng).count == 0
+    assert two.text() == "1.50"
+    assert Interval(1, 0.5, 2, 9).text(1) == "1.0 [0.5, 2.0]"
+
+
+def test_the_same_generator_gives_the_same_interval() -> None:
+    values = np.random.default_rng(3).standard_normal(12).tolist()
+    one, two = (of_mean(values, np.random.default_rng(7)) for _ in range(2))
+    assert one == two
+
+
+@pytest.mark.parametrize("count", [12, 30])
+def test_correction_takes_most_of_the_bias_of_few_clips_away(count: int) -> None:
+    """Between Gaussians a unit apart in 6 dimensions: the distance is 1."""
+    rng = np.random.default_rng(count)
+    reference = rng.standard_normal((2_000, 6))
+    plain, corrected = [], []
+    for seed in range(60):
+        made = rng.standard_normal((count, 6))
+        made[:, 0] += 1
+        plain.append(frechet_distance(reference, made))
+        corrected.append(frechet_corrected(reference, made, np.random.default_rng(seed)))
+    assert abs(np.mean(corrected) - 1) < 0.35 * (np.mean(plain) - 1)
+
+
+def test_a_set_to_itself_is_about_zero() -> None:
+    points = np.random.default_rng(5).standard_normal((60, 8))
+    assert frechet_distance(points, points) == pytest.approx(0, abs=1e-9)
+    assert abs(kernel_distance(points, points)) < 0.05
+
+
+def test_too_few_to_correct_is_one_clear_line() -> None:
+    with pytest.raises(InputError, match="too few to correct"):
+        frechet_corrected(np.eye(5), np.eye(5)[:3], np.random.default_rng(0))
