@@ -177,7 +177,8 @@ def optimize(
     sampler : a name of `ditto_music.sampling.SAMPLERS`.
     x_T : (B, ...) noise to start from, instead of the seeds' own.
     callback : called after each iteration; returning True stops and keeps the best so far, as
-        Ctrl-C does.
+        Ctrl-C does. One that has a method `expect` is first given the `Estimate` of the memory
+        needed, where the model is a large one.
 
     Raises
     ------
@@ -203,6 +204,7 @@ def optimize(
     )
     problem = Problem(model, prompt, control, seed, settings)
     start = problem.noise() if x_T is None else x_T.detach().to(model.device)
+    problem.expect(getattr(callback, "expect", None))
     tracks = [Track(noise, DESCENTS[optimizer](lr)) for noise in start]
     count, started = 0, time.monotonic()
     try:

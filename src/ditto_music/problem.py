@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from ditto_music.errors import InputError
 from ditto_music.item import Item, Row, Stopped
+from ditto_music.memory import Estimate, Weighed, check, estimated, rehearsed
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
 from ditto_music.result import Result, Settings
 from ditto_music.sampling import CALLS_A_STEP, SAMPLERS, Denoise, draw_noise, guided, reversible
-from ditto_music.sampling.plans import activation_bytes, memory_budget, planned
+from ditto_music.sampling.plans import activation_bytes, last_steps, memory_budget, planned
 
 T = TypeVar("T")
 
@@ -45,6 +46,7 @@ class Problem:
         self.started = time.monotonic()
         self.model = model
         self.settings = settings
+        self.estimate: Estimate | None = None
         self._room: int | None = None  # steps of one item that memory holds; measured when needed
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         seeds = [seed] if isinstance(seed, int) else list(seed)
@@ -68,11 +70,15 @@ class Problem:
         """The seeds' own initial noise, (B, ...)."""
         return draw_noise(self.form.latent_shape, self.seeds).to(self.model.device)
 
-    def denoiser(self, items: Sequence[int]) -> Denoise:
+    def denoiser(self, items: Sequence[int], *, sparing: bool = False) -> Denoise:
         """The guided model for these items, ``(x_t, t) -> x0_hat``.
 
         Guidance between a prompt and itself, as where both are empty, is left out: it changes
         nothing and costs a pass. So is that of a model which has it in its weights.
+
+        Parameters
+        ----------
+        sparing : each call keeps one block of the network at a time for backward.
         """
         pointless = self.model.baked or all(
             self.prompts[i] == self.settings.negative_prompt for i in items
@@ -80,24 +86,51 @@ class Problem:
         guidance = self.settings.guiding
         if pointless:
             guidance = replace(guidance, scale=1.0)
-        return guided(
+        bound = guided(
             self.model.denoise,
             self.condition[items],
             self.negative[items],
             guidance,
             self.model.schedule,
         )
+        if not sparing:
+            return bound
+
+        def spared(x_t: Tensor, t: Tensor) -> Tensor:
+            with self.model.sparing():
+                return bound(x_t, t)
+
+        return spared
 
     def sample(self, x_T: Tensor, items: Sequence[int], steps: int) -> Tensor:
         """Clean latents of these items; differentiable in `x_T`."""
-        denoise, schedule = self.denoiser(items), self.model.schedule
-        sampler, plan = SAMPLERS[self.settings.sampler], self.settings.gradient
-        if torch.is_grad_enabled():
-            if plan == "reversible":
-                return reversible(denoise, x_T, schedule, steps)
-            times = schedule.times(steps)
-            denoise = planned(denoise, plan, times, lambda: self._fitting(items, x_T.dtype))
+        schedule, sampler = self.model.schedule, SAMPLERS[self.settings.sampler]
+        if not torch.is_grad_enabled():
+            return sampler(self.denoiser(items), x_T, schedule, steps)
+        plan, kept = self.plan(items, steps, x_T.dtype)
+        denoise = self.denoiser(items, sparing=plan == "blocks")
+        if plan == "reversible":
+            return reversible(denoise, x_T, schedule, steps)
+        denoise = planned(denoise, plan, schedule.times(steps), kept)
         return sampler(denoise, x_T, schedule, steps)
+
+    def plan(self, items: Sequence[int], steps: int, dtype: torch.dtype) -> tuple[str, int]:
+        """The gradient plan, and how many of the steps keep all their activations.
+
+        "auto" is "blocks" where memory has no room for the activations of a single step.
+        """
+        plan = self.settings.gradient
+        if plan != "auto":
+            return plan, min(last_steps(plan) or 0, steps) if plan != "plain" else steps
+        fitting = min(self._fitting(items, dtype), steps)
+        return ("auto", fitting) if fitting else ("blocks", 0)
+
+    def called(self, items: Sequence[int], plan: str) -> Callable[[Tensor], Tensor]:
+        """One denoiser call at the noise, under a plan: what takes the most memory of a step."""
+        start = self.model.schedule.times(1)[0].float().to(self.model.device)
+        _ = self.model.schedule.alpha(start)  # whatever is computed once is computed now
+        denoise = self.denoiser(items, sparing=plan == "blocks")
+        return lambda x_t: denoise(x_t, start)
 
     def _fitting(self, items: Sequence[int], dtype: torch.dtype) -> int:
         """How many sampler steps may keep their activations within the budget."""
@@ -109,9 +142,28 @@ class Problem:
     def bytes_a_step(self, dtype: torch.dtype = torch.float32) -> int:
         """What one sampler step of one item keeps for backward."""
         x_T = self.noise()[:1].to(dtype)
-        start = self.model.schedule.times(1)[0].to(x_T)
         calls = CALLS_A_STEP.get(self.settings.sampler, 1)
+        if isinstance(self.model, Weighed):  # too large to be tried
+            return calls * rehearsed(self.called([0], "plain"), x_T).kept
+        start = self.model.schedule.times(1)[0].to(x_T)
         return calls * activation_bytes(self.denoiser([0]), x_T, start)
+
+    def expect(self, tell: Callable[[Estimate], object] | None, *, searches: bool = True) -> None:
+        """Estimate the memory of what comes, tell it, and refuse what will not fit.
+
+        Of models that are not `Weighed` nothing is estimated.
+
+        Raises
+        ------
+        InputError
+            If memory has no room for it.
+        """
+        if not isinstance(self.model, Weighed):
+            return
+        self.estimate = estimated(self, self.settings.steps, searches=searches)
+        if tell:
+            tell(self.estimate)
+        check(self.estimate, self.model.device, self.settings.duration)
 
     def clip(self, latent: Tensor) -> Clip:
         """What controls look at."""
@@ -206,7 +258,16 @@ class Problem:
             )
         seconds = time.monotonic() - self.started
         rate = self.model.sample_rate
-        return Result(self.model.name, method, self.settings, rate, items, seconds)
+        return Result(
+            self.model.name,
+            method,
+            self.settings,
+            rate,
+            items,
+            seconds,
+            revision=self.model.revision,
+            estimate=self.estimate,
+        )
 
 
 def form_of(model: Model, seconds: float) -> Form:

@@ -20,6 +20,7 @@ from ditto_music.audio import write_audio
 from ditto_music.descent import DESCENTS
 from ditto_music.errors import InputError
 from ditto_music.item import Item
+from ditto_music.memory import Estimate
 from ditto_music.sampling import SAMPLERS
 from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.plans import last_steps
@@ -97,7 +98,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result:
-    """A batch of clips with all there is to know of them; most often a batch of one."""
+    """A batch of clips with all there is to know of them; most often a batch of one.
+
+    Attributes
+    ----------
+    revision : of the model's weights.
+    estimate : of the memory, made before the work began; None of a model that needs none.
+    """
 
     model: str
     method: str
@@ -105,6 +112,8 @@ class Result:
     sample_rate: int
     items: list[Item]
     seconds: float
+    revision: str | None = None
+    estimate: Estimate | None = None
     peak_memory_bytes: int = field(default_factory=lambda: peak_memory())
 
     def __len__(self) -> int:
@@ -169,6 +178,7 @@ class Result:
             "version": __version__,
             "command": "",
             "model": self.model,
+            "revision": self.revision,
             "method": self.method,
             "prompt": item.prompt,
             "seed": item.seed,
@@ -196,6 +206,7 @@ class Result:
             "latent_std": float(item.x_T.std()),
             "seconds": self.seconds,
             "peak_memory_bytes": self.peak_memory_bytes,
+            "estimated_memory_bytes": self.estimate.report() if self.estimate else None,
             "out": None,
         }
 

@@ -62,7 +62,9 @@ class Shared:
     model: Annotated[
         str,
         Parameter(
-            group=MUSIC, help="A name that `ditto-music models` lists, or a folder of weights."
+            group=MUSIC,
+            help="A name that `ditto-music models` lists, OWNER/NAME[@REVISION] on the Hugging "
+            "Face hub, or a folder of weights.",
         ),
     ] = "ditto-small"
     duration: Annotated[
@@ -153,8 +155,9 @@ class Shared:
         Parameter(
             group=SEARCH,
             metavar="PLAN",
-            help="What is kept for the way back: auto, plain, checkpoint, reversible (with sampler "
-            "edict), or last-K, an approximation. The first four find the same music.",
+            help="What is kept for the way back: auto, plain, checkpoint, blocks (least memory), "
+            "reversible (with sampler edict), or last-K, an approximation. All but the last two "
+            "find the same music.",
         ),
     ] = "auto"
     memory_budget: Annotated[
@@ -173,6 +176,14 @@ class Shared:
         str,
         Parameter(group=FILES, help="Precision: float32, bfloat16, or auto: the faster one here."),
     ] = "auto"
+    offload: Annotated[
+        Literal["none", "text", "all"],
+        Parameter(
+            group=FILES,
+            help="Of public models: text lets go of text encoders once prompts are read; all keeps "
+            "on a GPU only the part at work, slower; none keeps everything there.",
+        ),
+    ] = "text"
     plot: Annotated[
         Path | None,
         Parameter(group=FILES, metavar="FILE", help="Draw the result: .png, .svg or .pdf."),
@@ -261,7 +272,12 @@ class Shared:
         from ditto_music.models import load_model
 
         load = LOADER.get() or load_model
-        return load(self.model, device=self.device, dtype=self.dtype)
+        given: dict[str, Any] = {"device": self.device, "dtype": self.dtype}
+        if self.offload != "text":
+            given["offload"] = self.offload
+        if load is load_model and not self.quiet:
+            given["notice"] = say
+        return load(self.model, **given)
 
     def guiding(self) -> float | Guidance:
         """The guidance scale, or all that belongs to it where more was asked.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ class HubModel:
     pipe : a pipeline of diffusers with its parts; nothing of it is called but these.
     device : where they work.
     reader, offload : as `Parts`.
-    revision : of the weights, for reports.
+    told : says what `revision` is to hold, when someone asks.
 
     Attributes
     ----------
@@ -58,12 +59,18 @@ class HubModel:
         device: torch.device,
         reader: Reader | None = None,
         offload: Offload = "text",
-        revision: str | None = None,
+        told: Callable[[], str] | None = None,
     ) -> None:
-        self.name, self.pipe, self.device, self.revision = name, pipe, device, revision
+        self.name, self.pipe, self.device = name, pipe, device
+        self._told = told
         self.parts = Parts(pipe, device, reader, offload)
         self.stretch_seconds = STRETCH_SECONDS
         self._conditions: dict[tuple[tuple[str, ...], float], Condition] = {}
+
+    @cached_property
+    def revision(self) -> str | None:
+        """The commit of the weights on the hub, or of a folder a hash of what it holds."""
+        return self._told() if self._told else None
 
     def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
         """Read the prompts; an empty one is the unconditional model. No gradient."""
@@ -121,7 +128,9 @@ class HubModel:
     def weight_bytes(self) -> tuple[int, int]:
         """Of the weights on the device while prompts are read, and afterwards at the most."""
         parts = self.parts
-        reads = parts.bytes_of([name for name in self.READS if getattr(self.pipe, name) is not None])
+        reads = parts.bytes_of(
+            [name for name in self.READS if getattr(self.pipe, name) is not None]
+        )
         network, decoder = parts.bytes_of([self.NETWORK]), parts.bytes_of(self.DECODERS)
         if parts.offload == "all":
             return reads, max(network, decoder)
