@@ -43,4 +43,4 @@ def generate(
     settings = Settings(duration, steps, guidance, sampler=sampler, negative_prompt=negative_prompt)
     problem = Problem(model, prompt, control, seed, settings)
     problem.expect(expect, searches=False)
-    return problem.finish("plain", problem.noise() if x_T is None else x_T.to(model.device))
+    return problem.finish("plain", problem.start(x_T))

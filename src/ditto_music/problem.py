@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TypeVar
 
 import torch
@@ -15,7 +16,17 @@ from ditto_music.item import Item, Row, Stopped
 from ditto_music.memory import Estimate, Weighed, check, estimated, rehearsed
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
 from ditto_music.result import Result, Settings
-from ditto_music.sampling import CALLS_A_STEP, SAMPLERS, Denoise, draw_noise, guided, reversible
+from ditto_music.sampling import (
+    CALLS_A_STEP,
+    NOISY_SAMPLERS,
+    SAMPLERS,
+    Denoise,
+    Sampler,
+    draw_noise,
+    draw_noises,
+    guided,
+    reversible,
+)
 from ditto_music.sampling.plans import activation_bytes, last_steps, memory_budget, planned
 
 T = TypeVar("T")
@@ -70,6 +81,41 @@ class Problem:
         """The seeds' own initial noise, (B, ...)."""
         return draw_noise(self.form.latent_shape, self.seeds).to(self.model.device)
 
+    @cached_property
+    def later(self) -> Tensor:
+        """What the seeds' generators draw next, for later steps, (B, steps - 1, ...)."""
+        drawn = draw_noises(self.form.latent_shape, self.seeds, self.settings.steps)
+        return drawn[:, 1:].to(self.model.device)
+
+    def start(self, given: Tensor | None = None) -> Tensor:
+        """What is searched, from the seeds' own noise or from what was given.
+
+        Parameters
+        ----------
+        given : (B, ...) initial noise, or (B, n, ...) with later noises; too few are drawn.
+
+        Returns
+        -------
+        (B, ...), or with later noises (B, steps, ...). Where these are not searched, those given
+        are kept as they are.
+        """
+        x_T = self.noise() if given is None else given.detach().to(self.model.device)
+        first, later = self.parted(x_T)
+        if not self.settings.later_noises:
+            self.later = later
+            return first
+        return torch.cat([first[:, None], later], dim=1)
+
+    def parted(self, noise: Tensor, items: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
+        """Initial noise (B, ...) and later ones (B, steps - 1, ...) of a search's variable."""
+        if noise.ndim == 1 + len(self.form.latent_shape):
+            return noise, self.later if items is None else self.later[list(items)]
+        first, later = noise[:, 0], noise[:, 1 : self.settings.steps]
+        if later.shape[1] < self.settings.steps - 1:
+            rest = self.later if items is None else self.later[list(items)]
+            later = torch.cat([later, rest[:, later.shape[1] :]], dim=1)
+        return first, later
+
     def denoiser(self, items: Sequence[int], *, sparing: bool = False) -> Denoise:
         """The guided model for these items, ``(x_t, t) -> x0_hat``.
 
@@ -103,8 +149,12 @@ class Problem:
         return spared
 
     def sample(self, x_T: Tensor, items: Sequence[int], steps: int) -> Tensor:
-        """Clean latents of these items; differentiable in `x_T`."""
-        schedule, sampler = self.model.schedule, SAMPLERS[self.settings.sampler]
+        """Clean latents of these items; differentiable in `x_T`, later noises and all.
+
+        A run of fewer steps than the settings' takes the first of the later noises.
+        """
+        schedule, sampler = self.model.schedule, self._sampler(x_T, items)
+        x_T = x_T if x_T.ndim == 1 + len(self.form.latent_shape) else x_T[:, 0]
         if not torch.is_grad_enabled():
             return sampler(self.denoiser(items), x_T, schedule, steps)
         plan, kept = self.plan(items, steps, x_T.dtype)
@@ -113,6 +163,17 @@ class Problem:
             return reversible(denoise, x_T, schedule, steps)
         denoise = planned(denoise, plan, schedule.times(steps), kept)
         return sampler(denoise, x_T, schedule, steps)
+
+    def _sampler(self, noise: Tensor, items: Sequence[int]) -> Sampler:
+        """The settings' own, with its noises bound where it takes any."""
+        name = self.settings.sampler
+        if name in SAMPLERS:
+            return SAMPLERS[name]
+        later = self.parted(noise, items)[1].movedim(1, 0)
+        noisy = NOISY_SAMPLERS[name]
+        return lambda denoise, x_T, schedule, steps: noisy(
+            denoise, x_T, schedule, steps, later[: steps - 1]
+        )
 
     def plan(self, items: Sequence[int], steps: int, dtype: torch.dtype) -> tuple[str, int]:
         """The gradient plan, and how many of the steps keep all their activations.
@@ -235,6 +296,7 @@ class Problem:
         everyone = range(len(self))
         clip = self.clip(latent)
         _, rows = self.measure(clip, everyone)
+        searched = x_T.ndim > 1 + len(self.form.latent_shape)
         items: list[Item] = []
         for i in everyone:
             one = clip.item(i)
@@ -244,7 +306,8 @@ class Problem:
                     prompt=self.prompts[i],
                     seed=self.seeds[i],
                     audio=one.audio[0].float().cpu(),
-                    x_T=x_T[i].detach().cpu(),
+                    x_T=(x_T[i][0] if searched else x_T[i]).detach().cpu(),
+                    later=x_T[i][1:].detach().cpu() if searched else None,
                     latent=latent[i].cpu(),
                     stopped=stopped[i] if stopped else "iterations",
                     history=histories[i] if histories else [],

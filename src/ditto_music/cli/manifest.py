@@ -174,6 +174,7 @@ class Commands:
                 sampling = shared.sampling() | {"seed": seeds}
                 result = generate(model, prompts, duration=shared.duration, **cast("Any", sampling))
             else:
+                noises = shared.steps if shared.later_noises else 1
                 controls = [one.asked.control() for one in parsed]
                 terms = [*controls]
                 states = States(store, [order.key for order in orders]) if self.save_run else None
@@ -184,7 +185,7 @@ class Commands:
                     seed=seeds,
                     duration=shared.duration,
                     callback=states,
-                    x_T=states.start(model, shared.duration, seeds) if states else None,
+                    x_T=states.start(model, shared.duration, seeds, noises) if states else None,
                     **shared.search(),
                 )
                 if any(item.stopped == "interrupted" for item in result.items):
@@ -270,19 +271,25 @@ class States:
                 save_file({"x_T": noise.cpu().contiguous()}, path)
                 self.store.put(path, f"{STATES}-{self.keys[i]}.safetensors")
 
-    def start(self, model: Model, seconds: float, seeds: Sequence[int]) -> Tensor:
-        """The noise (B, ...) to go on from: what was saved, or the seeds' own."""
+    def start(self, model: Model, seconds: float, seeds: Sequence[int], steps: int = 1) -> Tensor:
+        """The noise to go on from: what was saved, or the seeds' own.
+
+        Parameters
+        ----------
+        steps : where later noises are searched too, of the sampler; (B, steps, ...) is returned.
+        """
         from safetensors.torch import load_file
 
-        from ditto_music.sampling import draw_noise
+        from ditto_music.sampling import draw_noises
 
-        noise = draw_noise(model.latent_shape(seconds), seeds)
+        noise = draw_noises(model.latent_shape(seconds), seeds, steps)
         for i, key in enumerate(self.keys):
             with self.store.draft() as folder:
                 path = folder / "state.safetensors"
                 if self.store.get(f"{STATES}-{key}.safetensors", path):
-                    noise[i] = load_file(path)["x_T"]
-        return noise
+                    saved = load_file(path)["x_T"]
+                    noise[i] = saved if steps > 1 else saved[None]
+        return noise if steps > 1 else noise[:, 0]
 
 
 def parse(job: Job, out: Path, own: Mapping[str, Any] | None = None) -> Parsed:

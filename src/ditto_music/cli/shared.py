@@ -80,8 +80,12 @@ class Shared:
         Parameter(group=MUSIC, help="Sampler steps of the result; more are finer and slower."),
     ] = 20
     sampler: Annotated[
-        Literal["adams", "ddim", "dpm", "heun", "edict"],
-        Parameter(group=MUSIC, help="How noise is walked to music; adams is closest in few steps."),
+        Literal["adams", "ddim", "dpm", "heun", "edict", "ping-pong"],
+        Parameter(
+            group=MUSIC,
+            help="How noise is walked to music; adams is closest in few steps, ping-pong is for "
+            "models distilled to a few.",
+        ),
     ] = "adams"
     guidance: Annotated[
         float,
@@ -150,6 +154,14 @@ class Shared:
         ),
     ] = 8
 
+    later_noises: Annotated[
+        bool,
+        Parameter(
+            group=SEARCH,
+            show_default=False,
+            help="Search the noises that sampler ping-pong adds on the way too.",
+        ),
+    ] = False
     gradient: Annotated[
         str,
         Parameter(
@@ -232,6 +244,7 @@ class Shared:
             sampler=self.sampler,
             gradient=self.gradient,
             memory_budget=self.memory_budget,
+            later_noises=self.later_noises,
         )
         if not -1 <= self.seed <= LARGEST_SEED:
             raise InputError(f"seed is {self.seed}: it must be -1 or 0 to {LARGEST_SEED}")
@@ -325,4 +338,5 @@ class Shared:
             "sampler": self.sampler,
             "gradient": self.gradient,
             "memory_budget": self.memory_budget,
+            "later_noises": self.later_noises,
         }

@@ -18,6 +18,7 @@ SEARCH_FLAGS = (
     "time_limit",
     "method",
     "surrogate_steps",
+    "later_noises",
     "gradient",
     "memory_budget",
 )

@@ -9,7 +9,7 @@ decode for any loss: the loss sees the whole clip, only the decoder's own graph 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -32,11 +32,11 @@ def decoded_by_blocks(decoder: Any, latent: Tensor) -> Tensor:
     return decoder.conv2(decoder.snake1(x))
 
 
-def kept(block: Callable[..., Tensor], x: Tensor, **more: Any) -> Tensor:
-    """The block's answer; where gradients are on, only its input is kept for backward."""
+def kept(block: Callable[..., Tensor], *given: Any, **more: Any) -> Tensor:
+    """The block's answer; where gradients are on, only its inputs are kept for backward."""
     if not torch.is_grad_enabled():
-        return block(x, **more)
-    return cast("Tensor", checkpoint(block, x, use_reentrant=False, **more))
+        return block(*given, **more)
+    return cast("Tensor", checkpoint(block, *given, use_reentrant=False, **more))
 
 
 def oobleck_reach(ratios: Sequence[int]) -> int:
@@ -80,8 +80,11 @@ def same_reach(decoder: Any) -> int:
     return math.ceil(reach)
 
 
-def keep_inputs_only(layers: Any) -> None:
-    """From now on these modules keep their inputs for backward and run again there."""
+def keep_inputs_only(layers: Iterable[Any]) -> None:
+    """From now on these modules keep their inputs for backward and run again there.
+
+    Deleting their attribute ``forward`` undoes it.
+    """
     for layer in layers:
         layer.forward = partial(kept, layer.forward)
 

@@ -68,7 +68,7 @@ PUBLIC = (
         "stable-audio-3",
         "44.1 kHz stereo, up to 380 s, 8 steps; to be converted once",
         f"{STABILITY}, Gemma",
-        (283, 2252),
+        (283, 2305),
         gated=True,
     ),
     Public(
@@ -76,7 +76,7 @@ PUBLIC = (
         "ace-step",
         "48 kHz stereo, up to 240 s, 8 steps",
         "MIT",
-        (1000, 5000),
+        (1205, 4545),
         stored=2,
     ),
     Public(
@@ -84,7 +84,7 @@ PUBLIC = (
         "ace-step",
         "48 kHz stereo, up to 240 s, many steps, guided",
         "MIT",
-        (1000, 5000),
+        (1205, 4545),
         stored=2,
     ),
     Public(
@@ -93,7 +93,7 @@ PUBLIC = (
         "16 kHz mono, about 10 s",
         CC,
         (700, 460),
-        revision="d7575171ab06949fd7080ec541647189345bf902",
+        revision="0019cb0bd4d314accff72aee1c3abd6f22929ba5",
     ),
     Public(
         "ucsd-reach/musicldm",

@@ -6,6 +6,8 @@ Their latents are (B, 8, T, 16) with time third; here time is last, as everywher
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,7 +17,7 @@ from transformers.audio_utils import mel_filter_bank
 
 from ditto_music.errors import InputError
 from ditto_music.models.hub.base import HubModel, audio_like
-from ditto_music.models.hub.blocks import decoded_by_stretches, hifigan_reach
+from ditto_music.models.hub.blocks import decoded_by_stretches, hifigan_reach, keep_inputs_only
 from ditto_music.sampling import Condition, DiscreteSchedule, clean
 from ditto_music.sampling.schedule import cosine_betas, linear_betas, scaled_linear_betas
 
@@ -97,6 +99,8 @@ class MelModel(HubModel):
 class MusicLDMModel(MelModel):
     """`diffusers.MusicLDMPipeline` (Chen et al. 2024): conditioned by CLAP's vector of the text."""
 
+    READS = ("text_encoder",)
+
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """CLAP's text vectors (B, 512)."""
         tokens = self.pipe.tokenizer(
@@ -121,6 +125,23 @@ class MusicLDMModel(MelModel):
 
 class AudioLDM2Model(MelModel):
     """`diffusers.AudioLDM2Pipeline` (Liu et al. 2024): T5's words, and tokens of a GPT-2."""
+
+    READS = ("text_encoder", "text_encoder_2", "projection_model", "language_model")
+
+    @contextmanager
+    def sparing(self) -> Iterator[None]:
+        """By residual and attention blocks.
+
+        The U-Net's own checkpointing hands its two masks on in the wrong places (diffusers 0.42).
+        """
+        kinds = ("ResnetBlock2D", "Transformer2DModel")
+        blocks = [m for m in self.pipe.unet.modules() if type(m).__name__ in kinds]
+        keep_inputs_only(blocks)
+        try:
+            yield
+        finally:
+            for block in blocks:
+                del block.forward
 
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """T5's words with their mask, and eight tokens that the language model makes of them."""

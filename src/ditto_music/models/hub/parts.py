@@ -98,7 +98,7 @@ class Parts:
 
     def bytes_of(self, names: Sequence[str] | None = None) -> int:
         """Of the weights and buffers of these parts, or of all that are here."""
-        modules = [getattr(self.pipe, name) for name in names or self.names()]
+        modules = [getattr(self.pipe, name) for name in (self.names() if names is None else names)]
         return sum(
             tensor.numel() * tensor.element_size()
             for module in modules
