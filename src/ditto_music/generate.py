@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from ditto_music.memory import Estimate
 from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result, Settings
@@ -24,12 +25,15 @@ def generate(
     negative_prompt: str = "",
     sampler: str = "adams",
     x_T: Tensor | None = None,
+    expect: Callable[[Estimate], object] | None = None,
 ) -> Result:
     """Sample once. A `control` is not followed, only measured: the baseline of every comparison.
 
     Parameters
     ----------
-    As `optimize`.
+    expect : given the estimate of the memory needed, where the model is a large one.
+
+    The others as `optimize`.
 
     Raises
     ------
@@ -38,4 +42,5 @@ def generate(
     """
     settings = Settings(duration, steps, guidance, sampler=sampler, negative_prompt=negative_prompt)
     problem = Problem(model, prompt, control, seed, settings)
-    return problem.finish("plain", problem.noise() if x_T is None else x_T.to(model.device))
+    problem.expect(expect, searches=False)
+    return problem.finish("plain", problem.start(x_T))

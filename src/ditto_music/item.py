@@ -22,6 +22,7 @@ class Item:
     audio : (channels, N)
     x_T : the initial noise it grew from; the best one found.
     latent : the clean latent, same shape.
+    later : (n, ...), the noises of the sampler's later steps where they were searched too.
     history : a row an iteration: the total ``loss``, each control's own before its weight, its
         metrics as ``name.metric``, and the sampler ``steps`` it was measured on.
     final : the same row for the audio returned.
@@ -33,6 +34,7 @@ class Item:
     audio: Tensor
     x_T: Tensor
     latent: Tensor
+    later: Tensor | None = None
     stopped: Stopped = "iterations"
     history: list[Row] = field(default_factory=list[Row])
     final: Row = field(default_factory=Row)

@@ -46,6 +46,7 @@ class Search(TypedDict, total=False):
     sampler: str
     gradient: str
     memory_budget: float | None
+    later_noises: bool
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Progress:
     items : indices of the items that this iteration moved.
     rows : of each of them the total ``loss``, each control's own, metrics as ``name.metric``, and
         the sampler ``steps`` they were measured on.
-    noise : (n, ...), theirs, that this iteration judged.
+    noise : (n, ...), theirs, that this iteration judged; with later noises (n, steps, ...).
     clip : their clips; ``clip.audio`` decodes on demand.
     seconds : since the start.
     total : iterations there will be, where that is known and not what was asked.
@@ -152,6 +153,7 @@ def optimize(
     gradient: str = "auto",
     memory_budget: float | None = None,
     sampler: str = "adams",
+    later_noises: bool = False,
     x_T: Tensor | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
 ) -> Result:
@@ -181,10 +183,12 @@ def optimize(
         none, with the same result; "reversible" keeps nothing, with the sampler "edict"; "last-K"
         takes the denoiser as constant before the last K steps, an approximation.
     memory_budget : for "auto", gigabytes that activations may take; None: half of what is free.
-    sampler : a name of `ditto_music.sampling.SAMPLERS`.
-    x_T : (B, ...) noise to start from, instead of the seeds' own.
+    sampler : a name of `ditto_music.sampling.SAMPLERS` or `NOISY_SAMPLERS`.
+    later_noises : search the noises that a noisy sampler adds on the way too, not x_T alone.
+    x_T : (B, ...) noise to start from, instead of the seeds' own; or (B, n, ...) with later noises.
     callback : called after each iteration; returning True stops and keeps the best so far, as
-        Ctrl-C does.
+        Ctrl-C does. One that has a method `expect` is first given the `Estimate` of the memory
+        needed, where the model is a large one.
 
     Raises
     ------
@@ -207,9 +211,11 @@ def optimize(
         memory_budget,
         sampler,
         negative_prompt,
+        later_noises,
     )
     problem = Problem(model, prompt, control, seed, settings)
-    start = problem.noise() if x_T is None else x_T.detach().to(model.device)
+    start = problem.start(x_T)
+    problem.expect(getattr(callback, "expect", None))
     tracks = [Track(noise, DESCENTS[optimizer](lr)) for noise in start]
     count, started = 0, time.monotonic()
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import cached_property
 from typing import TypeVar
 
 import torch
@@ -12,19 +14,23 @@ from torch import Tensor
 
 from ditto_music.errors import InputError
 from ditto_music.item import Item, Row, Stopped
+from ditto_music.memory import Estimate, Weighed, check, estimated, rehearsed
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
 from ditto_music.result import Result, Settings
 from ditto_music.sampling import (
     CALLS_A_STEP,
+    NOISY_SAMPLERS,
     SAMPLERS,
     Condition,
     Denoise,
     Parts,
+    Sampler,
     draw_noise,
+    draw_noises,
     guided_parts,
     reversible,
 )
-from ditto_music.sampling.plans import activation_bytes, memory_budget, planned
+from ditto_music.sampling.plans import activation_bytes, last_steps, memory_budget, planned
 
 T = TypeVar("T")
 
@@ -54,6 +60,7 @@ class Problem:
         self.started = time.monotonic()
         self.model = model
         self.settings = settings
+        self.estimate: Estimate | None = None
         self._room: int | None = None  # steps of one item that memory holds; measured when needed
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         seeds = [seed] if isinstance(seed, int) else list(seed)
@@ -86,10 +93,57 @@ class Problem:
         """The seeds' own initial noise, (B, ...)."""
         return draw_noise(self.form.latent_shape, self.seeds).to(self.model.device)
 
-    def denoiser(self, items: Sequence[int], seconds: float | None = None) -> Denoise:
-        """The guided model for these items, ``(x_t, t) -> x0_hat``; see `parts`."""
+    @cached_property
+    def later(self) -> Tensor:
+        """What the seeds' generators draw next, for later steps, (B, steps - 1, ...)."""
+        drawn = draw_noises(self.form.latent_shape, self.seeds, self.settings.steps)
+        return drawn[:, 1:].to(self.model.device)
+
+    def start(self, given: Tensor | None = None) -> Tensor:
+        """What is searched, from the seeds' own noise or from what was given.
+
+        Parameters
+        ----------
+        given : (B, ...) initial noise, or (B, n, ...) with later noises; too few are drawn.
+
+        Returns
+        -------
+        (B, ...), or with later noises (B, steps, ...). Where these are not searched, those given
+        are kept as they are.
+        """
+        x_T = self.noise() if given is None else given.detach().to(self.model.device)
+        first, later = self.parted(x_T)
+        if not self.settings.later_noises:
+            self.later = later
+            return first
+        return torch.cat([first[:, None], later], dim=1)
+
+    def parted(self, noise: Tensor, items: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
+        """Initial noise (B, ...) and later ones (B, steps - 1, ...) of a search's variable."""
+        if noise.ndim == 1 + len(self.form.latent_shape):
+            return noise, self.later if items is None else self.later[list(items)]
+        first, later = noise[:, 0], noise[:, 1 : self.settings.steps]
+        if later.shape[1] < self.settings.steps - 1:
+            rest = self.later if items is None else self.later[list(items)]
+            later = torch.cat([later, rest[:, later.shape[1] :]], dim=1)
+        return first, later
+
+    def denoiser(
+        self, items: Sequence[int], seconds: float | None = None, *, sparing: bool = False
+    ) -> Denoise:
+        """The guided model for these items, ``(x_t, t) -> x0_hat``; see `parts`.
+
+        Parameters
+        ----------
+        sparing : each call keeps one block of the network at a time for backward.
+        """
         predict = self.parts(items, seconds)
-        return lambda x_t, t: predict(x_t, t)[0]
+
+        def denoise(x_t: Tensor, t: Tensor) -> Tensor:
+            with self.model.sparing() if sparing else nullcontext():
+                return predict(x_t, t)[0]
+
+        return denoise
 
     def parts(self, items: Sequence[int], seconds: float | None = None) -> Parts:
         """The guided model for these items, with what guidance adds beside the estimate.
@@ -100,6 +154,10 @@ class Problem:
 
         Guidance between a prompt and itself, as where both are empty, is left out: it changes
         nothing and costs a pass. So is that of a model which has it in its weights.
+
+        Parameters
+        ----------
+        sparing : each call keeps one block of the network at a time for backward.
         """
         pointless = self.model.baked or all(
             self.prompts[i] == self.settings.negative_prompt for i in items
@@ -119,15 +177,49 @@ class Problem:
         )
 
     def sample(self, x_T: Tensor, items: Sequence[int], steps: int) -> Tensor:
-        """Clean latents of these items; differentiable in `x_T`."""
-        denoise, schedule = self.denoiser(items), self.model.schedule
-        sampler, plan = SAMPLERS[self.settings.sampler], self.settings.gradient
-        if torch.is_grad_enabled():
-            if plan == "reversible":
-                return reversible(denoise, x_T, schedule, steps)
-            times = schedule.times(steps)
-            denoise = planned(denoise, plan, times, lambda: self._fitting(items, x_T.dtype))
+        """Clean latents of these items; differentiable in `x_T`, later noises and all.
+
+        A run of fewer steps than the settings' takes the first of the later noises.
+        """
+        schedule, sampler = self.model.schedule, self._sampler(x_T, items)
+        x_T = x_T if x_T.ndim == 1 + len(self.form.latent_shape) else x_T[:, 0]
+        if not torch.is_grad_enabled():
+            return sampler(self.denoiser(items), x_T, schedule, steps)
+        plan, kept = self.plan(items, steps, x_T.dtype)
+        denoise = self.denoiser(items, sparing=plan == "blocks")
+        if plan == "reversible":
+            return reversible(denoise, x_T, schedule, steps)
+        denoise = planned(denoise, plan, schedule.times(steps), kept)
         return sampler(denoise, x_T, schedule, steps)
+
+    def _sampler(self, noise: Tensor, items: Sequence[int]) -> Sampler:
+        """The settings' own, with its noises bound where it takes any."""
+        name = self.settings.sampler
+        if name in SAMPLERS:
+            return SAMPLERS[name]
+        later = self.parted(noise, items)[1].movedim(1, 0)
+        noisy = NOISY_SAMPLERS[name]
+        return lambda denoise, x_T, schedule, steps: noisy(
+            denoise, x_T, schedule, steps, later[: steps - 1]
+        )
+
+    def plan(self, items: Sequence[int], steps: int, dtype: torch.dtype) -> tuple[str, int]:
+        """The gradient plan, and how many of the steps keep all their activations.
+
+        "auto" is "blocks" where memory has no room for the activations of a single step.
+        """
+        plan = self.settings.gradient
+        if plan != "auto":
+            return plan, min(last_steps(plan) or 0, steps) if plan != "plain" else steps
+        fitting = min(self._fitting(items, dtype), steps)
+        return ("auto", fitting) if fitting else ("blocks", 0)
+
+    def called(self, items: Sequence[int], plan: str) -> Callable[[Tensor], Tensor]:
+        """One denoiser call at the noise, under a plan: what takes the most memory of a step."""
+        start = self.model.schedule.times(1)[0].float().to(self.model.device)
+        _ = self.model.schedule.alpha(start)  # whatever is computed once is computed now
+        denoise = self.denoiser(items, sparing=plan == "blocks")
+        return lambda x_t: denoise(x_t, start)
 
     def _fitting(self, items: Sequence[int], dtype: torch.dtype) -> int:
         """How many sampler steps may keep their activations within the budget."""
@@ -139,9 +231,28 @@ class Problem:
     def bytes_a_step(self, dtype: torch.dtype = torch.float32) -> int:
         """What one sampler step of one item keeps for backward."""
         x_T = self.noise()[:1].to(dtype)
-        start = self.model.schedule.times(1)[0].to(x_T)
         calls = CALLS_A_STEP.get(self.settings.sampler, 1)
+        if isinstance(self.model, Weighed):  # too large to be tried
+            return calls * rehearsed(self.called([0], "plain"), x_T).kept
+        start = self.model.schedule.times(1)[0].to(x_T)
         return calls * activation_bytes(self.denoiser([0]), x_T, start)
+
+    def expect(self, tell: Callable[[Estimate], object] | None, *, searches: bool = True) -> None:
+        """Estimate the memory of what comes, tell it, and refuse what will not fit.
+
+        Of models that are not `Weighed` nothing is estimated.
+
+        Raises
+        ------
+        InputError
+            If memory has no room for it.
+        """
+        if not isinstance(self.model, Weighed):
+            return
+        self.estimate = estimated(self, self.settings.steps, searches=searches)
+        if tell:
+            tell(self.estimate)
+        check(self.estimate, self.model.device, self.settings.duration)
 
     def clip(self, latent: Tensor) -> Clip:
         """What controls look at."""
@@ -249,6 +360,7 @@ class Problem:
         everyone = range(len(self))
         clip = self.clip(latent)
         _, rows = self.measure(clip, everyone)
+        searched = x_T.ndim > 1 + len(self.form.latent_shape)
         items: list[Item] = []
         for i in everyone:
             one = clip.item(i)
@@ -258,7 +370,8 @@ class Problem:
                     prompt=self.prompts[i],
                     seed=self.seeds[i],
                     audio=one.audio[0].float().cpu(),
-                    x_T=x_T[i].detach().cpu(),
+                    x_T=(x_T[i][0] if searched else x_T[i]).detach().cpu(),
+                    later=x_T[i][1:].detach().cpu() if searched else None,
                     latent=latent[i].cpu(),
                     stopped=stopped[i] if stopped else "iterations",
                     history=histories[i] if histories else [],
@@ -272,7 +385,16 @@ class Problem:
             )
         seconds = time.monotonic() - self.started
         rate = self.model.sample_rate
-        return Result(self.model.name, method, self.settings, rate, items, seconds)
+        return Result(
+            self.model.name,
+            method,
+            self.settings,
+            rate,
+            items,
+            seconds,
+            revision=self.model.revision,
+            estimate=self.estimate,
+        )
 
 
 def form_of(model: Model, seconds: float) -> Form:

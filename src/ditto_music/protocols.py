@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -26,6 +27,11 @@ class Model(Protocol):
     @property
     def name(self) -> str:
         """What `load_model` was given."""
+        ...
+
+    @property
+    def revision(self) -> str | None:
+        """What tells these weights from others of the name: a commit, or a hash."""
         ...
 
     @property
@@ -78,6 +84,10 @@ class Model(Protocol):
 
     def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Clean estimate of `x_t` (B, ...) at the time `t` (), the same shape; differentiable."""
+        ...
+
+    def sparing(self) -> AbstractContextManager[None]:
+        """Inside, `denoise` keeps one block's activations at a time, where a model has blocks."""
         ...
 
     def encode(self, audio: Tensor) -> Tensor:

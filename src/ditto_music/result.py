@@ -20,7 +20,8 @@ from ditto_music.audio import write_audio
 from ditto_music.descent import DESCENTS
 from ditto_music.errors import InputError
 from ditto_music.item import Item
-from ditto_music.sampling import SAMPLERS
+from ditto_music.memory import Estimate
+from ditto_music.sampling import NOISY_SAMPLERS, SAMPLERS
 from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.plans import last_steps
 from ditto_music.whole import whole
@@ -49,6 +50,7 @@ class Settings:
     memory_budget: float | None = None
     sampler: str = "adams"
     negative_prompt: str = ""
+    later_noises: bool = False
 
     def __post_init__(self) -> None:
         surrogate = self.steps if self.surrogate_steps is None else self.surrogate_steps
@@ -67,8 +69,14 @@ class Settings:
         if self.memory_budget is not None:
             budget = self.memory_budget
             checks += (("memory-budget", budget, budget >= 0, "0 gigabytes or more"),)
-        if self.sampler not in SAMPLERS:
-            raise InputError(f"sampler '{self.sampler}' is unknown: take {' or '.join(SAMPLERS)}")
+        samplers = (*SAMPLERS, *NOISY_SAMPLERS)
+        if self.sampler not in samplers:
+            raise InputError(f"sampler '{self.sampler}' is unknown: take {' or '.join(samplers)}")
+        if self.later_noises and self.sampler not in NOISY_SAMPLERS:
+            raise InputError(
+                f"later-noises are of sampler 'ping-pong', and '{self.sampler}' draws none: "
+                "take that sampler, or leave them out"
+            )
         if self.optimizer not in DESCENTS:
             known = " or ".join(DESCENTS)
             raise InputError(f"optimizer '{self.optimizer}' is unknown: take {known}")
@@ -97,7 +105,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result:
-    """A batch of clips with all there is to know of them; most often a batch of one."""
+    """A batch of clips with all there is to know of them; most often a batch of one.
+
+    Attributes
+    ----------
+    revision : of the model's weights.
+    estimate : of the memory, made before the work began; None of a model that needs none.
+    """
 
     model: str
     method: str
@@ -105,6 +119,8 @@ class Result:
     sample_rate: int
     items: list[Item]
     seconds: float
+    revision: str | None = None
+    estimate: Estimate | None = None
     peak_memory_bytes: int = field(default_factory=lambda: peak_memory())
 
     def __len__(self) -> int:
@@ -169,6 +185,7 @@ class Result:
             "version": __version__,
             "command": "",
             "model": self.model,
+            "revision": self.revision,
             "method": self.method,
             "prompt": item.prompt,
             "seed": item.seed,
@@ -176,6 +193,7 @@ class Result:
             "sample_rate": self.sample_rate,
             "sampler": self.settings.sampler,
             "steps": self.settings.steps,
+            "later_noises": self.settings.later_noises,
             "surrogate_steps": self.settings.sampled_steps,
             **_of(self.settings.guiding),
             "negative_prompt": self.settings.negative_prompt,
@@ -196,6 +214,7 @@ class Result:
             "latent_std": float(item.x_T.std()),
             "seconds": self.seconds,
             "peak_memory_bytes": self.peak_memory_bytes,
+            "estimated_memory_bytes": self.estimate.report() if self.estimate else None,
             "out": None,
         }
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -41,6 +42,7 @@ class Take:
     Attributes
     ----------
     x_T : (...), of one clip.
+    later : (n, ...), noises of later sampler steps where they were searched.
     control : all that was asked of it, or None.
     task : what of an edit it makes, or None.
     """
@@ -50,6 +52,12 @@ class Take:
     x_T: Tensor
     control: Term | None = None
     task: Task | Closing | None = None
+    later: Tensor | None = None
+
+    @property
+    def noise(self) -> Tensor:
+        """What was searched: x_T (...), or with later noises (n + 1, ...)."""
+        return self.x_T if self.later is None else torch.cat([self.x_T[None], self.later])
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,7 @@ def run_of(made: Result | Edit, control: Term | None = None, command: Sequence[s
             item.x_T,
             tasks[i].goal() if tasks else control,
             tasks[i] if tasks else None,
+            item.later,
         )
         for i, item in enumerate(items)
     ]
@@ -171,10 +180,13 @@ def check_run(folder: str | os.PathLike[str]) -> None:
 
 def _take_to_plain(number: int, take: Take, store: Store) -> dict[str, Any]:
     store.tensors[f"x_T-{number}"] = take.x_T.detach().cpu().contiguous()
+    if take.later is not None:
+        store.tensors[f"later-{number}"] = take.later.detach().cpu().contiguous()
     plain: dict[str, Any] = {
         "prompt": take.prompt,
         "seed": take.seed,
         "x_T": f"x_T-{number}",
+        "later": None if take.later is None else f"later-{number}",
         "control": to_spec(take.control, store) if take.control and not take.task else None,
     }
     if isinstance(take.task, Closing):
@@ -225,7 +237,15 @@ def _take_from_plain(plain: Mapping[str, Any], store: Store, control: Term | Non
         goal = task.goal()
     elif goal is None and plain["control"] is not None:
         goal = from_spec(plain["control"], store)
-    return Take(plain["prompt"], plain["seed"], store.tensors[plain["x_T"]], goal, task)
+    later = plain.get("later")  # runs of earlier versions have none
+    return Take(
+        plain["prompt"],
+        plain["seed"],
+        store.tensors[plain["x_T"]],
+        goal,
+        task,
+        None if later is None else store.tensors[later],
+    )
 
 
 def _settings(said: Mapping[str, Any]) -> Settings:

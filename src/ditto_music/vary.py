@@ -128,6 +128,7 @@ def resume(
         "sampler": own.sampler,
         "gradient": own.gradient,
         "memory_budget": own.memory_budget,
+        "later_noises": own.later_noises,
     }
     settings |= search
     takes = varied_takes(run)
@@ -144,7 +145,7 @@ def resume(
                 take.control,
                 seed=take.seed,
                 duration=_seconds(run, take),
-                x_T=take.x_T[None],
+                x_T=take.noise[None],
                 callback=callback,
                 **settings,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ class Gaussian:
     name = "gaussian"
     sample_rate = 8
     channels = 1
+    revision = None
     baked = False
     decoder_reach = 0
     seconds_range = (0.25, 10.0)
@@ -42,6 +44,9 @@ class Gaussian:
         self.asked_for_gradients += x_t.requires_grad
         mean = condition.tensors["mean"].to(x_t)
         return mean + share(self.schedule, t) * (x_t - self.schedule.alpha(t) * mean)
+
+    def sparing(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def encode(self, audio: Tensor) -> Tensor:
         return audio.expand(-1, 2, -1)

@@ -200,7 +200,7 @@ def test_guidance_that_cannot_be_is_one_clear_line(asked: dict, message: str) ->
 
 def gradient_by(plan: str, network: torch.nn.Module, stored: int = 0) -> Tensor:
     schedule, x_T = SCHEDULES["angle"], noise().requires_grad_()
-    denoise = planned(denoiser(network), plan, schedule.times(10), lambda: stored)
+    denoise = planned(denoiser(network), plan, schedule.times(10), stored)
     out = ddim(denoise, x_T, schedule, 10)
     return torch.autograd.grad(out.square().sum(), x_T)[0]
 

@@ -149,7 +149,9 @@ class Commands:
         shared = parse(order.job, Path(f"x{self.suffix}")).shared
         if order.job.command == "generate":
             return MOST_SAMPLED
-        model = self._model(shared.model, device=shared.device, dtype=shared.dtype)
+        model = self._model(
+            shared.model, device=shared.device, dtype=shared.dtype, offload=shared.offload
+        )
         steps = min(shared.steps, shared.surrogate_steps)
         settings = Settings(shared.duration, steps, shared.guiding(), sampler=shared.sampler)
         bytes_an_item = steps * Problem(model, "", None, 0, settings).bytes_a_step()
@@ -164,7 +166,9 @@ class Commands:
             shared = parsed[0].shared
             seeds = [one.shared.checked(Path(folder) / "x.wav").seed for one in parsed]
             prompts = [str(one.bound.arguments["prompt"]) for one in parsed]
-            model = self._model(shared.model, device=shared.device, dtype=shared.dtype)
+            model = self._model(
+                shared.model, device=shared.device, dtype=shared.dtype, offload=shared.offload
+            )
             terms: list[Term | None] = [None] * len(orders)
             if orders[0].job.command == "generate":
                 from ditto_music.generate import generate
@@ -172,6 +176,7 @@ class Commands:
                 sampling = shared.sampling() | {"seed": seeds}
                 result = generate(model, prompts, duration=shared.duration, **cast("Any", sampling))
             else:
+                noises = shared.steps if shared.later_noises else 1
                 controls = [one.asked.control() for one in parsed]
                 terms = [*controls]
                 states = States(store, [order.key for order in orders]) if self.save_run else None
@@ -182,7 +187,7 @@ class Commands:
                     seed=seeds,
                     duration=shared.duration,
                     callback=states,
-                    x_T=states.start(model, shared.duration, seeds) if states else None,
+                    x_T=states.start(model, shared.duration, seeds, noises) if states else None,
                     **shared.search(),
                 )
                 if any(item.stopped == "interrupted" for item in result.items):
@@ -268,19 +273,25 @@ class States:
                 save_file({"x_T": noise.cpu().contiguous()}, path)
                 self.store.put(path, f"{STATES}-{self.keys[i]}.safetensors")
 
-    def start(self, model: Model, seconds: float, seeds: Sequence[int]) -> Tensor:
-        """The noise (B, ...) to go on from: what was saved, or the seeds' own."""
+    def start(self, model: Model, seconds: float, seeds: Sequence[int], steps: int = 1) -> Tensor:
+        """The noise to go on from: what was saved, or the seeds' own.
+
+        Parameters
+        ----------
+        steps : where later noises are searched too, of the sampler; (B, steps, ...) is returned.
+        """
         from safetensors.torch import load_file
 
-        from ditto_music.sampling import draw_noise
+        from ditto_music.sampling import draw_noises
 
-        noise = draw_noise(model.latent_shape(seconds), seeds)
+        noise = draw_noises(model.latent_shape(seconds), seeds, steps)
         for i, key in enumerate(self.keys):
             with self.store.draft() as folder:
                 path = folder / "state.safetensors"
                 if self.store.get(f"{STATES}-{key}.safetensors", path):
-                    noise[i] = load_file(path)["x_T"]
-        return noise
+                    saved = load_file(path)["x_T"]
+                    noise[i] = saved if steps > 1 else saved[None]
+        return noise if steps > 1 else noise[:, 0]
 
 
 def parse(job: Job, out: Path, own: Mapping[str, Any] | None = None) -> Parsed:
@@ -359,8 +370,8 @@ def _plain(report: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _load(name: str, *, device: str, dtype: str) -> Model:
+def _load(name: str, *, device: str, dtype: str, offload: str = "text") -> Model:
     """The model that this worker holds."""
     from ditto_music.models import load_model
 
-    return load_model(name, device=device, dtype=dtype)
+    return load_model(name, device=device, dtype=dtype, offload=offload)

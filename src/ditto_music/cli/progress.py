@@ -13,6 +13,7 @@ from ditto_music.cli.say import say
 
 if TYPE_CHECKING:
     from ditto_music.cli.shared import Shared
+    from ditto_music.memory import Estimate
     from ditto_music.optimize import Progress
 
 EVERY_SECONDS = 10.0
@@ -26,6 +27,9 @@ class Silent:
 
     def step(self, text: str, done: int, total: int) -> None:
         """So much of a work of known length is done."""
+
+    def note(self, text: str) -> None:
+        """Something to be read at leisure."""
 
     def close(self) -> None:
         """Nothing more will come."""
@@ -43,6 +47,10 @@ class Lines(Silent):
         self.close()
         say(text)
         self.spoken = float("-inf")
+
+    def note(self, text: str) -> None:
+        """At once."""
+        say(text)
 
     def step(self, text: str, done: int, total: int) -> None:
         """If the last line is old enough, else it waits."""
@@ -79,6 +87,10 @@ class Bar(Silent):
         """With a bar that fills."""
         self.bar.update(self.task, description=text, completed=done, total=total)
 
+    def note(self, text: str) -> None:
+        """Above the line, to stay."""
+        self.bar.console.print(f"ditto-music: {text}", markup=False, highlight=False)
+
     def close(self) -> None:
         """Take the line away."""
         self.bar.stop()
@@ -104,6 +116,7 @@ class Watch:
         parts: int = 1,
     ) -> None:
         self.stage = screen.stage
+        self.expected: Estimate | None = None
         self.screen = screen
         self.iterations = iterations
         self.time_limit = time_limit
@@ -127,6 +140,12 @@ class Watch:
         self.screen.step(
             f"{part}iteration {progress.iteration}/{total}: {told}", done, self.parts * total
         )
+
+    def expect(self, estimate: Estimate) -> None:
+        """What the work will take, once for all windows that take the same."""
+        if estimate != self.expected:
+            self.expected = estimate
+            self.screen.note(str(estimate))
 
     def _left(self, progress: Progress) -> str:
         """The time that all iterations allowed would still take."""

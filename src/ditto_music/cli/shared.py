@@ -62,7 +62,9 @@ class Shared:
     model: Annotated[
         str,
         Parameter(
-            group=MUSIC, help="A name that `ditto-music models` lists, or a folder of weights."
+            group=MUSIC,
+            help="A name that `ditto-music models` lists, OWNER/NAME[@REVISION] on the Hugging "
+            "Face hub, or a folder of weights.",
         ),
     ] = "ditto-small"
     duration: Annotated[
@@ -78,8 +80,12 @@ class Shared:
         Parameter(group=MUSIC, help="Sampler steps of the result; more are finer and slower."),
     ] = 20
     sampler: Annotated[
-        Literal["adams", "ddim", "dpm", "heun", "edict"],
-        Parameter(group=MUSIC, help="How noise is walked to music; adams is closest in few steps."),
+        Literal["adams", "ddim", "dpm", "heun", "edict", "ping-pong"],
+        Parameter(
+            group=MUSIC,
+            help="How noise is walked to music; adams is closest in few steps, ping-pong is for "
+            "models distilled to a few.",
+        ),
     ] = "adams"
     guidance: Annotated[
         float,
@@ -154,13 +160,22 @@ class Shared:
         ),
     ] = 8
 
+    later_noises: Annotated[
+        bool,
+        Parameter(
+            group=SEARCH,
+            show_default=False,
+            help="Search the noises that sampler ping-pong adds on the way too.",
+        ),
+    ] = False
     gradient: Annotated[
         str,
         Parameter(
             group=SEARCH,
             metavar="PLAN",
-            help="What is kept for the way back: auto, plain, checkpoint, reversible (with sampler "
-            "edict), or last-K, an approximation. The first four find the same music.",
+            help="What is kept for the way back: auto, plain, checkpoint, blocks (least memory), "
+            "reversible (with sampler edict), or last-K, an approximation. All but the last two "
+            "find the same music.",
         ),
     ] = "auto"
     memory_budget: Annotated[
@@ -179,6 +194,14 @@ class Shared:
         str,
         Parameter(group=FILES, help="Precision: float32, bfloat16, or auto: the faster one here."),
     ] = "auto"
+    offload: Annotated[
+        Literal["none", "text", "all"],
+        Parameter(
+            group=FILES,
+            help="Of public models: text lets go of text encoders once prompts are read; all keeps "
+            "on a GPU only the part at work, slower; none keeps everything there.",
+        ),
+    ] = "text"
     plot: Annotated[
         Path | None,
         Parameter(group=FILES, metavar="FILE", help="Draw the result: .png, .svg or .pdf."),
@@ -227,6 +250,7 @@ class Shared:
             sampler=self.sampler,
             gradient=self.gradient,
             memory_budget=self.memory_budget,
+            later_noises=self.later_noises,
         )
         if not -1 <= self.seed <= LARGEST_SEED:
             raise InputError(f"seed is {self.seed}: it must be -1 or 0 to {LARGEST_SEED}")
@@ -276,7 +300,12 @@ class Shared:
         from ditto_music.models import load_model
 
         load = LOADER.get() or load_model
-        return load(self.model, device=self.device, dtype=self.dtype)
+        given: dict[str, Any] = {"device": self.device, "dtype": self.dtype}
+        if self.offload != "text":
+            given["offload"] = self.offload
+        if load is load_model and not self.quiet:
+            given["notice"] = say
+        return load(self.model, **given)
 
     def guiding(self) -> float | Guidance:
         """The guidance scale, or all that belongs to it where more was asked.
@@ -324,4 +353,5 @@ class Shared:
             "sampler": self.sampler,
             "gradient": self.gradient,
             "memory_budget": self.memory_budget,
+            "later_noises": self.later_noises,
         }

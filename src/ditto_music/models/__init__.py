@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import torch
 
 from ditto_music.errors import InputError
-from ditto_music.models.hub.load import is_hub, load_hub
+from ditto_music.models.hub.load import Notice, is_hub, load_hub
 from ditto_music.models.small import SmallModel, debug_model, load_small, shipped_weights
+from ditto_music.models.weights import fingerprint
 from ditto_music.protocols import Model
 
 DEFAULT = "ditto-small"
@@ -39,7 +38,14 @@ REGISTRY = (
 )
 
 
-def load_model(name: str = DEFAULT, *, device: str = "cpu", dtype: str = "auto") -> Model:
+def load_model(
+    name: str = DEFAULT,
+    *,
+    device: str = "cpu",
+    dtype: str = "auto",
+    offload: str = "text",
+    notice: Notice | None = None,
+) -> Model:
     """A model by its name, or from a folder that holds its weights.
 
     Parameters
@@ -49,7 +55,11 @@ def load_model(name: str = DEFAULT, *, device: str = "cpu", dtype: str = "auto")
         diffusers that `ditto_music.models.hub` has an adapter for.
     device : ``cpu``, ``cuda``, ``mps`` ...
     dtype : of the denoiser's matrix products, ``float32`` or ``bfloat16``; ``auto`` takes bfloat16
-        on a GPU or a processor with matrix units for it, where it is faster.
+        on a GPU or a processor with matrix units for it, where it is faster. Of public models, of
+        their weights too.
+    offload : of a public model, "text" lets go of text encoders once prompts are read, "all" keeps
+        on a GPU only the part at work, "none" keeps everything there.
+    notice : told licence and size of a public model before its first download.
 
     Raises
     ------
@@ -63,7 +73,7 @@ def load_model(name: str = DEFAULT, *, device: str = "cpu", dtype: str = "auto")
     if name == DEFAULT:
         return load_small(shipped_weights(), where, precision, DEFAULT)
     if is_hub(name):
-        return load_hub(name, where, precision)
+        return load_hub(name, where, precision, offload=offload, notice=notice)
     if Path(name).is_dir():
         return load_small(Path(name), where, precision, name)
     raise unknown(name)
@@ -85,16 +95,7 @@ def revision(name: str = DEFAULT) -> str:
     files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
     if not files:
         raise unknown(name)
-    return _hash(tuple((str(file), file.stat().st_mtime_ns) for file in files))
-
-
-@cache
-def _hash(files: tuple[tuple[str, int], ...]) -> str:
-    whole = hashlib.sha256()
-    for path, _ in files:
-        with Path(path).open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()[:16]
+    return fingerprint(files)
 
 
 def unknown(name: str) -> InputError:

@@ -25,7 +25,7 @@ from ditto_music.sampling.edict import (
 from ditto_music.sampling.guidance import Parts, guided, guided_parts
 from ditto_music.sampling.heun import heun
 from ditto_music.sampling.inversion import invert_ddim
-from ditto_music.sampling.noise import draw_noise
+from ditto_music.sampling.noise import draw_noise, draw_noises
 from ditto_music.sampling.ping_pong import ping_pong
 from ditto_music.sampling.plans import PLANS
 from ditto_music.sampling.prediction import clean, edm_clean, predicted
@@ -45,6 +45,8 @@ from ditto_music.sampling.stochastic import (
 
 Sampler = Callable[[Denoise, Tensor, Schedule, int], Tensor]
 
+NoisySampler = Callable[[Denoise, Tensor, Schedule, int, Tensor], Tensor]
+
 #: Name -> ``(denoise, x_T, schedule, steps) -> x_0``; all deterministic. Euler's method, in the
 #: noise level or along straight flows, is "ddim".
 SAMPLERS: dict[str, Sampler] = {
@@ -55,11 +57,16 @@ SAMPLERS: dict[str, Sampler] = {
     "edict": edict,
 }
 
+#: Name -> ``(denoise, x_T, schedule, steps, noises) -> x_0``, with noises (steps - 1, B, ...) for
+#: the steps but the last: deterministic once these are drawn.
+NOISY_SAMPLERS: dict[str, NoisySampler] = {"ping-pong": ping_pong}
+
 #: Of the samplers that make more than one denoiser call a step.
 CALLS_A_STEP = {"heun": 2, "edict": 2}
 
 __all__ = [
     "CALLS_A_STEP",
+    "NOISY_SAMPLERS",
     "PLANS",
     "SAMPLERS",
     "AngleSchedule",
@@ -68,6 +75,7 @@ __all__ = [
     "DiscreteSchedule",
     "FlowSchedule",
     "KarrasSchedule",
+    "NoisySampler",
     "Parts",
     "Sampler",
     "Schedule",
@@ -77,6 +85,7 @@ __all__ = [
     "ddim",
     "dpm",
     "draw_noise",
+    "draw_noises",
     "edict",
     "edict_pair",
     "edm_clean",

@@ -10,6 +10,14 @@ from torch import Tensor
 
 def draw_noise(shape: Sequence[int], seeds: Sequence[int]) -> Tensor:
     """Standard normal noise (B, *shape), item ``i`` from ``seeds[i]``, alone or in a batch."""
-    return torch.stack(
-        [torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    )
+    return draw_noises(shape, seeds, 1)[:, 0]
+
+
+def draw_noises(shape: Sequence[int], seeds: Sequence[int], count: int) -> Tensor:
+    """The initial noise and what the same generator draws next, (B, count, *shape)."""
+
+    def drawn(seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return torch.stack([torch.randn(*shape, generator=generator) for _ in range(count)])
+
+    return torch.stack([drawn(seed) for seed in seeds])

@@ -7,7 +7,8 @@ plan           kept for backward                           forward passes a step
 =============  ==========================================  =====================================
 plain          all activations of all steps                2 (forward, backward)
 checkpoint     one latent a step                           3 (forward, again, backward)
-auto           all of as many steps as a budget holds      2 to 3
+blocks         the same, and one block of a step's network 4 (forward, again, again, backward)
+auto           all of as many steps as a budget holds      2 to 3; "blocks" where none fits
 reversible     two latents in all; sampler "edict"         8 (forward, undo, again, back, by two)
 last-K         all of the last K steps                     1, and 1 for each of K
 =============  ==========================================  =====================================
@@ -19,7 +20,6 @@ only the sampler's own linear path leads from there to the noise: approximate.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import psutil
 import torch
@@ -28,7 +28,7 @@ from torch import Tensor
 from ditto_music.errors import InputError
 from ditto_music.sampling.checkpointing import Denoise, checkpointed
 
-PLANS = ("auto", "plain", "checkpoint", "reversible", "last-K")
+PLANS = ("auto", "plain", "checkpoint", "blocks", "reversible", "last-K")
 SHARE = 0.5  # of the memory that is free, where no budget is given
 
 
@@ -74,25 +74,24 @@ def constant(denoise: Denoise) -> Denoise:
     return call
 
 
-def planned(
-    denoise: Denoise, plan: str, times: Tensor, fitting: Callable[[], int] = lambda: 0
-) -> Denoise:
+def planned(denoise: Denoise, plan: str, times: Tensor, fitting: int = 0) -> Denoise:
     """The denoiser as a plan wants it called.
 
     Parameters
     ----------
+    denoise : for "blocks", one that keeps a block at a time by itself.
     times : (steps + 1,), falling, of the run.
-    fitting : for "auto", how many steps may keep their activations; asked when needed.
+    fitting : for "auto", how many steps may keep their activations.
     """
     steps = len(times) - 1
     kept = last_steps(plan)
     if plan in ("plain", "reversible") or (kept is not None and kept >= steps):
         return stored(denoise)
-    if plan == "checkpoint":
+    if plan in ("checkpoint", "blocks"):
         return checkpointed(denoise)
     if kept is not None:
         return from_time(stored(denoise), constant(denoise), float(times[steps - kept]))
-    fit = min(fitting(), steps)
+    fit = min(fitting, steps)
     if fit == 0:
         return checkpointed(denoise)
     if fit == steps:

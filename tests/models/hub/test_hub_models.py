@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +17,9 @@ from ditto_music.models.hub.load import ADAPTERS, is_hub
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
 from ditto_music.sampling import ddim, guided, ping_pong
-from tests.models.hub import checkpoints
 
 SECONDS, STEPS = 0.64, 3
 PROMPT = "calm piano"
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every family, saved once."""
-    home = tmp_path_factory.mktemp("hub")
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name, make in checkpoints.MAKERS.items():
-            torch.manual_seed(0)
-            make(home / name)
-        torch.manual_seed(0)
-        checkpoints.stable_audio_3(home / "distilled", distilled=True)
-        checkpoints.ace_step(home / "base", turbo=False)
-    return {path.name: path for path in home.iterdir()}
 
 
 def loaded(folders: dict[str, Path], name: str, dtype: torch.dtype = torch.float32) -> Any:

@@ -18,6 +18,7 @@ SEARCH_FLAGS = (
     "time_limit",
     "method",
     "surrogate_steps",
+    "later_noises",
     "gradient",
     "memory_budget",
 )
@@ -47,7 +48,9 @@ def generate(
         watch.stage(f"loading {shared.model}")
         model = shared.load()
         watch.stage(f"making {shared.duration:g} s of music")
-        result = sample(model, prompt, duration=shared.duration, **shared.sampling())
+        result = sample(
+            model, prompt, duration=shared.duration, expect=watch.expect, **shared.sampling()
+        )
     line = f"{out}: {shared.duration:.2f} s, seed {shared.seed}, made in {result.seconds:.1f} s"
     return run.deliver(
         result, result.items, out, shared, [line], lambda: run_of(result, None, run.argv)

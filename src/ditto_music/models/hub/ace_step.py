@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.models.hub.base import HubModel, audio_like
-from ditto_music.models.hub.blocks import decoded_by_blocks
+from ditto_music.models.hub.blocks import decoded_by_blocks, oobleck_reach
 from ditto_music.sampling import Condition, FlowSchedule, clean
 
 SHIFT = 3.0
@@ -25,12 +25,15 @@ LONGEST = 240.0
 class AceStepModel(HubModel):
     """`diffusers.AceStepPipeline`. Latents (B, 64, T)."""
 
-    def __init__(self, name: str, pipe: Any, device: torch.device) -> None:
-        super().__init__(name, pipe, device)
+    READS = ("text_encoder", "condition_encoder")
+
+    def __init__(self, name: str, pipe: Any, device: torch.device, **more: Any) -> None:
+        super().__init__(name, pipe, device, **more)
         self.baked = bool(pipe.is_turbo)
         self.channels = int(pipe.vae.config.audio_channels)
         self.sample_rate = int(pipe.sample_rate)
         self.hop = math.prod(pipe.vae.config.downsampling_ratios)
+        self.decoder_reach = oobleck_reach(pipe.vae.config.downsampling_ratios[::-1])
         self.seconds_per_frame = self.hop / self.sample_rate
         self.seconds_range = (0.5, LONGEST)
         self.schedule = FlowSchedule(start=1.0, shift=SHIFT)
@@ -71,7 +74,7 @@ class AceStepModel(HubModel):
         )
         return Condition({"words": words, "context": context})
 
-    def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+    def denoised(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Clean estimate (B, 64, T): ``x_t - t u``."""
         network, given = self.pipe.transformer, condition.tensors
         times = t.float().expand(len(x_t)).to(self.device, network.dtype)
@@ -85,12 +88,11 @@ class AceStepModel(HubModel):
         )[0].mT
         return clean("flow", velocity.to(x_t), x_t, 1 - t.to(x_t), t.to(x_t))
 
-    def encode(self, audio: Tensor) -> Tensor:
-        """Audio (B, channels, N) to latents (B, 64, T)."""
-        with torch.no_grad():
-            whole = audio_like(audio, self.channels, self.hop).to(self.pipe.vae.dtype)
-            return self.pipe.vae.encode(whole).latent_dist.mode().float()
+    def latents(self, audio: Tensor) -> Tensor:
+        """(B, 64, T)"""
+        whole = audio_like(audio, self.channels, self.hop).to(self.pipe.vae.dtype)
+        return self.pipe.vae.encode(whole).latent_dist.mode().float()
 
-    def decode(self, latent: Tensor) -> Tensor:
+    def decoded(self, latent: Tensor) -> Tensor:
         """Latents (B, 64, T) to audio (B, 2, 1920 T), at the level the model gave."""
         return decoded_by_blocks(self.pipe.vae.decoder, latent.to(self.pipe.vae.dtype)).to(latent)

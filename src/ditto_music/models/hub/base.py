@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ditto_music.sampling import Condition, Schedule
+from ditto_music.models.hub.blocks import decoded_by_stretches
+from ditto_music.models.hub.parts import Offload, Parts, Reader
+from ditto_music.sampling import Condition, Schedule, checkpointed
+
+STRETCH_SECONDS = 4.0  # of audio that the decoder makes at once
+REMEMBERED = 16  # conditions, so that a prompt asked for again needs no text encoder
 
 
 class HubModel:
@@ -18,35 +26,131 @@ class HubModel:
     ----------
     name : what `load_model` was given.
     pipe : a pipeline of diffusers with its parts; nothing of it is called but these.
-    device : where they are.
+    device : where they work.
+    reader, offload : as `Parts`.
+    told : says what `revision` is to hold, when someone asks.
 
     Attributes
     ----------
+    READS : the parts that only prompts need.
+    NETWORK, DECODERS : the parts that denoise and decode.
     baked : whether guidance is trained into the weights, so that a scale other than 1 only harms.
     decoder_reach : latent frames that the decoder looks at beyond those of a sample.
+    stretch_seconds : of audio that are decoded at once.
     """
 
+    READS: tuple[str, ...] = ()
+    NETWORK = "transformer"
+    DECODERS: tuple[str, ...] = ("vae",)
+
     baked = False
-    decoder_reach = 16
+    decoder_reach: int
     channels: int
     sample_rate: int
+    hop: int
     schedule: Schedule
     seconds_range: tuple[float, float]
     seconds_per_frame: float
 
-    def __init__(self, name: str, pipe: Any, device: torch.device) -> None:
+    def __init__(
+        self,
+        name: str,
+        pipe: Any,
+        device: torch.device,
+        reader: Reader | None = None,
+        offload: Offload = "text",
+        told: Callable[[], str] | None = None,
+    ) -> None:
         self.name, self.pipe, self.device = name, pipe, device
-        for part in pipe.components.values():
-            if isinstance(part, torch.nn.Module):
-                part.to(device).eval().requires_grad_(False)
+        self._told = told
+        self.parts = Parts(pipe, device, reader, offload)
+        self.stretch_seconds = STRETCH_SECONDS
+        self._conditions: dict[tuple[tuple[str, ...], float], Condition] = {}
+
+    @cached_property
+    def revision(self) -> str | None:
+        """The commit of the weights on the hub, or of a folder a hash of what it holds."""
+        return self._told() if self._told else None
 
     def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
         """Read the prompts; an empty one is the unconditional model. No gradient."""
-        with torch.no_grad():
-            return self.encoded(list(prompts), seconds)
+        key = tuple(prompts), seconds
+        if key not in self._conditions:
+            self.parts.fetch(self.READS)
+            with torch.no_grad():
+                self._conditions[key] = self.encoded(list(prompts), seconds)
+            for oldest in list(self._conditions)[:-REMEMBERED]:
+                del self._conditions[oldest]
+        return self._conditions[key]
+
+    def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Clean estimate of `x_t` (B, ...) at the time `t` (), the same shape; differentiable."""
+        self.parts.release(self.READS)
+
+        def call(x_t: Tensor, t: Tensor) -> Tensor:
+            with self.parts.at_work(self.NETWORK):
+                return self.denoised(x_t, t, condition)
+
+        # A graph would hold on to weights that have moved: what moves is run again in backward.
+        return checkpointed(call)(x_t, t) if self.parts.offload == "all" else call(x_t, t)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Latents (B, ..., T) to audio (B, channels, hop T), at the level the model gave."""
+        if self.parts.offload != "all":
+            return self.in_stretches(latent)
+
+        def call(latent: Tensor, _: Tensor) -> Tensor:
+            with self.parts.at_work(*self.DECODERS):
+                return self.in_stretches(latent)
+
+        return checkpointed(call)(latent, latent.new_zeros(()))
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Audio (B, channels, N) to latents (B, ...); N is padded to whole frames. No gradient."""
+        with torch.no_grad(), self.parts.at_work("vae"):
+            return self.latents(audio.to(self.device))
+
+    @contextmanager
+    def sparing(self) -> Iterator[None]:
+        """Inside, the network keeps one block's activations for backward at a time."""
+        network = getattr(self.pipe, self.NETWORK)
+        network.enable_gradient_checkpointing()
+        try:
+            yield
+        finally:
+            network.disable_gradient_checkpointing()
+
+    def in_stretches(self, latent: Tensor) -> Tensor:
+        """The decoder's answer, some seconds at a time."""
+        frames = max(self.decoder_reach, math.ceil(self.stretch_seconds / self.seconds_per_frame))
+        return decoded_by_stretches(self.decoded, latent, frames, self.decoder_reach, self.hop)
+
+    def weight_bytes(self) -> tuple[int, int]:
+        """Of the weights on the device while prompts are read, and afterwards at the most."""
+        parts = self.parts
+        reads = parts.bytes_of(
+            [name for name in self.READS if getattr(self.pipe, name) is not None]
+        )
+        network, decoder = parts.bytes_of([self.NETWORK]), parts.bytes_of(self.DECODERS)
+        if parts.offload == "all":
+            return reads, max(network, decoder)
+        rest = network + decoder
+        return rest + reads, rest + (reads if parts.offload == "none" else 0)
 
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """The condition of prompts for a clip of so many seconds."""
+        raise NotImplementedError
+
+    def denoised(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """As `denoise`, the network being where it works."""
+        raise NotImplementedError
+
+    def decoded(self, latent: Tensor) -> Tensor:
+        """As `decode`, a stretch at once."""
+        raise NotImplementedError
+
+    def latents(self, audio: Tensor) -> Tensor:
+        """As `encode`."""
         raise NotImplementedError
 
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import re
+import shutil
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+import psutil
 import torch
 
 from ditto_music.errors import InputError
+from ditto_music.models.hub.catalog import CONVERTED, told
+from ditto_music.models.hub.parts import OFFLOADS, Offload
+from ditto_music.models.weights import fingerprint
 from ditto_music.protocols import Model
 
 INDEX = "model_index.json"
 STEPPED = "EDMDPMSolverMultistepScheduler"  # reads the configuration of Stable Audio Open's
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SPARE = 1.1  # of the weights, while they are read
 
 #: Class of the pipeline in ``model_index.json`` -> module and class of its adapter.
 ADAPTERS = {
@@ -26,19 +34,61 @@ ADAPTERS = {
     "MusicLDMPipeline": ("mel", "MusicLDMModel"),
 }
 
+#: Told of a download before it begins.
+Notice = Callable[[str], None]
 
-def load_hub(name: str, device: torch.device, dtype: torch.dtype) -> Model:
+
+def load_hub(
+    name: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    offload: str = "text",
+    notice: Notice | None = None,
+) -> Model:
     """A pipeline of diffusers by hub id, ``id@revision``, or folder, behind its adapter.
+
+    Parameters
+    ----------
+    offload : a name of `ditto_music.models.hub.parts.OFFLOADS`.
+    notice : told licence and size before anything large is downloaded.
 
     Raises
     ------
     InputError
-        If it cannot be had or is of no known kind: one line with what mends it.
+        If it cannot be had, is of no known kind or does not fit in memory: one line with what
+        mends it.
     """
-    pipe = _pipeline(name, dtype)
-    module, kind = _adapter(type(pipe).__name__, name)
-    adapter = getattr(import_module(f"ditto_music.models.hub.{module}"), kind)
-    return cast("Model", adapter(name, pipe, device))
+    if offload not in OFFLOADS:
+        raise InputError(f"offload '{offload}' is unknown: take {', '.join(OFFLOADS)}")
+    try:
+        import diffusers  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import transformers  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except ImportError:
+        raise InputError(
+            f"model '{name}' needs more packages: pip install 'ditto-music[hub]'"
+        ) from None
+    with _one_line(name):
+        folder = Path(name) if Path(name).is_dir() else downloaded(name, notice)
+        kind = _kind(folder, name)
+        check_memory(name, weight_bytes(folder, dtype), device, dtype)
+        with _quiet():
+            pipe = _pipeline(folder, kind, dtype)
+    module, adapter = _adapter(kind, name)
+    parts = {part: type(made) for part, made in pipe.components.items()}
+
+    def reader(part: str) -> torch.nn.Module:
+        with _one_line(name), _quiet():
+            return _part(folder, part, parts[part], dtype)
+
+    def revision() -> str:
+        return commit_of(folder) or fingerprint(weights_of(folder))
+
+    made = getattr(import_module(f"ditto_music.models.hub.{module}"), adapter)
+    return cast(
+        "Model",
+        made(name, pipe, device, reader=reader, offload=cast("Offload", offload), told=revision),
+    )
 
 
 def is_hub(name: str) -> bool:
@@ -49,87 +99,233 @@ def is_hub(name: str) -> bool:
     return name.count("/") == 1 and not name.startswith((".", "/", "~"))
 
 
-def _pipeline(name: str, dtype: torch.dtype) -> Any:
-    try:
-        import diffusers
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import (
-            GatedRepoError,
-            HfHubHTTPError,
-            LocalEntryNotFoundError,
-            OfflineModeIsEnabled,
-            RepositoryNotFoundError,
-        )
-    except ImportError:
-        raise InputError(
-            f"model '{name}' needs more packages: pip install 'ditto-music[hub]'"
-        ) from None
-    path = Path(name)
-    where, _, revision = (name, "", "") if path.is_dir() else name.partition("@")
-    try:
-        index = (
-            path / INDEX
-            if path.is_dir()
-            else Path(hf_hub_download(where, INDEX, revision=revision or None))
-        )
-        said = json.loads(index.read_text(encoding="utf-8"))
-        kind = str(said.get("_class_name"))
-        _adapter(kind, name)
-        given: dict[str, Any] = {"revision": revision} if revision else {}
-        if kind == "AudioLDM2Pipeline":  # saved as a class without the method that makes tokens
-            from transformers import GPT2LMHeadModel
+def commit_of(folder: Path) -> str | None:
+    """The commit of a snapshot in the hub's cache; None of any other folder."""
+    return folder.name if COMMIT.fullmatch(folder.name) else None
 
-            given["language_model"] = GPT2LMHeadModel.from_pretrained(
-                where, subfolder="language_model", use_safetensors=True, dtype=dtype
+
+def downloaded(name: str, notice: Notice | None = None) -> Path:
+    """The snapshot of a hub id or ``id@revision``, downloaded where it is not here.
+
+    All files are of the one commit that its index was found at. Only what the pipeline needs comes,
+    and of weights only safetensors.
+    """
+    import diffusers
+    from huggingface_hub import hf_hub_download
+
+    where, _, revision = name.partition("@")
+    index = Path(hf_hub_download(where, INDEX, revision=revision or None))
+    kind = _kind(index.parent, name)
+    if not weights_of(index.parent):
+        _announce(where, commit_of(index.parent), notice)
+    with _quiet(bars=True):
+        return Path(
+            getattr(diffusers, kind).download(
+                where, revision=commit_of(index.parent) or revision or None, use_safetensors=True
             )
-        if kind == "StableAudioPipeline":  # its own needs torchsde, and is never stepped here
-            given["scheduler"] = getattr(diffusers, STEPPED).from_pretrained(
-                where, subfolder="scheduler", **given
-            )
-        with _quiet():
-            return getattr(diffusers, kind).from_pretrained(
-                where, torch_dtype=dtype, use_safetensors=True, **given
-            )
+        )
+
+
+def _announce(where: str, revision: str | None, notice: Notice | None) -> None:
+    """Licence and size as the hub has them, or as known here; and whether the disk has room."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.errors import HTTPError
+
+    licence, size = None, None
+    try:
+        info = HfApi().model_info(where, revision=revision, files_metadata=True)
+        licence = getattr(info.card_data, "license_name", None) or getattr(
+            info.card_data, "license", None
+        )
+        files = info.siblings or []
+        size = sum(file.size or 0 for file in files if _is_weight(file.rfilename))
+    except (OSError, HTTPError):  # what is known here will do
+        pass
+    cache = Path(HF_HUB_CACHE)
+    if notice:
+        notice(f"{told(where, licence, size)}, to {cache}")
+    existing = next(place for place in (cache, *cache.parents) if place.is_dir())
+    free = shutil.disk_usage(existing).free
+    if size and size > free:
+        raise InputError(
+            f"model '{where}' is {size / 1e9:.1f} GB and {existing} has {free / 1e9:.1f} GB left: "
+            "set HF_HUB_CACHE to a folder on a larger disk"
+        )
+
+
+def weight_bytes(folder: Path, dtype: torch.dtype) -> int:
+    """What the safetensors of a folder take once they are read in a precision."""
+    return sum(map(_numbers, weights_of(folder))) * dtype.itemsize
+
+
+def weights_of(folder: Path) -> list[Path]:
+    """The safetensors that the parts of a pipeline are read from."""
+    files = (path for path in folder.glob("*/*.safetensors"))
+    return sorted(path for path in files if _is_weight(f"{path.parent.name}/{path.name}"))
+
+
+def _is_weight(path: str) -> bool:
+    """Whether a file of a repository is read: of a part, and no copy in half precision."""
+    return path.count("/") == 1 and path.endswith(".safetensors") and ".fp16" not in path
+
+
+def _numbers(file: Path) -> int:
+    """How many numbers a safetensors file holds, by its header."""
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        header: dict[str, Any] = json.loads(opened.read(length))
+    header.pop("__metadata__", None)
+    total = 0
+    for each in header.values():
+        count = 1
+        for size in each["shape"]:
+            count *= size
+        total += count
+    return total
+
+
+def check_memory(name: str, needed: int, device: torch.device, dtype: torch.dtype) -> None:
+    """Refuse weights that this machine has no room for.
+
+    Raises
+    ------
+    InputError
+        With the flag that mends it.
+    """
+    free = free_memory(device)
+    if needed * SPARE <= free:
+        return
+    smaller = (
+        "take --dtype bfloat16, which halves them"
+        if dtype == torch.float32
+        else "close other programs, or take a smaller model: ditto-music models"
+    )
+    if device.type != "cpu":
+        smaller += ", or --offload all"
+    raise InputError(
+        f"model '{name}' needs {needed * SPARE / 1e9:.1f} GB for its weights and {device} has "
+        f"{free / 1e9:.1f} GB free: {smaller}"
+    )
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free where the weights go."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
+
+
+def _kind(folder: Path, name: str) -> str:
+    said = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    kind = str(said.get("_class_name"))
+    _adapter(kind, name)
+    return kind
+
+
+def _pipeline(folder: Path, kind: str, dtype: torch.dtype) -> Any:
+    import diffusers
+
+    given: dict[str, Any] = {}
+    if kind == "AudioLDM2Pipeline":  # saved as a class without the method that makes tokens
+        from transformers import GPT2LMHeadModel
+
+        given["language_model"] = _part(folder, "language_model", GPT2LMHeadModel, dtype)
+    if kind == "StableAudioPipeline":  # its own needs torchsde, and is never stepped here
+        given["scheduler"] = getattr(diffusers, STEPPED).from_pretrained(
+            folder, subfolder="scheduler"
+        )
+    return getattr(diffusers, kind).from_pretrained(
+        folder, torch_dtype=dtype, use_safetensors=True, **given
+    )
+
+
+def _part(folder: Path, part: str, kind: Any, dtype: torch.dtype) -> torch.nn.Module:
+    """One module of a pipeline, of its class; libraries differ in how precision is named."""
+    import transformers
+
+    named = "dtype" if issubclass(kind, transformers.PreTrainedModel) else "torch_dtype"
+    return kind.from_pretrained(folder, subfolder=part, use_safetensors=True, **{named: dtype})
+
+
+@contextmanager
+def _one_line(name: str) -> Generator[None]:
+    """Whatever the hub or a file says becomes one line with what mends it."""
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        HFValidationError,
+        HTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    where, _, revision = name.partition("@")
+    try:
+        yield
+        return
     except GatedRepoError:
         why = (
             f"is gated: accept its terms at https://huggingface.co/{where}, then run hf auth login"
         )
     except RepositoryNotFoundError:
         why = "is not on the hub (or is private): check the name, or run hf auth login"
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, ConnectionError):
+    except RevisionNotFoundError:
+        why = f"has no revision '{revision}': see https://huggingface.co/{where}/commits/main"
+    except LocalEntryNotFoundError:
+        why = _unreachable(where, revision)
+    except EntryNotFoundError:
         why = (
-            f"is not on this machine and the hub cannot be reached: run hf download {where} online"
+            f"is not in the layout of diffusers: convert it, {CONVERTED[where]}, and give --model "
+            "that folder"
+            if where in CONVERTED
+            else f"has no {INDEX}, so it is no pipeline of diffusers: ditto-music models lists some"
         )
+    except (OfflineModeIsEnabled, HTTPError, ConnectionError):
+        why = _unreachable(where, revision)
+    except HFValidationError:
+        why = "is no name that the hub knows: give owner/name, or a folder"
     except json.JSONDecodeError:
         why = f"has a damaged {INDEX}: get it again"
+    except MemoryError:
+        why = "does not fit in memory: take --dtype bfloat16"
     except OSError as error:
-        told = " ".join(str(error).split())
-        safe = "safetensors" in told
+        said = " ".join(str(error).split())
         why = (
             "has no safetensors, and nothing else is read: convert it with save_pretrained"
-            if safe
-            else f"cannot be read ({told[:160]}): get it again"
+            if "safetensors" in said
+            else f"cannot be read ({said[:160]}): get it again"
         )
     raise InputError(f"model '{name}' {why}")
 
 
+def _unreachable(where: str, revision: str) -> str:
+    at = f" --revision {revision}" if revision else ""
+    return (
+        f"is not on this machine and the hub cannot be reached: run hf download {where}{at} online"
+    )
+
+
 @contextmanager
-def _quiet() -> Generator[None]:
-    """Neither bars nor advice from the libraries while they load; what goes wrong is raised."""
+def _quiet(*, bars: bool = False) -> Generator[None]:
+    """No advice from the libraries while they load, and bars only if asked for."""
     from diffusers.utils import logging as ours
     from transformers.utils import logging as theirs
 
     before = [each.get_verbosity() for each in (ours, theirs)]
-    bars = theirs.is_progress_bar_enabled()
+    shown = theirs.is_progress_bar_enabled()
     try:
         for each in (ours, theirs):
             each.set_verbosity_error()
-            each.disable_progress_bar()
+            if not bars:
+                each.disable_progress_bar()
         yield
     finally:
         for each, level in zip((ours, theirs), before, strict=True):
             each.set_verbosity(level)
-            if bars:
+            if shown:
                 each.enable_progress_bar()
 
 

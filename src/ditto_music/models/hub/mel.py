@@ -6,6 +6,8 @@ Their latents are (B, 8, T, 16) with time third; here time is last, as everywher
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,6 +17,7 @@ from transformers.audio_utils import mel_filter_bank
 
 from ditto_music.errors import InputError
 from ditto_music.models.hub.base import HubModel, audio_like
+from ditto_music.models.hub.blocks import decoded_by_stretches, hifigan_reach, keep_inputs_only
 from ditto_music.sampling import Condition, DiscreteSchedule, clean
 from ditto_music.sampling.schedule import cosine_betas, linear_betas, scaled_linear_betas
 
@@ -22,35 +25,42 @@ WINDOW = 1024  # of the spectrogram the autoencoders were trained on
 LEAST = 1e-5  # of a mel band's magnitude
 PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
 LONGEST = 30.0  # seconds; they were trained on ten
+EVERYTHING = 2**31  # frames: their autoencoder attends to, and normalises over, the whole clip
 
 
 class MelModel(HubModel):
     """What the two have in common."""
 
+    NETWORK = "unet"
+    DECODERS = ("vae", "vocoder")
     channels = 1
+    decoder_reach = EVERYTHING
 
-    def __init__(self, name: str, pipe: Any, device: torch.device) -> None:
-        super().__init__(name, pipe, device)
+    def __init__(self, name: str, pipe: Any, device: torch.device, **more: Any) -> None:
+        super().__init__(name, pipe, device, **more)
+        pipe.vae.enable_gradient_checkpointing()
         vocoder = pipe.vocoder.config
         self.sample_rate = int(vocoder.sampling_rate)
-        self.hop = math.prod(vocoder.upsample_rates)
+        self.mel_hop = math.prod(vocoder.upsample_rates)
+        self.vocoder_reach = hifigan_reach(vocoder)
         self.bands = int(vocoder.model_in_dim)
         self.scale = int(pipe.vae_scale_factor)
-        self.seconds_per_frame = self.scale * self.hop / self.sample_rate
+        self.hop = self.scale * self.mel_hop
+        self.seconds_per_frame = self.hop / self.sample_rate
         self.seconds_range = (0.5, LONGEST)
         self.schedule = schedule_of(pipe.scheduler)
         self.kind: Any = PREDICTIONS[pipe.scheduler.config.prediction_type]
 
     def latent_shape(self, seconds: float) -> tuple[int, ...]:
         """(8, 16, T)."""
-        frames = math.ceil(int(seconds * self.sample_rate / self.hop) / self.scale)
+        frames = math.ceil(int(seconds * self.sample_rate / self.mel_hop) / self.scale)
         return int(self.pipe.unet.config.in_channels), self.bands // self.scale, frames
 
     def predicted(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """What the U-Net says of latents (B, 8, T, 16) at a timestep."""
         raise NotImplementedError
 
-    def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+    def denoised(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Clean estimate (B, 8, 16, T)."""
         dtype = self.pipe.unet.dtype
         output = self.predicted(x_t.mT.to(dtype), (t - 1).to(self.device), condition).mT.to(x_t)
@@ -58,25 +68,38 @@ class MelModel(HubModel):
         alpha, sigma = self.schedule.alpha(exact).to(x_t), self.schedule.sigma(exact).to(x_t)
         return clean(self.kind, output, x_t, alpha, sigma)
 
-    def encode(self, audio: Tensor) -> Tensor:
-        """Audio (B, channels, N) to latents, by the spectrogram the models were trained on."""
-        with torch.no_grad():
-            mono = audio_like(audio.mean(1, keepdim=True), 1, self.scale * self.hop)[:, 0]
-            mel = log_mel(mono.to(self.device), self.sample_rate, self.hop, self.bands)
-            vae = self.pipe.vae
-            latent = vae.encode(mel[:, None].to(vae.dtype)).latent_dist.mode()
-            return (latent * vae.config.scaling_factor).mT.float()
-
-    def decode(self, latent: Tensor) -> Tensor:
-        """Latents (B, 8, 16, T) to audio (B, 1, 640 T)."""
+    def latents(self, audio: Tensor) -> Tensor:
+        """(B, 8, 16, T), by the spectrogram the models were trained on."""
+        mono = audio_like(audio.mean(1, keepdim=True), 1, self.hop)[:, 0]
+        mel = log_mel(mono, self.sample_rate, self.mel_hop, self.bands)
         vae = self.pipe.vae
+        latent = vae.encode(mel[:, None].to(vae.dtype)).latent_dist.mode()
+        return (latent * vae.config.scaling_factor).mT.float()
+
+    def decoded(self, latent: Tensor) -> Tensor:
+        """Latents (B, 8, 16, T) to audio (B, 1, 640 T).
+
+        The autoencoder looks at the whole clip and so decodes it at once, block by block; the
+        vocoder, which is most of the memory, goes by stretches.
+        """
+        vae, vocoder = self.pipe.vae, self.pipe.vocoder
         mel = vae.decode(latent.mT.to(vae.dtype) / vae.config.scaling_factor).sample
-        audio = self.pipe.vocoder(mel.squeeze(1).to(self.pipe.vocoder.dtype))
-        return audio.to(latent)[:, None]
+        frames = math.ceil(self.stretch_seconds * self.sample_rate / self.mel_hop)
+        reach = self.vocoder_reach
+        spoken = decoded_by_stretches(
+            lambda x: vocoder(x.mT)[:, None],
+            mel.squeeze(1).mT.to(vocoder.dtype),
+            max(reach, frames),
+            reach,
+            self.mel_hop,
+        )
+        return spoken.to(latent)
 
 
 class MusicLDMModel(MelModel):
     """`diffusers.MusicLDMPipeline` (Chen et al. 2024): conditioned by CLAP's vector of the text."""
+
+    READS = ("text_encoder",)
 
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """CLAP's text vectors (B, 512)."""
@@ -102,6 +125,23 @@ class MusicLDMModel(MelModel):
 
 class AudioLDM2Model(MelModel):
     """`diffusers.AudioLDM2Pipeline` (Liu et al. 2024): T5's words, and tokens of a GPT-2."""
+
+    READS = ("text_encoder", "text_encoder_2", "projection_model", "language_model")
+
+    @contextmanager
+    def sparing(self) -> Iterator[None]:
+        """By residual and attention blocks.
+
+        The U-Net's own checkpointing hands its two masks on in the wrong places (diffusers 0.42).
+        """
+        kinds = ("ResnetBlock2D", "Transformer2DModel")
+        blocks = [m for m in self.pipe.unet.modules() if type(m).__name__ in kinds]
+        keep_inputs_only(blocks)
+        try:
+            yield
+        finally:
+            for block in blocks:
+                del block.forward
 
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """T5's words with their mask, and eight tokens that the language model makes of them."""

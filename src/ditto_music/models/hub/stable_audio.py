@@ -15,7 +15,7 @@ from diffusers.models.embeddings import get_1d_rotary_pos_embed
 from torch import Tensor
 
 from ditto_music.models.hub.base import HubModel, audio_like
-from ditto_music.models.hub.blocks import decoded_by_blocks
+from ditto_music.models.hub.blocks import decoded_by_blocks, oobleck_reach
 from ditto_music.sampling import AngleSchedule, Condition, clean
 
 HIGHEST_LEVEL = 500.0  # sigma_max of the shipped scheduler
@@ -24,12 +24,16 @@ HIGHEST_LEVEL = 500.0  # sigma_max of the shipped scheduler
 class StableAudioModel(HubModel):
     """`diffusers.StableAudioPipeline`. Latents (B, 64, 1024) always last 47.55 s."""
 
-    def __init__(self, name: str, pipe: Any, device: torch.device) -> None:
-        super().__init__(name, pipe, device)
+    READS = ("text_encoder", "projection_model")
+
+    def __init__(self, name: str, pipe: Any, device: torch.device, **more: Any) -> None:
+        super().__init__(name, pipe, device, **more)
         vae, network = pipe.vae, pipe.transformer
+        keep_time_exact(network)
         self.channels = int(vae.config.audio_channels)
         self.sample_rate = int(vae.config.sampling_rate)
         self.hop = int(vae.hop_length)
+        self.decoder_reach = oobleck_reach(vae.config.downsampling_ratios[::-1])
         self.length = int(network.config.sample_size)
         self.seconds_per_frame = self.hop / self.sample_rate
         self.seconds_range = (0.5, self.length * self.seconds_per_frame)
@@ -56,11 +60,11 @@ class StableAudioModel(HubModel):
             {"words": words * asked[:, None, None], "seconds": torch.cat([start, end], dim=2)}
         )
 
-    def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Clean estimate (B, 64, 1024); time enters in float32, which half precision rounds off."""
+    def denoised(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Clean estimate (B, 64, 1024)."""
         network = self.pipe.transformer
         output = network(
-            x_t.to(network.dtype),
+            x_t.to(network.proj_in.weight.dtype),
             t.float()[None].to(self.device),
             encoder_hidden_states=condition.tensors["words"],
             global_hidden_states=condition.tensors["seconds"],
@@ -70,12 +74,34 @@ class StableAudioModel(HubModel):
         schedule = self.schedule
         return clean("v", output.to(x_t), x_t, schedule.alpha(t).to(x_t), schedule.sigma(t).to(x_t))
 
-    def encode(self, audio: Tensor) -> Tensor:
-        """Audio (B, channels, N) to latents of the full length, silence after it."""
-        with torch.no_grad():
-            whole = audio_like(audio, self.channels, self.length * self.hop)
-            return self.pipe.vae.encode(whole.to(self.pipe.vae.dtype)).latent_dist.mode().float()
+    def latents(self, audio: Tensor) -> Tensor:
+        """Of the full length, silence after the audio."""
+        whole = audio_like(audio, self.channels, self.length * self.hop)
+        return self.pipe.vae.encode(whole.to(self.pipe.vae.dtype)).latent_dist.mode().float()
 
-    def decode(self, latent: Tensor) -> Tensor:
+    def decoded(self, latent: Tensor) -> Tensor:
         """Latents (B, 64, T) to audio (B, 2, 2048 T), a block of the decoder at a time."""
         return decoded_by_blocks(self.pipe.vae.decoder, latent.to(self.pipe.vae.dtype)).to(latent)
+
+
+class _As(torch.nn.Module):
+    """What comes in, in a precision."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.to(self.dtype)
+
+
+def keep_time_exact(network: Any) -> None:
+    """Have a network of half precision read the time in float32.
+
+    The time begins at 0.9987, which bfloat16 rounds to 1. The network casts it to the precision of
+    its first weights: those that embed the time, so it is these that are kept in float32.
+    """
+    dtype = network.proj_in.weight.dtype
+    if dtype == torch.bfloat16 or dtype == torch.float16:
+        network.time_proj.float()
+        network.timestep_proj.float().append(_As(dtype))

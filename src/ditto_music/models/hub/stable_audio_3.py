@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.models.hub.base import HubModel, audio_like
+from ditto_music.models.hub.blocks import keep_inputs_only, same_reach
 from ditto_music.sampling import Condition, FlowSchedule, clean
 
 LEAST, MOST = -6.2, 2.0  # of the logarithm of signal over noise, the pipeline's own defaults
@@ -38,12 +39,17 @@ class LogSnrSchedule(FlowSchedule):
 class StableAudio3Model(HubModel):
     """`diffusers.StableAudio3Pipeline`. Latents (B, 256, T)."""
 
-    def __init__(self, name: str, pipe: Any, device: torch.device) -> None:
-        super().__init__(name, pipe, device)
+    READS = ("text_encoder", "duration_embedder")
+
+    def __init__(self, name: str, pipe: Any, device: torch.device, **more: Any) -> None:
+        super().__init__(name, pipe, device, **more)
         self.baked = bool(pipe.scheduler.config.stochastic_sampling)
         self.channels = int(pipe.vae.config.audio_channels)
         self.sample_rate = int(pipe.vae.config.sampling_rate)
         self.hop = int(pipe.vae.downsampling_ratio)
+        self.decoder_reach = same_reach(pipe.vae.decoder)
+        for block in pipe.vae.decoder.blocks:
+            keep_inputs_only(block.transformers)
         self.seconds_per_frame = self.hop / self.sample_rate
         self.seconds_range = (0.5, float(pipe.duration_embedder.config.max_val))
         self.schedule = LogSnrSchedule(start=1.0)
@@ -60,7 +66,7 @@ class StableAudio3Model(HubModel):
         words, mask = self.pipe.prepare_cross_attention(text, mask, lasts)
         return Condition({"words": words, "mask": mask, "seconds": lasts})
 
-    def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+    def denoised(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Clean estimate (B, 256, T): ``x_t - t u``."""
         network, given = self.pipe.transformer, condition.tensors
         velocity = network(
@@ -73,12 +79,11 @@ class StableAudio3Model(HubModel):
         )[0]
         return clean("flow", velocity.to(x_t), x_t, 1 - t.to(x_t), t.to(x_t))
 
-    def encode(self, audio: Tensor) -> Tensor:
-        """Audio (B, channels, N) to latents."""
-        with torch.no_grad():
-            whole = audio_like(audio, self.channels, self.hop)
-            return self.pipe.vae.encode(whole.to(self.pipe.vae.dtype)).latents.float()
+    def latents(self, audio: Tensor) -> Tensor:
+        """(B, 256, T)"""
+        whole = audio_like(audio, self.channels, self.hop)
+        return self.pipe.vae.encode(whole.to(self.pipe.vae.dtype)).latents.float()
 
-    def decode(self, latent: Tensor) -> Tensor:
+    def decoded(self, latent: Tensor) -> Tensor:
         """Latents (B, 256, T) to audio (B, 2, 4096 T), not clipped as the pipeline would."""
         return self.pipe.vae.decode(latent.to(self.pipe.vae.dtype)).sample.to(latent)

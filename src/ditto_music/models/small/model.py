@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +20,7 @@ from ditto_music.errors import InputError
 from ditto_music.models.small.codec import Codec, CodecConfig
 from ditto_music.models.small.denoiser import Denoiser, DenoiserConfig, Text
 from ditto_music.models.small.words import NUMBER, PAD, WordPieces, vocabulary_from_tensor
+from ditto_music.models.weights import fingerprint
 from ditto_music.sampling import Condition, FlowSchedule
 
 T = TypeVar("T")
@@ -30,6 +33,7 @@ class SmallModel:
     Parameters
     ----------
     dtype : of the denoiser's matrix products; everything else is float32.
+    files : that the weights are of.
     """
 
     channels = 1
@@ -45,8 +49,10 @@ class SmallModel:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         schedule: FlowSchedule | None = None,
+        files: Sequence[Path] = (),
     ) -> None:
         self.name = name
+        self._files = files
         self.codec = codec.to(device).eval().requires_grad_(False)
         self.denoiser = denoiser.to(device).eval().requires_grad_(False)
         self.words = words
@@ -56,6 +62,11 @@ class SmallModel:
         self.sample_rate = codec.config.sample_rate
         self.seconds_per_frame = codec.config.frame / codec.config.sample_rate
         self.seconds_range = (0.5, 24.0)
+
+    @cached_property
+    def revision(self) -> str | None:
+        """A hash of the weights' files."""
+        return fingerprint(self._files) if self._files else None
 
     def latent_shape(self, seconds: float) -> tuple[int, ...]:
         """(C, T), T a multiple of the denoiser's patch."""
@@ -80,6 +91,10 @@ class SmallModel:
         with torch.autocast(x_t.device.type, self.dtype, enabled=self.dtype != torch.float32):
             velocity = self.denoiser(x_t, t, text)
         return x_t - t * velocity.to(x_t.dtype)
+
+    def sparing(self) -> AbstractContextManager[None]:
+        """Nothing to spare: the denoiser is small."""
+        return nullcontext()
 
     @torch.no_grad()
     def encode(self, audio: Tensor) -> Tensor:
@@ -107,9 +122,10 @@ def load_small(folder: Path, device: torch.device, dtype: torch.dtype, name: str
     InputError
         If a file is missing, damaged or of another kind.
     """
-    codec = load_codec(folder / "codec.safetensors")
-    denoiser, words = load_denoiser(folder / "denoiser.safetensors")
-    return SmallModel(name, codec, denoiser, words, device, dtype)
+    files = [folder / "codec.safetensors", folder / "denoiser.safetensors"]
+    codec = load_codec(files[0])
+    denoiser, words = load_denoiser(files[1])
+    return SmallModel(name, codec, denoiser, words, device, dtype, files=files)
 
 
 def load_codec(path: Path) -> Codec:
