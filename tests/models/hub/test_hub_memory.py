@@ -87,7 +87,7 @@ class Elsewhere(Parts):
         (self.here.add if device.type == "cuda" else self.here.discard)(id(module))
 
 
-@pytest.mark.parametrize("name", ["StableAudioPipeline", "MusicLDMPipeline"])
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_only_the_part_at_work_is_on_the_device(folders: dict[str, Path], name: str) -> None:
     """And the gradient is what it is with all of them there, under any plan."""
     plain, model = loaded(folders, name), loaded(folders, name)
