@@ -7,6 +7,7 @@ for tensors; what kernels use inside, and what an allocator keeps for itself, is
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from ditto_music.protocols import Clip
 if TYPE_CHECKING:
     from ditto_music.problem import Problem
 
+COPIES = 3  # of the audio: its stretches, all of it, its gradient
 SPARE = 0.95  # of the free memory that a search may be expected to fill
 
 
@@ -33,6 +35,11 @@ class Weighed(Protocol):
 
     def weight_bytes(self) -> tuple[int, int]:
         """Of the weights on the device while prompts are read, and afterwards at the most."""
+        ...
+
+    @property
+    def telling_seconds(self) -> float:
+        """Of a clip whose decoding takes as much, beyond the audio itself, as any longer one's."""
         ...
 
 
@@ -107,22 +114,29 @@ def estimated(problem: Problem, steps: int, *, searches: bool = True) -> Estimat
     assert isinstance(model, Weighed)
     reading, weights = model.weight_bytes()
     noise = problem.noise()
+    frames = problem.form.frames
+    telling = min(frames, math.ceil(model.telling_seconds * problem.form.sample_rate))
+    more = COPIES * (frames - telling) * problem.model.channels * len(problem) * noise.itemsize
+
+    def decode(x: Tensor) -> Tensor:
+        return Clip(problem.model, x, telling).audio
+
     if not searches:
-        network = rehearsed(problem.called(everyone, "plain"), noise, gradients=False)
-        decoder = rehearsed(lambda x: problem.clip(x).audio, noise, gradients=False)
-        return Estimate(reading, weights, network.peak, 0, decoder.peak)
+        network = rehearsed(problem.called(everyone), noise, gradients=False)
+        decoder = rehearsed(decode, noise, gradients=False)
+        return Estimate(reading, weights, network.peak, 0, decoder.peak + more)
     plan, kept_steps = problem.plan(everyone, steps, noise.dtype)
-    network = rehearsed(problem.called(everyone, plan), noise)
-    decoder = rehearsed(lambda x: problem.clip(x).audio, noise)
+    network = problem.use(everyone, noise, sparing=plan == "blocks")
+    decoder = rehearsed(decode, noise)
     controls = _controls(problem, noise, everyone)
-    stored = rehearsed(problem.called(everyone, "plain"), noise).kept if kept_steps else 0
+    stored = network.kept if kept_steps else 0
     latents = noise.nbytes * steps * 3  # of each step its input, its estimate and their sum
     return Estimate(
         reading,
         weights,
         network.peak + latents,
         stored * max(0, kept_steps - 1),
-        stored + latents + decoder.peak + controls,
+        stored + latents + decoder.peak + more + controls,
     )
 
 

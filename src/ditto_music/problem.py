@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ditto_music.errors import InputError
 from ditto_music.item import Item, Row, Stopped
-from ditto_music.memory import Estimate, Weighed, check, estimated, rehearsed
+from ditto_music.memory import Estimate, Use, Weighed, check, estimated, rehearsed
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
 from ditto_music.result import Result, Settings
 from ditto_music.sampling import (
@@ -61,6 +61,7 @@ class Problem:
         self.model = model
         self.settings = settings
         self.estimate: Estimate | None = None
+        self._uses: dict[tuple[int, bool], Use] = {}
         self._room: int | None = None  # steps of one item that memory holds; measured when needed
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         seeds = [seed] if isinstance(seed, int) else list(seed)
@@ -214,11 +215,18 @@ class Problem:
         fitting = min(self._fitting(items, dtype), steps)
         return ("auto", fitting) if fitting else ("blocks", 0)
 
-    def called(self, items: Sequence[int], plan: str) -> Callable[[Tensor], Tensor]:
-        """One denoiser call at the noise, under a plan: what takes the most memory of a step."""
+    def use(self, items: Sequence[int], noise: Tensor, *, sparing: bool = False) -> Use:
+        """What one denoiser call of so many items takes, rehearsed once."""
+        key = len(items), sparing
+        if key not in self._uses:
+            self._uses[key] = rehearsed(self.called(items, sparing=sparing), noise)
+        return self._uses[key]
+
+    def called(self, items: Sequence[int], *, sparing: bool = False) -> Callable[[Tensor], Tensor]:
+        """One denoiser call at the noise: what takes the most memory of a step."""
         start = self.model.schedule.times(1)[0].float().to(self.model.device)
         _ = self.model.schedule.alpha(start)  # whatever is computed once is computed now
-        denoise = self.denoiser(items, sparing=plan == "blocks")
+        denoise = self.denoiser(items, sparing=sparing)
         return lambda x_t: denoise(x_t, start)
 
     def _fitting(self, items: Sequence[int], dtype: torch.dtype) -> int:
@@ -233,7 +241,7 @@ class Problem:
         x_T = self.noise()[:1].to(dtype)
         calls = CALLS_A_STEP.get(self.settings.sampler, 1)
         if isinstance(self.model, Weighed):  # too large to be tried
-            return calls * rehearsed(self.called([0], "plain"), x_T).kept
+            return calls * self.use([0], x_T).kept
         start = self.model.schedule.times(1)[0].to(x_T)
         return calls * activation_bytes(self.denoiser([0]), x_T, start)
 

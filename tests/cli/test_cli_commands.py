@@ -16,7 +16,7 @@ from ditto_music import load_model, optimize
 from ditto_music.baselines import METHODS
 from ditto_music.cli.app import app
 from ditto_music.cli.shared import Shared
-from ditto_music.models import REGISTRY
+from ditto_music.models import PUBLIC, REGISTRY
 from ditto_music.optimize import Search
 from ditto_music.result import Result
 
@@ -207,8 +207,9 @@ def test_models_lists_every_model_in_columns(ditto: Ditto) -> None:
     told = ditto("models")
     assert told.status == 0
     heading, *rows = (line.split("\t") for line in told.out.splitlines())
-    assert heading == ["name", "here", "size", "licence", "what it is"]
-    assert [row[0] for row in rows] == [entry.name for entry in REGISTRY]
+    assert heading[:4] == ["name", "here", "size", "licence"]
+    assert heading[4:] == ["in memory", "gated", "revision", "what it is"]
+    assert [row[0] for row in rows] == [entry.name for entry in (*REGISTRY, *PUBLIC)]
     assert ["debug", "yes", "-", "MIT"] in [row[:4] for row in rows]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ditto_music.errors import InputError
+from ditto_music.models.hub.catalog import PUBLIC
 from ditto_music.models.hub.load import Notice, is_hub, load_hub
 from ditto_music.models.small import SmallModel, debug_model, load_small, shipped_weights
 from ditto_music.models.weights import fingerprint
@@ -101,7 +102,10 @@ def revision(name: str = DEFAULT) -> str:
 def unknown(name: str) -> InputError:
     """There is no such model."""
     known = ", ".join(entry.name for entry in REGISTRY)
-    return InputError(f"model '{name}' is unknown: take one of {known}, or a folder of weights")
+    return InputError(
+        f"model '{name}' is unknown: take one of {known}, a public one that ditto-music models "
+        "lists, or a folder of weights"
+    )
 
 
 def _device(name: str) -> torch.device:
@@ -128,4 +132,4 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     return choices[name]
 
 
-__all__ = ["DEFAULT", "REGISTRY", "Entry", "SmallModel", "load_model", "revision"]
+__all__ = ["DEFAULT", "PUBLIC", "REGISTRY", "Entry", "SmallModel", "load_model", "revision"]

@@ -16,19 +16,19 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789,.-:#*\n|<>_"
 
 
-def stable_audio(folder: Path) -> None:
-    """Stable Audio Open: 512 latents of 16 samples at 800 Hz."""
+def stable_audio(folder: Path, *, real_rate: bool = False) -> None:
+    """Stable Audio Open: 512 latents of 16 samples at 800 Hz, or 128 of 2048 at 44.1 kHz."""
     vae = diffusers.AutoencoderOobleck(
         encoder_hidden_size=8,
-        downsampling_ratios=[2, 8],
+        downsampling_ratios=[2, 4, 4, 8, 8] if real_rate else [2, 8],
         decoder_channels=3,
         decoder_input_channels=4,
         audio_channels=2,
-        channel_multiples=[2, 4],
-        sampling_rate=800,
+        channel_multiples=[1, 1, 2, 2, 2] if real_rate else [2, 4],
+        sampling_rate=44_100 if real_rate else 800,
     )
     transformer = diffusers.StableAudioDiTModel(
-        sample_size=512,
+        sample_size=128 if real_rate else 512,
         in_channels=4,
         num_layers=2,
         attention_head_dim=8,
@@ -158,8 +158,8 @@ def audioldm2(folder: Path) -> None:
     saved(pipe, folder)
 
 
-def ace_step(folder: Path, *, turbo: bool = True) -> None:
-    """ACE-Step 1.5: latents of 16 samples at 800 Hz."""
+def ace_step(folder: Path, *, turbo: bool = True, real_rate: bool = False) -> None:
+    """ACE-Step 1.5: latents of 16 samples at 800 Hz, or of 1920 at 48 kHz."""
     from diffusers.pipelines.ace_step.modeling_ace_step import AceStepConditionEncoder
 
     sizes: dict[str, Any] = {
@@ -167,8 +167,10 @@ def ace_step(folder: Path, *, turbo: bool = True) -> None:
         "num_key_value_heads": 1, "head_dim": 16, "sliding_window": 16,
     }  # fmt: skip
     vae = diffusers.AutoencoderOobleck(
-        encoder_hidden_size=16, downsampling_ratios=[2, 8], decoder_channels=3,
-        decoder_input_channels=8, audio_channels=2, channel_multiples=[2, 4], sampling_rate=800,
+        encoder_hidden_size=16, decoder_channels=3, decoder_input_channels=8, audio_channels=2,
+        downsampling_ratios=[2, 4, 4, 6, 10] if real_rate else [2, 8],
+        channel_multiples=[1, 1, 2, 2, 2] if real_rate else [2, 4],
+        sampling_rate=48_000 if real_rate else 800,
     )  # fmt: skip
     transformer = diffusers.AceStepTransformer1DModel(
         **sizes, num_hidden_layers=2, in_channels=24, audio_acoustic_hidden_dim=8, is_turbo=turbo,

@@ -87,7 +87,7 @@ class Elsewhere(Parts):
         (self.here.add if device.type == "cuda" else self.here.discard)(id(module))
 
 
-@pytest.mark.parametrize("name", ["StableAudioPipeline", "MusicLDMPipeline"])
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_only_the_part_at_work_is_on_the_device(folders: dict[str, Path], name: str) -> None:
     """And the gradient is what it is with all of them there, under any plan."""
     plain, model = loaded(folders, name), loaded(folders, name)
@@ -179,7 +179,7 @@ def test_blocks_give_the_same_bits_for_less_memory(folders: dict[str, Path], nam
     assert torch.equal(found[0], found[1])
     assert torch.equal(found[0], found[2])
     plain, blocks = (
-        rehearsed(problem.called([0], plan), noise(model)) for plan in ("plain", "blocks")
+        rehearsed(problem.called([0], sparing=sparing), noise(model)) for sparing in (False, True)
     )
     assert blocks.kept < 0.6 * plain.kept
     assert blocks.peak < plain.peak

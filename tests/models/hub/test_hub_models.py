@@ -268,7 +268,7 @@ def test_loading_generating_and_controlling(folders: dict[str, Path], name: str)
     assert report["sample_rate"] == model.sample_rate
 
 
-@pytest.mark.parametrize("name", ["StableAudioPipeline", "StableAudio3Pipeline", "AceStepPipeline"])
+@pytest.mark.parametrize("name", ADAPTERS)
 def test_inpainting_leaves_the_rest_alone(folders: dict[str, Path], name: str) -> None:
     import numpy as np
 

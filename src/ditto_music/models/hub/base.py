@@ -137,6 +137,12 @@ class HubModel:
         rest = network + decoder
         return rest + reads, rest + (reads if parts.offload == "none" else 0)
 
+    @property
+    def telling_seconds(self) -> float:
+        """Of a clip whose decoding takes as much, beyond the audio, as any longer one's."""
+        reach = self.decoder_reach * self.seconds_per_frame
+        return min(self.seconds_range[1], 2 * max(reach, self.stretch_seconds) + 2 * reach)
+
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """The condition of prompts for a clip of so many seconds."""
         raise NotImplementedError

@@ -113,6 +113,15 @@ CONVERTED = {
 }
 
 
+def is_here(name: str) -> bool:
+    """Whether a public model is in the hub's cache on this machine."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return False
+    return isinstance(try_to_load_from_cache(name, "model_index.json"), str)
+
+
 def told(where: str, licence: str | None, size: int | None) -> str:
     """Licence and size of a download, as the hub says or else as known here."""
     known = {public.name: public for public in PUBLIC}.get(where)

@@ -71,7 +71,8 @@ def load_hub(
     with _one_line(name):
         folder = Path(name) if Path(name).is_dir() else downloaded(name, notice)
         kind = _kind(folder, name)
-        check_memory(name, weight_bytes(folder, dtype), device, dtype)
+        place = torch.device("cpu") if offload == "all" else device  # where all of them are at once
+        check_memory(name, weight_bytes(folder, dtype), place, dtype)
         with _quiet():
             pipe = _pipeline(folder, kind, dtype)
     module, adapter = _adapter(kind, name)

@@ -1,0 +1,250 @@
+"""Where public models come from, and one line with the command that mends whatever goes wrong.
+
+There is no network here: what the hub would say is raised as its own exceptions.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from huggingface_hub import errors
+
+from ditto_music import InputError, generate, load_model
+from ditto_music.cli import main
+from ditto_music.models.hub import load
+from ditto_music.models.hub.catalog import PUBLIC, told
+
+GATED = "stabilityai/stable-audio-open-1.0"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def answer(status: int) -> Any:
+    """As the hub's library has it, whichever client that is built on."""
+    library = sys.modules[errors.Response.__module__.split(".")[0]]
+    return errors.Response(status, request=library.Request("GET", "https://huggingface.co"))
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    def call(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        (
+            GATED,
+            errors.GatedRepoError("no", response=answer(403)),
+            ["is gated", f"https://huggingface.co/{GATED}", "hf auth login"],
+        ),
+        (
+            "nobody/nothing",
+            errors.RepositoryNotFoundError("no", response=answer(404)),
+            ["is not on the hub (or is private)", "hf auth login"],
+        ),
+        (
+            "ucsd-reach/musicldm@v9",
+            errors.RevisionNotFoundError("no", response=answer(404)),
+            ["has no revision 'v9'", "https://huggingface.co/ucsd-reach/musicldm/commits/main"],
+        ),
+        (
+            "ucsd-reach/musicldm@b81",
+            errors.LocalEntryNotFoundError("no"),
+            ["cannot be reached", "run hf download ucsd-reach/musicldm --revision b81 online"],
+        ),
+        (
+            "ucsd-reach/musicldm",
+            errors.OfflineModeIsEnabled("no"),
+            ["cannot be reached", "run hf download ucsd-reach/musicldm online"],
+        ),
+        (
+            "ucsd-reach/musicldm",
+            errors.HfHubHTTPError("no", response=answer(503)),
+            ["cannot be reached", "run hf download ucsd-reach/musicldm online"],
+        ),
+        (
+            "stabilityai/stable-audio-3-medium",
+            errors.RemoteEntryNotFoundError("no", response=answer(404)),
+            ["convert it", "convert_stable_audio_3_to_diffusers.py", "stable-audio-3-medium",
+             "--output_dir"],
+        ),
+        (
+            "some/text-model",
+            errors.RemoteEntryNotFoundError("no", response=answer(404)),
+            ["has no model_index.json", "ditto-music models"],
+        ),
+        ("bad name/--x", errors.HFValidationError("no"), ["give owner/name, or a folder"]),
+    ],
+)  # fmt: skip
+def test_what_the_hub_refuses(
+    name: str, error: BaseException, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", raising(error))
+    with pytest.raises(InputError) as refused:
+        load_model(name)
+    said = str(refused.value)
+    assert said.startswith(f"model '{name}' ") and "\n" not in said
+    for word in words:
+        assert word in said
+
+
+def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(InputError, match=r"pip install 'ditto-music\[hub\]'"):
+        load_model(GATED)
+
+
+def test_too_little_memory_for_the_weights(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "free_memory", lambda device: 1000)
+    with pytest.raises(InputError, match=r"cpu has 0\.0 GB free: take --dtype bfloat16"):
+        load_model(str(folders["MusicLDMPipeline"]), dtype="float32")
+    with pytest.raises(InputError, match="close other programs, or take a smaller model"):
+        load_model(str(folders["MusicLDMPipeline"]), dtype="bfloat16")
+
+
+def test_weights_are_counted_from_the_headers(folders: dict[str, Path]) -> None:
+    folder = folders["AceStepPipeline"]
+    model: Any = load_model(str(folder), dtype="float32")
+    counted = load.weight_bytes(folder, torch.float32)
+    assert counted == pytest.approx(model.weight_bytes()[0], rel=0.1)
+    assert load.weight_bytes(folder, torch.bfloat16) * 2 == counted
+
+
+# --- a hub on this disk --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hub(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], list[dict[str, Any]]]:
+    """A cache that holds the index of a model at a commit; its weights come when asked for."""
+    import diffusers
+
+    snapshot = tmp_path / "models--ucsd-reach--musicldm" / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    source = folders["MusicLDMPipeline"]
+    shutil.copy(source / "model_index.json", snapshot)
+    asked: list[dict[str, Any]] = []
+
+    def index(where: str, file: str, revision: str | None = None) -> str:
+        asked.append({"where": where, "revision": revision})
+        return str(snapshot / file)
+
+    def download(where: str, **given: Any) -> str:
+        asked.append({"where": where} | given)
+        shutil.copytree(source, snapshot, dirs_exist_ok=True)
+        return str(snapshot)
+
+    info = SimpleNamespace(
+        card_data=SimpleNamespace(license="cc-by-nc-sa-4.0", license_name=None),
+        siblings=[
+            SimpleNamespace(rfilename="unet/diffusion_pytorch_model.safetensors", size=700_000_000),
+            SimpleNamespace(rfilename="unet/model.fp16.safetensors", size=350_000_000),
+            SimpleNamespace(rfilename="all.safetensors", size=9_000_000_000),
+            SimpleNamespace(rfilename="vae/model.safetensors", size=200_000_000),
+        ],
+    )
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", index)
+    monkeypatch.setattr(diffusers.MusicLDMPipeline, "download", download)
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: info)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return lambda: asked
+
+
+def test_licence_and_size_are_told_before_the_first_download(
+    hub: Callable[[], list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    """Told before, and only then; all files are of the commit that the index was found at."""
+    lines: list[str] = []
+
+    def notice(line: str) -> None:
+        assert not any("use_safetensors" in each for each in hub())
+        lines.append(line)
+
+    model = load_model("ucsd-reach/musicldm@v1", dtype="float32", notice=notice)
+    assert lines == [
+        "ucsd-reach/musicldm is not here yet: licence cc-by-nc-sa-4.0; downloading 0.9 GB, "
+        f"to {tmp_path}"
+    ]
+    assert hub() == [
+        {"where": "ucsd-reach/musicldm", "revision": "v1"},
+        {"where": "ucsd-reach/musicldm", "revision": COMMIT, "use_safetensors": True},
+    ]
+    report = generate(model, "calm", duration=0.5, steps=2).report()
+    assert report["revision"] == COMMIT
+    load_model("ucsd-reach/musicldm@v1", dtype="float32", notice=notice)
+    assert len(lines) == 1
+
+
+def test_the_command_line_tells_it(
+    hub: Callable[[], list[dict[str, Any]]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, report = tmp_path / "out.wav", tmp_path / "out.json"
+    flags = ["--duration", "0.5", "--steps", "2", "-o", str(out), "--report", str(report)]
+    assert main(["generate", "calm", "--model", "ucsd-reach/musicldm", *flags]) == 0
+    said = capsys.readouterr().err
+    assert "licence cc-by-nc-sa-4.0; downloading 0.9 GB" in said
+    assert "of memory at the most (weights" in said
+    told = json.loads(report.read_text("utf-8"))
+    assert told["revision"] == COMMIT
+    assert told["estimated_memory_bytes"]["peak"] > 0
+
+
+def test_a_full_disk(
+    hub: Callable[[], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load.shutil, "disk_usage", lambda _: SimpleNamespace(free=10_000_000))
+    with pytest.raises(InputError, match="set HF_HUB_CACHE to a folder on a larger disk"):
+        load_model("ucsd-reach/musicldm")
+
+
+def test_what_is_known_here_is_told_where_the_hub_says_nothing() -> None:
+    line = told(GATED, None, None)
+    assert "licence Stability AI Community" in line and "about 5.3 GB" in line
+    assert "licence not stated" in told("some/one", None, None)
+
+
+def test_a_folder_is_reported_by_what_it_holds(folders: dict[str, Path]) -> None:
+    one, other = (load_model(str(folders[name])) for name in ("AceStepPipeline", "base"))
+    assert one.revision and other.revision and one.revision != other.revision
+
+
+# --- the list ------------------------------------------------------------------------------------
+
+
+def test_models_lists_licence_size_and_revision(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert main(["models"]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    rows = {line.split("\t")[0]: dict(zip(header.split("\t"), line.split("\t"), strict=True))
+            for line in lines}  # fmt: skip
+    assert {"ditto-small", "debug", *(public.name for public in PUBLIC)} == set(rows)
+    row = rows[GATED]
+    assert row["gated"] == "yes" and row["licence"] == "Stability AI Community"
+    assert row["size"] == "5.3 GB" and row["in memory"] == "2.4 or 4.9 GB"
+    assert len(rows["ucsd-reach/musicldm"]["revision"]) == 40
+    assert rows["ditto-small"]["here"] == "yes" and row["here"] == "no"
+
+
+def test_every_public_model_has_its_page() -> None:
+    docs = Path(__file__).parents[3] / "docs" / "models"
+    for public in PUBLIC:
+        page = (docs / f"{public.family}.md").read_text("utf-8")
+        assert public.name in page
+        assert public.licence.split(",")[0] in page
