@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -248,7 +248,8 @@ def steered(
     redraw = starts_of(problem, x_T, walk.generators)
     noise = next(redraw)
     best, lowest = noise, torch.full((len(problem),), math.inf)
-    starts, ended, runs = noise, cast("Stopped", "iterations"), 0
+    ended: Stopped = "iterations"
+    starts, runs = noise, 0
     while True:
         walk.start, walk.total = noise, total and total * (runs + 1)
         x, interrupted = walked(walk, rule, noise)
@@ -276,7 +277,8 @@ def steered(
         noise = next(redraw)
     if not bool(torch.isfinite(lowest).all()):
         raise FloatingPointError("the loss was never a finite number: lower the guidance")
-    return problem.packed(method, starts, best, [ended] * len(problem), walk.histories)
+    stopped: list[Stopped] = [ended for _ in walk.items]
+    return problem.packed(method, starts, best, stopped, walk.histories)
 
 
 def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> None:

@@ -90,10 +90,9 @@ def compare(
 ) -> int:
     """Hold methods against one another. Stop it at any time; the same command goes on.
 
-    What half a minute a clip is worth to three methods:
+    What half a minute a clip is worth to two methods:
 
-        ditto-music compare --task intensity --method ditto --method freedom --method best-of
-        --seconds-each 30 -o half-minute
+        ditto-music compare --task intensity --method ditto --method dps --seconds-each 30 -o out
     """
     if not 0 <= seed <= LARGEST_SEED // 2:
         raise InputError(f"seed is {seed}: it must be 0 to {LARGEST_SEED // 2}")
