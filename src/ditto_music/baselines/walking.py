@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ditto_music.errors import InputError
 from ditto_music.item import Row, Stopped
 from ditto_music.optimize import Progress, Search
 from ditto_music.problem import Problem
@@ -184,6 +185,12 @@ def problem_of(
     """
     asked: dict[str, Any] = {**search, **own}
     return Problem(model, prompt, control, seed, Settings(duration=duration, **asked))
+
+
+def check_size(name: str, value: float, least: float = 0.0) -> None:
+    """Refuse a number that is too small or none."""
+    if not least <= value < math.inf:
+        raise InputError(f"{name} is {value:g}: it must be {least:g} or more")
 
 
 def generators(problem: Problem) -> list[torch.Generator]:
