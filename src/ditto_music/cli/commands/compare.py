@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from ditto_music.baselines import METHODS
 from ditto_music.cli.commands.batch import teller
+from ditto_music.cli.methods import NAMES
 from ditto_music.cli.say import say
 from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Whole
 from ditto_music.errors import InputError
@@ -36,7 +36,7 @@ def compare(
         list[str] | None,
         Parameter(
             group=CONTEST,
-            choices=METHODS,
+            choices=NAMES,
             help="Once for each. By default: all that can do the task.",
         ),
     ] = None,
@@ -109,7 +109,7 @@ def compare(
     plan = Plan(
         model,
         task or TASKS,
-        method or [*METHODS],
+        method or NAMES,
         items,
         seed,
         duration,
