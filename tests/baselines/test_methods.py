@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ditto_music import Intensity, Progress, generate
+from ditto_music import InputError, Intensity, Progress, generate
 from ditto_music.baselines import METHODS, freedom
 from ditto_music.models.small import SmallModel
 
@@ -85,7 +85,7 @@ def passes(model: SmallModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("name", [*GUIDED, "best-of", "doodl"])
 def test_a_time_limit_is_used_and_kept(model: SmallModel, name: str, passes: list[int]) -> None:
-    once = METHODS[name](model, "calm", RISE, steps=4, iterations=2, duration=0.7).items[0]
+    once = METHODS[name](model, "calm", RISE, steps=4, iterations=1, duration=0.7).items[0]
     passes[0] = 0
     more = {"duration": 0.7, "iterations": 10_000, "time_limit": 0.6}
     result = METHODS[name](model, "calm", RISE, steps=4, **more)
@@ -105,6 +105,25 @@ def test_a_walk_that_has_no_time_takes_fewer_steps(
     result = METHODS[name](model, "calm", RISE, **more)
     assert 8 <= result.settings.steps < 120
     assert 25 <= passes[0] <= 90
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "words"),
+    [
+        ("freedom", {"repeats": 0}, "repeats is 0: it must be 1 or more"),
+        ("freedom", {"rho": -1.0}, "rho is -1: it must be 0 or more"),
+        ("mpgd", {"rho": float("nan")}, "rho is nan"),
+        ("dps", {"zeta": -0.5}, r"zeta is -0\.5"),
+        ("guidance-gradients", {"xi": float("inf")}, "xi is inf"),
+        ("best-of", {"draws": 0}, "draws is 0"),
+        ("doodl", {"steps": 0}, "steps is 0"),
+    ],
+)
+def test_numbers_out_of_range_are_one_clear_line(
+    model: SmallModel, name: str, more: dict, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        METHODS[name](model, "calm", RISE, duration=0.7, **more)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -15,6 +15,7 @@ from conftest import QUICK, RATE, Ditto
 from ditto_music import load_model, optimize
 from ditto_music.baselines import METHODS
 from ditto_music.cli.app import app
+from ditto_music.cli.methods import NAMES
 from ditto_music.cli.shared import Shared
 from ditto_music.models import PUBLIC, REGISTRY
 from ditto_music.optimize import Search
@@ -236,6 +237,7 @@ def test_clipped_samples_are_warned_of(ditto: Ditto, monkeypatch: pytest.MonkeyP
 
 
 def test_every_method_is_called_like_optimize() -> None:
+    assert tuple(METHODS) == NAMES
     wanted = set(inspect.signature(optimize).parameters) - set(Search.__annotations__)
     for name, method in METHODS.items():
         parameters = inspect.signature(method.solve).parameters

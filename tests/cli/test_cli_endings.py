@@ -15,6 +15,7 @@ import soundfile
 from conftest import QUICK, RATE, Ditto, end, start, wait_for
 
 from ditto_music import InputError
+from ditto_music.baselines import METHODS, Method
 from ditto_music.result import Result
 
 LONG = (
@@ -118,7 +119,7 @@ def test_numbers_that_break_are_one_line(ditto: Ditto, monkeypatch: pytest.Monke
     def broken(*_: object, **__: object) -> None:
         raise FloatingPointError("the loss was never a finite number: lower lr")
 
-    monkeypatch.setattr(import_module("ditto_music.optimize"), "optimize", broken)
+    monkeypatch.setitem(METHODS, "ditto", Method(broken, "breaks", finds=True))
     told = ditto("control", "calm", "--intensity", "-35:-14", "-o", "out.wav", *QUICK)
     assert told.status == 1
     assert told.err.endswith("ditto-music: error: the loss was never a finite number: lower lr\n")

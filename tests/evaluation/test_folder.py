@@ -41,7 +41,7 @@ def fill(folder: Path, seeds: range, dull: bool) -> Path:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("music")
-    fill(root / "reference", range(12), dull=True)
+    fill(root / "reference", range(8), dull=True)
     fill(root / "alike", range(20, 28), dull=True)
     fill(root / "other", range(20, 28), dull=False)
     return root
@@ -82,8 +82,8 @@ def test_the_command_prints_a_table_and_writes_all_as_json(
     assert "| FAD, musicnn |" in told.out
     bad = [line for line in told.err.splitlines() if "listening" not in line and "CLAP" not in line]
     assert len(bad) == 3
-    for name, line in zip(("empty.wav", "short.wav", "text.flac"), sorted(bad), strict=True):
-        assert name in line
+    for name in ("empty.wav", "short.wav", "text.flac"):
+        assert sum(f"/{name}: " in line for line in bad) == 1
     said = json.loads(out.read_text())
     assert [len(said[key]) for key in ("items", "bad")] == [8, 3]
     assert said["figures"]["KAD, musicnn"]["count"] == 8

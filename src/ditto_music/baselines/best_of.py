@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.baselines.keeper import Keeper
-from ditto_music.baselines.walking import Callback, generators, problem_of, starts_of
+from ditto_music.baselines.walking import Callback, check_size, generators, problem_of, starts_of
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
@@ -44,6 +44,8 @@ def best_of(
     draws : samples an item at most; None: as many as cost what `iterations` updates would.
     x_T : the first noise; where it is not the seed's own, it is that of all.
     """
+    if draws is not None:
+        check_size("draws", draws, 1)
     asked: Search = {"iterations": ITERATIONS, "surrogate_steps": SURROGATE_STEPS, **search}
     problem = problem_of(model, prompt, control, seed, duration, asked)
     settings = problem.settings

@@ -18,7 +18,15 @@ from typing import Unpack
 
 from torch import Tensor
 
-from ditto_music.baselines.walking import Callback, Place, Walk, problem_of, rms, steered
+from ditto_music.baselines.walking import (
+    Callback,
+    Place,
+    Walk,
+    check_size,
+    problem_of,
+    rms,
+    steered,
+)
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
@@ -47,6 +55,7 @@ def dps(
     ----------
     zeta : size of the steps, 1 is the paper's.
     """
+    check_size("zeta", zeta)
     problem = problem_of(model, prompt, control, seed, duration, search, sampler="ddim")
 
     def step(walk: Walk, x: Tensor, place: Place) -> Tensor:

@@ -22,6 +22,7 @@ from ditto_music.baselines.walking import (
     Estimate,
     Place,
     Walk,
+    check_size,
     problem_of,
     rms,
     steered,
@@ -63,6 +64,8 @@ def freedom(
     guided, travelled : shares of the steps to come between which steps are guided and repeated.
     repeats : of a travelled step; 1 is none.
     """
+    check_size("rho", rho)
+    check_size("repeats", repeats, 1)
     problem = problem_of(model, prompt, control, seed, duration, search, sampler="ddim")
 
     def turns(place: Place) -> int:

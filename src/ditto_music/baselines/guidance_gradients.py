@@ -16,7 +16,15 @@ from typing import Unpack
 
 from torch import Tensor
 
-from ditto_music.baselines.walking import Callback, Place, Walk, problem_of, rms, steered
+from ditto_music.baselines.walking import (
+    Callback,
+    Place,
+    Walk,
+    check_size,
+    problem_of,
+    rms,
+    steered,
+)
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
@@ -47,6 +55,7 @@ def guidance_gradients(
     xi : RMS of a first move in a run of 50 steps; of fewer steps each is larger.
     project : put what a `Match` keeps in place at every step, and at the end exactly.
     """
+    check_size("xi", xi)
     problem = problem_of(model, prompt, control, seed, duration, search, sampler="ddim")
     known = problem.known() if project else None
     first: list[Tensor] = []

@@ -23,6 +23,7 @@ from ditto_music.baselines.walking import (
     Estimate,
     Place,
     Walk,
+    check_size,
     problem_of,
     rms,
     steered,
@@ -57,6 +58,7 @@ def mpgd(
     rho : size of a move, in what classifier-free guidance moves.
     guided : shares of the steps to come between which steps are guided.
     """
+    check_size("rho", rho)
     problem = problem_of(model, prompt, control, seed, duration, search, sampler="ddim")
 
     def step(walk: Walk, x: Tensor, place: Place) -> Tensor:

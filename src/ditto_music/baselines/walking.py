@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ditto_music.errors import InputError
 from ditto_music.item import Row, Stopped
 from ditto_music.optimize import Progress, Search
 from ditto_music.problem import Problem
@@ -186,6 +187,12 @@ def problem_of(
     return Problem(model, prompt, control, seed, Settings(duration=duration, **asked))
 
 
+def check_size(name: str, value: float, least: float = 0.0) -> None:
+    """Refuse a number that is too small or none."""
+    if not least <= value < math.inf:
+        raise InputError(f"{name} is {value:g}: it must be {least:g} or more")
+
+
 def generators(problem: Problem) -> list[torch.Generator]:
     """An item's generator after its initial noise."""
     made = [torch.Generator().manual_seed(seed) for seed in problem.seeds]
@@ -248,7 +255,8 @@ def steered(
     redraw = starts_of(problem, x_T, walk.generators)
     noise = next(redraw)
     best, lowest = noise, torch.full((len(problem),), math.inf)
-    starts, ended, runs = noise, cast("Stopped", "iterations"), 0
+    ended: Stopped = "iterations"
+    starts, runs = noise, 0
     while True:
         walk.start, walk.total = noise, total and total * (runs + 1)
         x, interrupted = walked(walk, rule, noise)
@@ -276,7 +284,8 @@ def steered(
         noise = next(redraw)
     if not bool(torch.isfinite(lowest).all()):
         raise FloatingPointError("the loss was never a finite number: lower the guidance")
-    return problem.packed(method, starts, best, [ended] * len(problem), walk.histories)
+    stopped: list[Stopped] = [ended for _ in walk.items]
+    return problem.packed(method, starts, best, stopped, walk.histories)
 
 
 def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> None:

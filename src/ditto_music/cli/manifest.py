@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 import fsspec
 from cyclopts import CycloptsError
 
-from ditto_music.baselines import METHODS
 from ditto_music.cli.app import app
 from ditto_music.cli.controls import Asked
+from ditto_music.cli.methods import method_named
 from ditto_music.cli.run import Run, Unfinished
 from ditto_music.cli.shared import LOADER, Shared
 from ditto_music.errors import InputError
@@ -180,7 +180,7 @@ class Commands:
                 controls = [one.asked.control() for one in parsed]
                 terms = [*controls]
                 states = States(store, [order.key for order in orders]) if self.save_run else None
-                result = METHODS[shared.method](
+                result = method_named(shared.method)(
                     model,
                     prompts,
                     controls,

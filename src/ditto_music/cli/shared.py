@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from cyclopts import Group, Parameter, Token
 
-from ditto_music.baselines import METHODS
+from ditto_music.cli.methods import NAMES, method_named
 from ditto_music.cli.say import say
 from ditto_music.errors import InputError
 
@@ -148,7 +148,7 @@ class Shared:
         str,
         Parameter(
             group=SEARCH,
-            choices=METHODS,
+            choices=NAMES,
             help="How to get there: ditto searches the noise; the others are what it is compared "
             "with, see docs/compare.md.",
         ),
@@ -273,7 +273,7 @@ class Shared:
 
     def check_method(self) -> None:
         """Refuse to keep the run of a method whose music is not that of a noise."""
-        if not METHODS[self.method].finds:
+        if not method_named(self.method).finds:
             raise InputError(
                 f"--save-run keeps the noise found, and method '{self.method}' finds none: leave "
                 "one of them out"

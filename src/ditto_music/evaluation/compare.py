@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -155,6 +156,7 @@ class Metered:
 
     def perform(self, group: Group, address: str) -> list[Outcome]:
         """The inner one's; where the peak cannot be forgotten, memory is not told."""
+        gc.collect()  # what an earlier item left behind is not this one's
         forgotten = forget_peak()
         outcomes = self.inner.perform(group, address)
         if forgotten:

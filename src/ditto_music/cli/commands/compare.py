@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from ditto_music.baselines import METHODS
 from ditto_music.cli.commands.batch import teller
+from ditto_music.cli.methods import NAMES
 from ditto_music.cli.say import say
 from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Whole
 from ditto_music.errors import InputError
@@ -36,7 +36,7 @@ def compare(
         list[str] | None,
         Parameter(
             group=CONTEST,
-            choices=METHODS,
+            choices=NAMES,
             help="Once for each. By default: all that can do the task.",
         ),
     ] = None,
@@ -90,10 +90,9 @@ def compare(
 ) -> int:
     """Hold methods against one another. Stop it at any time; the same command goes on.
 
-    What half a minute a clip is worth to three methods:
+    What half a minute a clip is worth to two methods:
 
-        ditto-music compare --task intensity --method ditto --method freedom --method best-of
-        --seconds-each 30 -o half-minute
+        ditto-music compare --task intensity --method ditto --method dps --seconds-each 30 -o out
     """
     if not 0 <= seed <= LARGEST_SEED // 2:
         raise InputError(f"seed is {seed}: it must be 0 to {LARGEST_SEED // 2}")
@@ -110,7 +109,7 @@ def compare(
     plan = Plan(
         model,
         task or TASKS,
-        method or [*METHODS],
+        method or NAMES,
         items,
         seed,
         duration,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from ditto_music.baselines import METHODS
 from ditto_music.cli.controls import Asked, Figure
+from ditto_music.cli.methods import method_named
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
@@ -37,7 +37,7 @@ def control(
     from ditto_music.runs import run_of
 
     wanted = asked.control()
-    solve = METHODS[shared.method]
+    solve = method_named(shared.method)
     figures = asked.figures()
     with watching(shared, figures) as watch:
         watch.stage(f"loading {shared.model}")
