@@ -13,6 +13,7 @@ from ditto_music.cli.commands.invert import invert
 from ditto_music.cli.commands.loop import loop
 from ditto_music.cli.commands.models import models
 from ditto_music.cli.commands.outpaint import outpaint
+from ditto_music.cli.commands.studio import studio
 from ditto_music.cli.commands.vary import resume, vary
 
 app = App(
@@ -23,5 +24,7 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 
-for command in (generate, control, inpaint, outpaint, loop, invert, vary, resume, batch, models):
+for command in (
+    generate, control, inpaint, outpaint, loop, invert, vary, resume, batch, models, studio,
+):  # fmt: skip
     app.command(command)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from ditto_music.cli.controls import Figure
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from ditto_music.optimize import Progress
 
 EVERY_SECONDS = 10.0
+
+#: Hears each iteration, of which search it is and of how many; returning True ends it.
+LISTENER: ContextVar[Callable[[Progress, int, int], bool | None] | None] = ContextVar(
+    "LISTENER", default=None
+)
 
 
 class Silent:
@@ -111,7 +117,7 @@ class Watch:
         self.parts = parts
         self.part = 0
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Progress) -> bool | None:
         """Tell one iteration."""
         self.part += progress.iteration == 1
         part = f"region {self.part}/{self.parts}, " if self.parts > 1 else ""
@@ -128,6 +134,8 @@ class Watch:
             done,
             self.parts * self.iterations,
         )
+        listen = LISTENER.get()
+        return listen(progress, self.part, self.parts) if listen else None
 
     def _left(self, progress: Progress) -> str:
         """The time that all iterations allowed would still take."""
