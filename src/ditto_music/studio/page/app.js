@@ -122,6 +122,8 @@ function mode(name) {
   page.mode = name;
   $("studio").dataset.mode = name;
   for (const button of document.querySelectorAll(".top [data-mode]")) button.setAttribute("aria-pressed", button.dataset.mode === name);
+  if (name === "edit" && $("prompt").value === EXAMPLES[0]) $("prompt").value = "";
+  else if (name === "make" && !$("prompt").value) $("prompt").value = EXAMPLES[0];
   $("make").textContent = name === "make" ? "Make it" : { redo: "Redo it", continue: "Continue it", loop: "Make the loop" }[chosen()];
   source.draw();
 }
