@@ -6,7 +6,6 @@ import io
 import json
 import shlex
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from ditto_music.studio.server import Studio
+
+pytestmark = pytest.mark.slow
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 SERIOUS = ("serious", "critical")
@@ -82,7 +83,11 @@ def test_a_drawn_rise_is_in_the_file_that_is_downloaded(open_page: OpenPage) -> 
     finished(page)
     music = levels(downloaded(page, "audio"))
     page.locator('[data-version="plain"]').click()
-    plain = page.request.get(page.evaluate("document.querySelector('[data-kind=audio]').href").replace("/audio?download", "/plain"))
+    plain = page.request.get(
+        page.evaluate("document.querySelector('[data-kind=audio]').href").replace(
+            "/audio?download", "/plain"
+        )
+    )
     rise, alone = correlation(music), correlation(levels(plain.body()))
     assert rise > 0.8
     assert rise > alone + 0.2
@@ -92,7 +97,6 @@ def test_a_drawn_rise_is_in_the_file_that_is_downloaded(open_page: OpenPage) -> 
     assert downloaded(page, "run").startswith(b"PK")
 
 
-@pytest.mark.slow
 def test_the_embedded_model_follows_a_drawn_rise(open_page: OpenPage) -> None:
     page = open_page()
     settle(page, iterations=25, seconds=3)
@@ -149,7 +153,10 @@ def test_a_broken_file_and_a_long_one_are_told_in_one_line(
     open_page: OpenPage, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.wav").write_bytes(b"RIFF" + bytes(100))
-    write_recording(tmp_path / "long.flac", Recording(np.zeros((8000 * 21, 1), np.int32), 8000, "FLAC", "PCM_16"))
+    write_recording(
+        tmp_path / "long.flac",
+        Recording(np.zeros((8000 * 21, 1), np.int32), 8000, "FLAC", "PCM_16"),
+    )
     page = open_page()
     page.locator(".top button", has_text="Edit").click()
     for name, words in (("broken.wav", "not an audio file"), ("long.flac", "more than 20 s")):
@@ -161,7 +168,9 @@ def test_a_broken_file_and_a_long_one_are_told_in_one_line(
         assert "/" not in told.replace("WAV", "")
     (tmp_path / "huge.wav").write_bytes(bytes(3_000_001))
     page.set_input_files("#file", tmp_path / "huge.wav")
-    page.wait_for_function("document.querySelector('#error').textContent.includes('more than 3 MB')")
+    page.wait_for_function(
+        "document.querySelector('#error').textContent.includes('more than 3 MB')"
+    )
 
 
 def test_two_tabs_are_served_and_see_only_their_own(open_page: OpenPage) -> None:
@@ -245,7 +254,7 @@ def test_everything_is_reached_by_keys(open_page: OpenPage) -> None:
     page.locator("#on-form").check()
     page.locator("#form .blocks button").nth(1).focus()
     page.keyboard.press("ArrowUp")
-    assert page.locator("#form .blocks button").nth(1).inner_text().startswith("B")
+    assert page.locator("#form .blocks button").nth(1).inner_text().split()[2] == "B"
     reached = set()
     page.locator("h1").click()
     for _ in range(60):
@@ -289,19 +298,16 @@ def test_the_command_shown_is_one_the_command_line_takes(open_page: OpenPage) ->
     assert bound.arguments["shared"].iterations == 5
 
 
-@pytest.mark.slow
 def test_the_first_paint_comes_within_two_seconds(open_page: OpenPage) -> None:
     page = open_page()
     (first, *_) = page.evaluate("performance.getEntriesByType('paint').map(e => e.startTime)")
     assert first < 2000
 
 
-@pytest.mark.slow
 def test_something_is_heard_within_fifteen_seconds(open_page: OpenPage) -> None:
     page = open_page()
     page.locator("#model").evaluate("(select) => { select.value = 'ditto-small' }")
-    begun: Callable[[], float] = time.monotonic
-    start = begun()
+    begun = time.monotonic()
     page.locator("#make").click()
     page.wait_for_selector('[data-version="draft"]', timeout=120_000)
-    assert begun() - start < 15
+    assert time.monotonic() - begun < 15

@@ -117,7 +117,9 @@ def open_studio(
         mcp_server=False,
         theme=gradio.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
     )
-    head, body = ((PAGE / name).read_text(encoding="utf-8") for name in ("head.html", "studio.html"))
+    head, body = (
+        (PAGE / name).read_text(encoding="utf-8") for name in ("head.html", "studio.html")
+    )
     guarded = Gate(Early(app, head, body), password, is_loopback(host))
     config = uvicorn.Config(guarded, log_level="warning", timeout_graceful_shutdown=2, ws="none")
     server = uvicorn.Server(config)

@@ -331,9 +331,9 @@ function progress(piece) {
     bar.removeAttribute("value");
     $("told").textContent = `${piece.stage ?? "working"} …`.replace(/^./, (sign) => sign.toUpperCase());
   } else {
-    const part = piece.searches > 1 ? `part ${piece.search} of ${piece.searches}, ` : "";
+    const part = piece.searches > 1 ? `Part ${piece.search} of ${piece.searches}, t` : "T";
     bar.value = (piece.search - 1 + piece.iteration / piece.iterations) / piece.searches;
-    $("told").textContent = `${part}try ${piece.iteration} of at most ${piece.iterations} · loss ${piece.loss?.toPrecision(3)} · ${left(piece.left)}`;
+    $("told").textContent = `${part}ry ${piece.iteration} of at most ${piece.iterations} · loss ${piece.loss?.toPrecision(3)} · ${left(piece.left)}${piece.draft ? " · press ▶ to hear it so far" : ""}`;
   }
   $("so-far").replaceChildren(...Object.entries(piece.figures ?? {}).map(([name, told]) => el("li", {}, el("b", {}, title(name)), ` ${told}`)));
 }
@@ -406,7 +406,7 @@ async function show(id) {
 
 function outcome(result) {
   const ended = { tolerance: "as asked", interrupted: "stopped, the best so far", stalled: "as close as it gets", time: "time was up", iterations: "tried to the end", diverged: "broke off, the best before" };
-  const told = result.loss.length ? [["It is", ended[result.stopped]], ["in", `${result.iterations} tries, ${Math.round(result.took)} s`]] : [["Made in", `${short(result.took, 1)} s`]];
+  const told = result.loss.length ? [["Ended", ended[result.stopped]], ["Took", `${result.iterations} tries, ${Math.round(result.took)} s`]] : [["Made in", `${short(result.took, 1)} s`]];
   if (result.read) told.push(["Heard in it", result.prompt]);
   if (result.clipped) told.push(["Too loud", `${result.clipped} samples cut off`]);
   for (const { name, before, after } of result.figures) if (!result.panels.some((panel) => panel.name === name)) told.push([title(name), before ? `${before} → ${after}` : after]);
@@ -442,7 +442,7 @@ function transport() {
   $("play").textContent = player.playing ? "❚❚" : "▶";
   $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");
   const focused = document.activeElement?.dataset?.version;
-  $("versions").replaceChildren(...names.map((name) => el("button", { type: "button", "data-version": name, "aria-pressed": player.current === name, onclick: () => player.show(name) }, VERSIONS[name])));
+  $("versions").replaceChildren(...names.map((name) => el("button", { type: "button", "data-version": name, "aria-pressed": String(player.current === name), onclick: () => player.show(name) }, VERSIONS[name])));
   if (focused) $("versions").querySelector(`[data-version=${focused}]`)?.focus();
   if (page.drawn !== player.sound && player.sound) {
     page.drawn = player.sound;

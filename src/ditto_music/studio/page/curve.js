@@ -2,7 +2,7 @@
 
 import { clamp, el, onWidth, round, say, short, svg, ticks } from "./dom.js";
 
-const LEFT = 44, BOTTOM = 20, TOP = 10, RIGHT = 12, HEIGHT = 190;
+const LEFT = 52, BOTTOM = 20, TOP = 10, RIGHT = 12, HEIGHT = 190;
 
 export class Curve {
   /** unit: of the values; step: of an arrow key; log: logarithmic scale; shapes: {name: [values]}. */
@@ -18,7 +18,7 @@ export class Curve {
     }
     this.tools.append(
       el("span", { class: "space" }),
-      el("button", { type: "button", onclick: () => this.add() }, "＋ Point"),
+      el("button", { type: "button", onclick: () => this.add() }, "+ Point"),
     );
     place.append(this.picture, this.tools);
     this.picture.addEventListener("pointerdown", (event) => this.begin(event));
@@ -155,7 +155,7 @@ export class Curve {
     this.picture.replaceChildren(
       ...this.lines.flatMap(([value, name]) => [
         svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: this.y(value), y2: this.y(value) }),
-        svg("text", { x: LEFT - 6, y: this.y(value) + 4, "text-anchor": "end" }, name),
+        svg("text", { x: LEFT - 12, y: this.y(value) + 4, "text-anchor": "end" }, name),
       ]),
       ...ticks(this.seconds).flatMap((time) => [
         svg("line", { class: "grid", x1: this.x(time), x2: this.x(time), y1: TOP, y2: HEIGHT - BOTTOM }),

@@ -10,8 +10,8 @@ export class Form {
     this.row = el("div", { class: "blocks", role: "group", "aria-label": "Parts: press to change the letter, left and right change its length" });
     const presets = ["AABA", "ABAB", "ABA", "AB"].map((form) => el("button", { type: "button", onclick: () => this.set(form) }, form));
     place.append(this.row, el("div", { class: "tools" }, ...presets, el("span", { class: "space" }),
-      el("button", { type: "button", onclick: () => this.add(), "aria-label": "One part more" }, "＋"),
-      el("button", { type: "button", onclick: () => this.drop(), "aria-label": "One part less" }, "－")));
+      el("button", { type: "button", onclick: () => this.add(), "aria-label": "One part more" }, "+"),
+      el("button", { type: "button", onclick: () => this.drop(), "aria-label": "One part less" }, "−")));
     this.parts = [];
     this.set("AABA", false);
   }
@@ -112,9 +112,8 @@ export class Form {
   draw(focus = null) {
     const children = this.parts.flatMap((part, index) => {
       const button = el("button", {
-        type: "button", "aria-label": `Part ${index + 1}: ${part.letter}, ${short(part.seconds, 1)} seconds`,
-        onclick: () => this.turn(index, 1), onkeydown: (event) => this.key(event, index),
-      }, part.letter, el("small", {}, `${short(part.seconds, 1)} s`));
+        type: "button", onclick: () => this.turn(index, 1), onkeydown: (event) => this.key(event, index),
+      }, el("span", { class: "unseen" }, `Part ${index + 1}: `), part.letter, el("small", {}, `${short(part.seconds, 1)} s`));
       button.style.background = `var(--${part.letter.toLowerCase()})`;
       button.style.flex = `${part.seconds} 1 0`;
       const edge = index + 1 < this.parts.length ? el("span", { class: "edge", "aria-hidden": "true", onpointerdown: (event) => this.drag(event, index) }) : null;

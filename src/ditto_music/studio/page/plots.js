@@ -119,16 +119,16 @@ function roll(pen, panel, width, height) {
 }
 
 function matrices(pen, panel, width, height) {
-  const side = Math.min(height - 24, (width - 30) / 2);
+  const side = Math.round(Math.min(height - 24, (width - 30) / 2));
   const values = [panel.target, panel.achieved].flat(2);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   [["asked", panel.target], ["got", panel.achieved]].forEach(([name, rows], place) => {
-    const left = place ? width / 2 + 8 : width / 2 - 8 - side;
-    const count = rows.length, cell = side / count;
+    const left = Math.round(place ? width / 2 + 8 : width / 2 - 8 - side);
+    const count = rows.length, edge = (i) => Math.round((i * side) / count);
     pen.fillStyle = colour(place ? "achieved" : "target");
     rows.forEach((row, i) => row.forEach((value, j) => {
       pen.globalAlpha = Math.max(0, Math.min(1, (value - low) / (high - low || 1)));
-      pen.fillRect(left + j * cell, side - (i + 1) * cell, cell + 0.4, cell + 0.4);
+      pen.fillRect(left + edge(j), edge(count - i - 1), edge(j + 1) - edge(j), edge(count - i) - edge(count - i - 1));
     }));
     pen.globalAlpha = 1;
     pen.fillStyle = colour("soft");

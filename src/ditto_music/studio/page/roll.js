@@ -204,7 +204,7 @@ export class Roll {
         class: "note", "data-note": index, x: this.x(start) + 0.5, y: this.y(pitch) - 2,
         width: Math.max(4, this.x(stop) - this.x(start) - 1), height: ROW + 4,
       })),
-      svg("rect", { class: "cursor", x: this.x(cursor.time), y: this.y(cursor.pitch) - 1, width: this.x(this.step) - this.x(0), height: ROW + 2, visibility: document.activeElement === this.picture ? "visible" : "hidden" }),
+      svg("rect", { class: "cursor", x: this.x(cursor.time), y: this.y(cursor.pitch) - 1, width: this.x(this.step) - this.x(0), height: ROW + 2 }),
     );
   }
 }
