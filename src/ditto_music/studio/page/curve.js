@@ -157,7 +157,7 @@ export class Curve {
         svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: this.y(value), y2: this.y(value) }),
         svg("text", { x: LEFT - 12, y: this.y(value) + 4, "text-anchor": "end" }, name),
       ]),
-      ...ticks(this.seconds).flatMap((time) => [
+      ...ticks(this.seconds, this.width / 50).flatMap((time) => [
         svg("line", { class: "grid", x1: this.x(time), x2: this.x(time), y1: TOP, y2: HEIGHT - BOTTOM }),
         svg("text", { x: this.x(time), y: HEIGHT - 5, "text-anchor": "middle" }, `${short(time, 1)} s`),
       ]),

@@ -49,7 +49,7 @@ export function onWidth(element, draw) {
 }
 
 /** Seconds at which to draw lines over a length. */
-export function ticks(seconds) {
-  const step = [0.5, 1, 2, 5, 10, 20].find((one) => seconds / one <= 12) ?? 60;
+export function ticks(seconds, most = 12) {
+  const step = [0.5, 1, 2, 5, 10, 20].find((one) => seconds / one <= most) ?? 60;
   return Array.from({ length: Math.floor(seconds / step + 1e-6) + 1 }, (_, i) => i * step);
 }

@@ -52,7 +52,7 @@ function axes(pen, width, height, times, low, high, axis) {
     pen.fillText(short(value, Math.abs(high - low) < 8 ? 1 : 0), LEFT - 6, y(value) + 4);
   }
   pen.textAlign = "center";
-  const places = first === 0 ? ticks(last) : [0, 1, 2, 3, 4].map((i) => times[Math.round((i * (times.length - 1)) / 4)]);
+  const places = first === 0 ? ticks(last, width / 50) : [0, 1, 2, 3, 4].map((i) => times[Math.round((i * (times.length - 1)) / 4)]);
   for (const time of places) {
     line(pen, [[x(time), TOP], [x(time), height - BOTTOM]]);
     pen.fillText(first === 0 ? `${short(time, 1)} s` : short(time, 0), Math.min(x(time), width - 14), height - 6);
@@ -115,7 +115,7 @@ function roll(pen, panel, width, height) {
   pen.textAlign = "right";
   panel.rows.forEach((name, row) => pen.fillText(name, LEFT - 6, y(row) + tall / 2 + 4));
   pen.textAlign = "center";
-  for (const time of ticks(last)) pen.fillText(`${short(time, 1)} s`, x(time), height - 6);
+  for (const time of ticks(last, width / 50)) pen.fillText(`${short(time, 1)} s`, x(time), height - 6);
 }
 
 function matrices(pen, panel, width, height) {

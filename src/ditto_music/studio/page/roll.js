@@ -199,7 +199,7 @@ export class Roll {
       ]),
       ...Array.from({ length: count + 1 }, (_, i) => i * this.step).map((time) =>
         svg("line", { class: "grid", x1: this.x(time), x2: this.x(time), y1: 0, y2: HEIGHT - BOTTOM })),
-      ...ticks(this.seconds).map((time) => svg("text", { x: this.x(time), y: HEIGHT - 5, "text-anchor": "middle" }, `${short(time, 1)} s`)),
+      ...ticks(this.seconds, this.width / 50).map((time) => svg("text", { x: this.x(time), y: HEIGHT - 5, "text-anchor": "middle" }, `${short(time, 1)} s`)),
       ...this.notes.map(([start, stop, pitch], index) => svg("rect", {
         class: "note", "data-note": index, x: this.x(start) + 0.5, y: this.y(pitch) - 2,
         width: Math.max(4, this.x(stop) - this.x(start) - 1), height: ROW + 4,
