@@ -95,7 +95,8 @@ def test_a_drawn_seed_is_told(desk: Desk) -> None:
 def test_stopped_it_keeps_the_best_and_there_was_something_to_hear(desk: Desk) -> None:
     tab = desk.open()
     ticket = desk.ask(tab, LONG)
-    wait(lambda: ticket.draft)
+    wait(lambda: ticket.told.get("iteration", 0) >= 2)
+    assert ticket.draft
     draft, _ = soundfile.read(ticket.draft_audio(ticket.draft))
     assert len(draft) > 0
     (told,) = desk.state(tab)["pieces"]
