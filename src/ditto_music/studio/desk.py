@@ -316,7 +316,7 @@ class Desk:
     def _untouched(self, ticket: Ticket) -> None:
         """Write what to compare with: the same seed left alone, or the recording as it was."""
         if ticket.plain:
-            alone, _ = ticket.plain.make(lambda *_: None)
+            alone, _ = ticket.plain.make(_deaf)
             alone.save(ticket.plain_audio)
         elif ticket.source:
             write_recording(ticket.plain_audio, read_recording(ticket.source))
@@ -331,6 +331,10 @@ class Desk:
     def _check(self, ticket: Ticket) -> None:
         if not ticket.tab.open:
             raise Left
+
+
+def _deaf(*_: object) -> None:
+    """Listens to nothing."""
 
 
 class _Listener:

@@ -28,7 +28,9 @@ import gradio
 import uvicorn
 from fastapi import FastAPI
 from gradio.data_classes import FileData
+from gradio.events import api
 from gradio.processing_utils import save_file_to_cache
+from gradio.themes import Base
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
@@ -115,7 +117,7 @@ def open_studio(
         enable_monitoring=False,
         pwa=False,
         mcp_server=False,
-        theme=gradio.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+        theme=Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
     )
     head, body = (
         (PAGE / name).read_text(encoding="utf-8") for name in ("head.html", "studio.html")
@@ -181,7 +183,7 @@ def _page(desk: Desk, cache: Path) -> gradio.Blocks:
 
     with gradio.Blocks(title="ditto studio", analytics_enabled=False, fill_width=True) as blocks:
         gradio.HTML('<div id="studio-place"></div>', apply_default_css=False, js_on_load=None)
-        gradio.api(make, api_name="make", concurrency_limit=desk.limits.waiting)
+        api(make, api_name="make", concurrency_limit=desk.limits.waiting)
     blocks.queue(max_size=desk.limits.waiting)
     return blocks
 
