@@ -233,5 +233,7 @@ def test_the_bytes_of_a_call_are_its_activations(network: torch.nn.Module) -> No
 
 @pytest.mark.parametrize("plan", ["last-0", "last", "checkpoints", ""])
 def test_unknown_plans_are_one_clear_line(plan: str) -> None:
-    with pytest.raises(InputError, match="take auto, plain, checkpoint, blocks, reversible or last-K"):
+    with pytest.raises(
+        InputError, match="take auto, plain, checkpoint, blocks, reversible or last-K"
+    ):
         planned(lambda x, t: x, plan, FlowSchedule().times(4))

@@ -187,25 +187,31 @@ def is_silent(recording: Recording) -> bool:
     return bool((np.ptp(audio, axis=1) <= 2 * SILENCE).all())
 
 
-def read_recording(path: str | os.PathLike[str], *, what: str = "audio") -> Recording:
+def read_recording(
+    path: str | os.PathLike[str], *, what: str = "audio", longest: float = MAX_SECONDS
+) -> Recording:
     """Read an audio file in its own sample type.
 
     Parameters
     ----------
     path : any file libsndfile reads: WAV, FLAC, OGG, MP3, AIFF and more
     what : what the file is for, to open the error line with, such as "reference"
+    longest : seconds; what says it is longer is refused before anything is decoded
 
     Raises
     ------
     InputError
         If the file is missing, a folder, closed to this user, not audio, damaged, empty, longer
-        than a day, of more than 64 channels or of a rate outside 1 kHz to 768 kHz, or if it holds
-        NaN or infinite samples.
+        than `longest` or a day, of more than 64 channels or of a rate outside 1 kHz to 768 kHz, or
+        if it holds NaN or infinite samples.
     """
     name = f"{what} {path}"
     _check_source(Path(path), name)
     with _open(path, name) as file:
         _check_header(file, name)
+        if file.frames > longest * file.samplerate:
+            seconds = file.frames / file.samplerate
+            raise InputError(f"{name}: lasts {seconds:.1f} s, more than {longest:g} s; cut it")
         samples = _decode(file, name)
         recording = Recording(samples, file.samplerate, file.format, file.subtype)
     _check_finite(recording, name)

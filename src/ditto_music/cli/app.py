@@ -15,6 +15,7 @@ from ditto_music.cli.commands.invert import invert
 from ditto_music.cli.commands.loop import loop
 from ditto_music.cli.commands.models import models
 from ditto_music.cli.commands.outpaint import outpaint
+from ditto_music.cli.commands.studio import studio
 from ditto_music.cli.commands.vary import resume, vary
 
 app = App(
@@ -27,7 +28,7 @@ app = App(
 
 COMMANDS = (
     *(generate, control, inpaint, outpaint, loop, invert, vary, resume),
-    *(batch, compare, evaluate, models),
+    *(batch, compare, evaluate, models, studio),
 )
 
 for command in COMMANDS:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from ditto_music.cli.controls import Figure
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from ditto_music.optimize import Progress
 
 EVERY_SECONDS = 10.0
+
+#: Hears each iteration, of which search it is and of how many; returning True ends it.
+LISTENER: ContextVar[Callable[[Progress, int, int], bool | None] | None] = ContextVar(
+    "LISTENER", default=None
+)
 
 
 class Silent:
@@ -124,7 +130,7 @@ class Watch:
         self.parts = parts
         self.part = 0
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Progress) -> bool | None:
         """Tell one iteration."""
         self.part += progress.iteration == 1
         part = f"region {self.part}/{self.parts}, " if self.parts > 1 else ""
@@ -140,6 +146,8 @@ class Watch:
         self.screen.step(
             f"{part}iteration {progress.iteration}/{total}: {told}", done, self.parts * total
         )
+        listen = LISTENER.get()
+        return listen(progress, self.part, self.parts) if listen else None
 
     def expect(self, estimate: Estimate) -> None:
         """What the work will take, once for all windows that take the same."""

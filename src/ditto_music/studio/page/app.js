@@ -1,0 +1,519 @@
+// The page: what its parts show, what they ask of the server, what came out.
+
+import { Api } from "./api.js";
+import { Curve } from "./curve.js";
+import { $, clamp, el, say, short } from "./dom.js";
+import { Form } from "./form.js";
+import { panelCard, title } from "./plots.js";
+import { Roll } from "./roll.js";
+import { Player } from "./sound.js";
+import { Wave } from "./wave.js";
+
+const EXAMPLES = ["calm piano ballad, 80 bpm", "upbeat bossa nova with nylon guitar", "energetic rock band", "dark ambient pads", "techno, 130 bpm"];
+const VERSIONS = { draft: "So far", music: "Finished", plain: "Left alone" };
+const USUAL = { guidance: 3, iterations: 60 };
+const COLUMNS = 800;
+
+const page = { mode: "make", recording: null, active: null, shown: null, pieces: [], settings: new Map(), results: new Map(), loaded: {} };
+let api, parts, player, wave, source, sourcePlayer;
+
+/** Into Gradio's component once it is there, without disturbing who has begun to type. */
+function settle() {
+  const move = (watch) => {
+    const place = $("studio-place");
+    if (!place) return;
+    watch?.disconnect();
+    const typing = document.activeElement;
+    const span = [typing.selectionStart, typing.selectionEnd];
+    place.append($("studio"));
+    typing.focus({ preventScroll: true });
+    if (typeof span[0] === "number" && typing.type !== "number") typing.setSelectionRange(...span);
+  };
+  new MutationObserver((_, watch) => move(watch)).observe(document.body, { childList: true, subtree: true });
+}
+
+async function begin() {
+  theme(localStorage.getItem("ditto-theme"));
+  settle();
+  make();
+  wire();
+  recall();
+  try {
+    api = await Api.open();
+  } catch (error) {
+    return fail(error.message);
+  }
+  $("model").replaceChildren(...api.models.map((name) => el("option", { value: name }, name)));
+  if (page.wanted) apply(page.wanted);
+  api.listen(news, () => fail("This page was closed by the studio: load it again"));
+  $("studio").dataset.ready = "yes";
+}
+
+function make() {
+  const seconds = +$("duration").value;
+  parts = {
+    intensity: new Curve($("intensity"), {
+      label: "Loudness", unit: "decibels", low: -60, high: 0, step: 1, points: [[0, -36], [seconds, -16]],
+      lines: [[-60, "silent"], [-45, "-45"], [-30, "-30"], [-15, "-15"], [0, "0 dB"]],
+      shapes: { Rise: [-36, -16], Fall: [-16, -36], Arch: [-36, -16, -36], Steady: [-24, -24] },
+      changed: () => turn("intensity", true),
+    }),
+    brightness: new Curve($("brightness"), {
+      label: "Brightness", unit: "hertz", low: 300, high: 6000, step: 100, log: true, points: [[0, 800], [seconds, 3000]],
+      lines: [[300, "dull"], [1000, "1 kHz"], [3000, "3 kHz"], [6000, "bright"]],
+      shapes: { "Opens up": [800, 3000], Closes: [3000, 800], Arch: [800, 3000, 800] },
+      changed: () => turn("brightness", true),
+    }),
+    melody: new Roll($("melody"), {
+      seconds, changed: () => turn("melody", true), failed: fail,
+      read: async (file) => (await api.tune(file)).notes,
+    }),
+    form: new Form($("form"), { seconds, changed: () => turn("form", true) }),
+  };
+  player = new Player({ moved, changed: transport });
+  wave = new Wave($("result-wave"), { label: "Waveform of what came out", pick: (at) => player.seek(at) });
+  sourcePlayer = new Player({ moved: (at) => source.moveTo(at), changed: () => { $("hear-source").textContent = sourcePlayer.playing ? "❚❚ Stop" : "▶ Hear it"; } });
+  source = new Wave($("source-wave"), { label: "Waveform of the recording; the marked parts are listed below", pick: (at) => sourcePlayer.seek(at), mark: regions });
+  $("examples").append(...EXAMPLES.map((text) => el("button", { type: "button", onclick: () => { $("prompt").value = text; } }, text)));
+}
+
+function wire() {
+  for (const button of document.querySelectorAll(".top [data-mode]")) button.onclick = () => mode(button.dataset.mode);
+  for (const name of ["intensity", "melody", "form", "tempo", "style", "brightness"]) $(`on-${name}`).onchange = (event) => turn(name, event.target.checked);
+  $("theme").onclick = () => theme(dark() ? "light" : "dark");
+  const outs = { duration: (v) => `${v} s`, guidance: (v) => v, iterations: (v) => `${v} times`, tempo: (v) => `${v} bpm` };
+  for (const [name, told] of Object.entries(outs)) $(name).addEventListener("input", () => { $(`${name}-out`).textContent = told($(name).value); });
+  $("duration").addEventListener("input", () => { for (const part of Object.values(parts)) part.stretch(+$("duration").value); });
+  $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 1e6); say(`Seed ${$("seed").value}`); };
+  $("make").onclick = ask;
+  $("stop").onclick = () => page.active && api.stop(page.active).catch((error) => fail(error.message));
+  $("play").onclick = () => (player.playing ? player.pause() : player.play());
+  $("repeat").onchange = (event) => player.while(() => { player.repeat = event.target.checked; if (!player.repeat) player.span = null; });
+  $("copy").onclick = () => copy($("command").textContent, "Command");
+  $("save").onclick = () => download("ditto-settings.json", JSON.stringify({ studio: 1, ...settings() }, null, 2));
+  $("load").onchange = async ({ target }) => {
+    const [file] = target.files;
+    target.value = "";
+    if (file) open(await file.text());
+  };
+  $("link").onclick = () => copy(`${location.origin}${location.pathname}#${packed(settings())}`, "Link");
+  window.addEventListener("hashchange", () => { recall(); if (page.wanted) apply(page.wanted); });
+
+  $("file").onchange = ({ target }) => { upload(target.files[0]); target.value = ""; };
+  const drop = $("drop");
+  drop.ondragover = (event) => { event.preventDefault(); drop.classList.add("over"); };
+  drop.ondragleave = () => drop.classList.remove("over");
+  drop.ondrop = (event) => { event.preventDefault(); drop.classList.remove("over"); upload(event.dataTransfer.files[0]); };
+  $("task").onchange = task;
+  $("add-region").onclick = () => {
+    if (!page.recording) return;
+    const free = source.regions.length ? Math.min(source.seconds, Math.max(...source.regions.map((one) => one[1])) + 0.5) : source.seconds * 0.4;
+    source.regions.push([clamp(free, 0, source.seconds - 0.5), clamp(free + source.seconds * 0.2, 0.3, source.seconds)].map((v) => +short(v)));
+    regions();
+    $("regions").lastChild?.querySelector("input").focus();
+  };
+  $("hear-source").onclick = () => (sourcePlayer.playing ? sourcePlayer.pause() : sourcePlayer.play());
+  task();
+}
+
+// What is asked
+
+function mode(name) {
+  page.mode = name;
+  $("studio").dataset.mode = name;
+  for (const button of document.querySelectorAll(".top [data-mode]")) button.setAttribute("aria-pressed", button.dataset.mode === name);
+  if (name === "edit" && $("prompt").value === EXAMPLES[0]) $("prompt").value = "";
+  else if (name === "make" && !$("prompt").value) $("prompt").value = EXAMPLES[0];
+  $("make").textContent = name === "make" ? "Make it" : { redo: "Redo it", continue: "Continue it", loop: "Make the loop" }[chosen()];
+  source.draw();
+}
+
+const chosen = () => document.querySelector("input[name=task]:checked").value;
+
+function task() {
+  const which = chosen();
+  $("more-seconds").hidden = which === "redo";
+  $("before-row").hidden = which !== "continue";
+  $("seconds-label").textContent = which === "loop" ? "Seconds in all (empty: as it fits)" : "Seconds to add";
+  if (which === "loop") $("seconds").value = "";
+  else if (!$("seconds").value) $("seconds").value = 6;
+  $("add-region").hidden = $("regions").hidden = $("wave-hint").hidden = which !== "redo";
+  mode(page.mode);
+}
+
+/** A control on or off. */
+function turn(name, on) {
+  $(`on-${name}`).checked = on;
+  $(`c-${name}`).classList.toggle("on", on);
+}
+
+const on = (name) => $(`on-${name}`).checked;
+
+/** Everything asked, as the server and a settings file know it. */
+function settings() {
+  const asked = { task: page.mode === "make" ? "make" : chosen(), prompt: $("prompt").value.trim(), seed: Math.max(0, Math.floor(+$("seed").value) || 0) };
+  if ($("model").value) asked.model = $("model").value;
+  for (const [name, value] of Object.entries(USUAL)) if (+$(name).value !== value) asked[name] = +$(name).value;
+  if ($("negative").value.trim()) asked.negative = $("negative").value.trim();
+  if (page.mode === "make") {
+    asked.duration = +$("duration").value;
+    if (on("intensity")) {
+      asked.intensity = parts.intensity.points;
+      if ($("shape-only").checked) asked.shape_only = true;
+    }
+    if (on("melody") && parts.melody.notes.length) asked.notes = parts.melody.notes;
+    if (on("form")) asked.form = parts.form.text;
+    if (on("tempo")) asked.tempo = +$("tempo").value;
+    if (on("style") && $("style").value.trim()) asked.style = $("style").value.trim();
+    if (on("brightness")) asked.brightness = parts.brightness.points;
+    return asked;
+  }
+  if (page.recording) asked.recording = page.recording.id;
+  if (asked.task === "redo") asked.regions = source.regions;
+  else if ($("seconds").value) asked.seconds = +$("seconds").value;
+  if (asked.task === "continue" && $("before").checked) asked.before = true;
+  return asked;
+}
+
+/** Settings back into the parts. */
+function apply(asked) {
+  page.wanted = null;
+  const kind = asked.task ?? "make";
+  if (kind !== "make") document.querySelector(`input[name=task][value="${kind}"]`).checked = true;
+  mode(kind === "make" ? "make" : "edit");
+  const put = (name, value) => { $(name).value = value; $(name).dispatchEvent(new Event("input")); };
+  put("prompt", asked.prompt ?? "");
+  put("seed", asked.seed ?? 0);
+  put("negative", asked.negative ?? "");
+  for (const [name, value] of Object.entries(USUAL)) put(name, asked[name] ?? value);
+  if (asked.model && api?.models.includes(asked.model)) $("model").value = asked.model;
+  if (kind === "make") {
+    put("duration", asked.duration ?? 6);
+    if (asked.intensity) parts.intensity.set(asked.intensity.map((point) => [...point]));
+    if (asked.notes) parts.melody.set(asked.notes);
+    if (asked.form) parts.form.set(asked.form);
+    if (asked.tempo) put("tempo", asked.tempo);
+    if (asked.style) put("style", asked.style);
+    if (asked.brightness) parts.brightness.set(asked.brightness.map((point) => [...point]));
+    $("shape-only").checked = Boolean(asked.shape_only);
+    const names = { melody: "notes" };
+    for (const name of ["intensity", "melody", "form", "tempo", "style", "brightness"]) turn(name, Boolean(asked[names[name] ?? name]));
+  } else {
+    task();
+    if (asked.seconds) $("seconds").value = asked.seconds;
+    $("before").checked = Boolean(asked.before);
+    if (asked.regions && page.recording) {
+      source.regions = asked.regions.map((one) => [...one]);
+      regions();
+    }
+  }
+}
+
+function open(text) {
+  try {
+    const said = JSON.parse(text);
+    if (typeof said !== "object" || said === null || Array.isArray(said)) throw new Error();
+    apply(said);
+    say("Settings opened");
+    fail("");
+  } catch {
+    fail("These are no settings: give a file that the studio has saved");
+  }
+}
+
+const packed = (asked) => {
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...asked, recording: undefined }));
+  return `settings=${btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
+};
+
+/** Settings of a link; they stand behind the # and so never leave the browser. */
+function recall() {
+  const found = location.hash.match(/settings=([\w-]+)/);
+  if (!found) return;
+  try {
+    const bytes = Uint8Array.from(atob(found[1].replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
+    page.wanted = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    fail("The link is damaged");
+  }
+}
+
+async function upload(file) {
+  if (!file || !api) return;
+  fail("");
+  $("dropped").textContent = `Reading ${file.name} …`;
+  try {
+    const told = await api.upload(file);
+    page.recording = told;
+    source.show(told.waveform, told.seconds, []);
+    regions();
+    sourcePlayer.clear();
+    const address = URL.createObjectURL(file);
+    await sourcePlayer.load("source", address).catch(() => say("This browser cannot play the file; it can be edited all the same"));
+    URL.revokeObjectURL(address);
+    $("dropped").textContent = `${told.name}: ${short(told.seconds, 1)} s`;
+    say(`${told.name} is here`);
+  } catch (error) {
+    $("dropped").textContent = "WAV, FLAC, OGG, MP3 …";
+    fail(error.message);
+  }
+}
+
+/** The marked parts as numbers, for keys and for precision. */
+function regions() {
+  const number = (region, place, name) => el("input", {
+    type: "number", step: 0.01, min: 0, max: short(source.seconds), value: short(region[place]), "aria-label": name, inputmode: "decimal",
+    onchange: ({ target }) => { region[place] = clamp(+target.value || 0, 0, source.seconds); source.draw(); },
+  });
+  $("regions").replaceChildren(...source.regions.map((region, i) => el("li", {},
+    el("span", {}, "from"), number(region, 0, `Part ${i + 1} begins, in seconds`),
+    el("span", {}, "to"), number(region, 1, `Part ${i + 1} ends, in seconds`),
+    el("button", { type: "button", class: "quiet", "aria-label": `Hear part ${i + 1}`, onclick: () => { sourcePlayer.seek(region[0]); sourcePlayer.play(); } }, "▶"),
+    el("button", { type: "button", class: "quiet", "aria-label": `Unmark part ${i + 1}`, onclick: () => { source.regions.splice(i, 1); source.draw(); regions(); } }, "✕"),
+  )));
+  source.draw();
+}
+
+async function ask() {
+  fail("");
+  if (!api) return;
+  if (page.mode === "edit" && !page.recording) return fail("Drop a recording first");
+  const asked = settings();
+  if (page.mode === "make" && !asked.prompt) {
+    $("prompt").focus();
+    return fail("Say in a few words what the music is");
+  }
+  $("make").disabled = true;
+  try {
+    const { id } = await api.ask(asked);
+    page.settings.set(id, asked);
+    page.active = id;
+    $("empty").hidden = true;
+    say("Asked for");
+    render();
+  } catch (error) {
+    fail(error.message);
+  }
+  $("make").disabled = false;
+}
+
+// How it goes
+
+function news(pieces) {
+  page.pieces = pieces;
+  render();
+}
+
+function render() {
+  const piece = page.pieces.find((one) => one.id === page.active);
+  const alive = piece && (piece.status === "waiting" || piece.status === "running");
+  $("progress").hidden = !alive;
+  $("stop").hidden = !alive;
+  $("stop").textContent = piece?.status === "waiting" ? "Do not make it" : piece?.stopping ? "Stopping …" : "Stop, keep the best";
+  if (piece) follow(piece, alive);
+  history();
+}
+
+function follow(piece, alive) {
+  if (piece.plain && !piece.result) bring(piece, "plain", "plain");
+  if (piece.draft && alive) bring(piece, "draft", `draft-${piece.draft}`);
+  if (alive) return progress(piece);
+  if (piece.status === "failed") fail(piece.error);
+  if (piece.status === "done" && page.shown !== piece.id) show(piece.id);
+}
+
+function progress(piece) {
+  const bar = $("bar");
+  if (piece.status === "waiting") {
+    bar.removeAttribute("value");
+    $("told").textContent = piece.ahead ? `${piece.ahead} before yours` : "Next";
+  } else if (!piece.iteration) {
+    bar.removeAttribute("value");
+    $("told").textContent = `${piece.stage ?? "working"} …`.replace(/^./, (sign) => sign.toUpperCase());
+  } else {
+    const part = piece.searches > 1 ? `Part ${piece.search} of ${piece.searches}, t` : "T";
+    bar.value = (piece.search - 1 + piece.iteration / piece.iterations) / piece.searches;
+    $("told").textContent = `${part}ry ${piece.iteration} of at most ${piece.iterations} · loss ${piece.loss?.toPrecision(3)} · ${left(piece.left)}${piece.draft ? " · press ▶ to hear it so far" : ""}`;
+  }
+  $("so-far").replaceChildren(...Object.entries(piece.figures ?? {}).map(([name, told]) => el("li", {}, el("b", {}, title(name)), ` ${told}`)));
+}
+
+const left = (seconds) => (seconds >= 90 ? `at most ${Math.round(seconds / 60)} min left` : `at most ${Math.round(seconds)} s left`);
+
+/** A version into the player, each only once; another piece begins with an empty one. */
+async function bring(piece, name, kind) {
+  if (page.playing !== piece.id) {
+    page.playing = piece.id;
+    page.loaded = {};
+    player.clear();
+    clearResult();
+  }
+  if (page.loaded[name] === kind) return;
+  page.loaded[name] = kind;
+  await player.load(name, api.file(piece.id, kind));
+  if (name === "draft" && player.current === "plain" && !player.playing) player.show("draft");
+}
+
+function clearResult() {
+  page.shown = null;
+  for (const id of ["figures", "downloads", "panels", "seams"]) $(id).replaceChildren();
+  $("spectrogram").hidden = true;
+  $("command-card").hidden = true;
+}
+
+// What came out
+
+async function show(id) {
+  page.shown = id;
+  let result;
+  try {
+    result = page.results.get(id) ?? (await api.result(id));
+  } catch (error) {
+    return fail(error.message);
+  }
+  page.results.set(id, result);
+  if (page.playing !== id) {
+    page.playing = id;
+    page.loaded = {};
+    player.clear();
+  }
+  clearResult();
+  page.shown = id;
+  VERSIONS.plain = result.edit ? "Before" : "Left alone";
+  page.regions = result.regions ?? [];
+  player.sounds.delete("draft");
+  page.loaded.music = "audio";
+  await player.load("music", api.file(id, "audio"));
+  player.show("music");
+  if (player.current === "draft") player.current = "music";
+  if (result.compares && page.loaded.plain !== "plain") {
+    page.loaded.plain = "plain";
+    player.load("plain", api.file(id, "plain"));
+  }
+  $("spectrogram").src = api.file(id, "spectrogram");
+  $("spectrogram").alt = "Spectrogram: low sounds below, high sounds above, over time";
+  $("spectrogram").hidden = false;
+  $("figures").replaceChildren(...outcome(result));
+  $("downloads").replaceChildren(...["audio", "plot", "report", "run"].map((kind) =>
+    el("a", { class: "button quiet", href: api.file(id, kind, true), download: "", "data-kind": kind }, `↓ ${{ audio: "Sound", plot: "Picture", report: "Report", run: "Run" }[kind]}`)));
+  $("seams").replaceChildren(...(result.seams ?? []).map(([at], i) => seam(at, i, result)));
+  $("panels").replaceChildren(...result.panels.map((panel) => panelCard(panel, result.figures.find((one) => one.name === panel.name))));
+  $("command").textContent = result.command;
+  $("command-card").hidden = false;
+  history();
+  say(`Finished: ${result.figures.map(({ name, after }) => `${title(name)} ${after}`).join(", ") || "done"}`);
+}
+
+function outcome(result) {
+  const ended = { tolerance: "as asked", interrupted: "stopped, the best so far", stalled: "as close as it gets", time: "time was up", iterations: "tried to the end", diverged: "broke off, the best before" };
+  const told = result.loss.length ? [["Ended", ended[result.stopped]], ["Took", `${result.iterations} tries, ${Math.round(result.took)} s`]] : [["Made in", `${short(result.took, 1)} s`]];
+  if (result.read) told.push(["Heard in it", result.prompt]);
+  if (result.clipped) told.push(["Too loud", `${result.clipped} samples cut off`]);
+  for (const { name, before, after } of result.figures) if (!result.panels.some((panel) => panel.name === name)) told.push([title(name), before ? `${before} → ${after}` : after]);
+  return told.map(([name, text]) => el("li", {}, el("b", {}, name), ` ${text}`));
+}
+
+/** A join, to hear on repeat. */
+function seam(at, index, result) {
+  const wrap = result.loops && at === 0;
+  const press = ({ currentTarget }) => {
+    const was = currentTarget.getAttribute("aria-pressed") === "true";
+    for (const button of $("seams").children) button.setAttribute("aria-pressed", "false");
+    if (was) {
+      player.around(null);
+      player.pause();
+      return;
+    }
+    currentTarget.setAttribute("aria-pressed", "true");
+    if (wrap) {
+      player.while(() => { player.span = null; player.repeat = true; });
+      $("repeat").checked = true;
+      player.seek(Math.max(0, result.seconds - 1.5));
+    } else player.around([Math.max(0, at - 1.2), Math.min(result.seconds, at + 1.2)]);
+    player.play();
+  };
+  return el("button", { type: "button", "aria-pressed": "false", onclick: press }, wrap ? "↻ Hear the end meet the beginning" : `↻ Hear the seam at ${short(at, 1)} s`);
+}
+
+function transport() {
+  const names = Object.keys(VERSIONS).filter((name) => player.sounds.has(name));
+  $("player").hidden = !names.length;
+  if (!names.length) return;
+  $("play").textContent = player.playing ? "❚❚" : "▶";
+  $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");
+  const focused = document.activeElement?.dataset?.version;
+  $("versions").replaceChildren(...names.map((name) => el("button", { type: "button", "data-version": name, "aria-pressed": String(player.current === name), onclick: () => player.show(name) }, VERSIONS[name])));
+  if (focused) $("versions").querySelector(`[data-version=${focused}]`)?.focus();
+  if (page.drawn !== player.sound && player.sound) {
+    page.drawn = player.sound;
+    wave.show(columns(player.sound), player.seconds, player.current === "music" ? page.regions ?? [] : []);
+    wave.moveTo(player.now());
+  }
+}
+
+function moved(at) {
+  wave.moveTo(at);
+  $("clock").textContent = `${at.toFixed(1)} / ${player.seconds.toFixed(1)} s`;
+}
+
+/** The lowest and highest sample of each moment of a sound. */
+function columns(sound) {
+  const samples = sound.getChannelData(0);
+  const count = Math.min(COLUMNS, samples.length);
+  return Array.from({ length: count }, (_, i) => {
+    let low = 0, high = 0;
+    for (let j = Math.floor((i * samples.length) / count); j < Math.floor(((i + 1) * samples.length) / count); j++) {
+      low = Math.min(low, samples[j]);
+      high = Math.max(high, samples[j]);
+    }
+    return [low, high];
+  });
+}
+
+function history() {
+  $("history-card").hidden = !page.pieces.length;
+  const ended = { waiting: "waits", running: "is being made", done: "", failed: "did not work", dropped: "was taken back" };
+  $("history").replaceChildren(...[...page.pieces].reverse().map((piece) => {
+    const asked = page.settings.get(piece.id) ?? {};
+    const wishes = ["intensity", "notes", "form", "tempo", "style", "brightness"].filter((name) => asked[name]).map((name) => title({ notes: "melody" }[name] ?? name).toLowerCase());
+    const kind = { redo: "redone", continue: "continued", loop: "loop" }[asked.task];
+    const what = [kind, ...wishes, `seed ${asked.seed}`, ended[piece.status]].filter(Boolean).join(", ");
+    return el("li", { class: piece.id === page.shown ? "shown" : "" },
+      el("span", {}, el("b", {}, asked.prompt || "as it sounds"), el("small", {}, what)),
+      piece.status === "done" ? el("button", { type: "button", onclick: () => { page.active = piece.id; show(piece.id); } }, "Hear") : null,
+      el("button", { type: "button", onclick: () => { apply(asked); say("Settings are back"); } }, "Settings"));
+  }));
+}
+
+function fail(text) {
+  $("error").textContent = text;
+}
+
+async function copy(text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(`${what} copied`);
+  } catch {
+    window.prompt(`${what}: copy it from here`, text);
+  }
+}
+
+function download(name, text) {
+  const link = el("a", { href: URL.createObjectURL(new Blob([text], { type: "application/json" })), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+
+function theme(name) {
+  if (name === "light" || name === "dark") {
+    document.documentElement.dataset.theme = name;
+    localStorage.setItem("ditto-theme", name);
+  }
+  for (const canvas of document.querySelectorAll("#panels canvas")) canvas.repaint?.();
+  wave?.draw();
+  source?.draw();
+}
+
+begin();

@@ -1,0 +1,210 @@
+// A curve over time, drawn by mouse, finger or keys.
+
+import { clamp, el, onWidth, round, say, short, svg, ticks } from "./dom.js";
+
+const LEFT = 52, BOTTOM = 20, TOP = 10, RIGHT = 12, HEIGHT = 190;
+
+export class Curve {
+  /** unit: of the values; step: of an arrow key; log: logarithmic scale; shapes: {name: [values]}. */
+  constructor(place, { label, unit, low, high, step, lines, log = false, points, shapes, changed }) {
+    Object.assign(this, { label, unit, low, high, step, lines, log, points, changed });
+    this.seconds = points.at(-1)[0];
+    this.got = null;
+    this.width = 400;
+    this.picture = svg("svg", { class: "canvas", role: "group", "aria-label": `${label}: a drawing over time` });
+    this.tools = el("div", { class: "tools" });
+    for (const [name, values] of Object.entries(shapes)) {
+      this.tools.append(el("button", { type: "button", onclick: () => this.shape(values) }, name));
+    }
+    this.tools.append(
+      el("span", { class: "space" }),
+      el("button", { type: "button", onclick: () => this.add() }, "+ Point"),
+    );
+    place.append(this.picture, this.tools);
+    this.picture.addEventListener("pointerdown", (event) => this.begin(event));
+    onWidth(this.picture, (width) => {
+      this.width = width;
+      this.draw();
+    });
+  }
+
+  shape(values) {
+    this.set(values.map((value, i) => [(i * this.seconds) / (values.length - 1), value]));
+  }
+
+  set(points) {
+    this.points = points;
+    this.draw();
+    this.changed();
+  }
+
+  stretch(seconds) {
+    const factor = seconds / this.seconds;
+    this.points = this.points.map(([time, value]) => [short3(time * factor), value]);
+    this.seconds = seconds;
+    this.got = null;
+    this.draw();
+  }
+
+  x(time) {
+    return LEFT + (time / this.seconds) * (this.width - LEFT - RIGHT);
+  }
+
+  y(value) {
+    const at = (v) => (this.log ? Math.log(v) : v);
+    const share = (at(clamp(value, this.low, this.high)) - at(this.low)) / (at(this.high) - at(this.low));
+    return HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP);
+  }
+
+  at(event) {
+    const box = this.picture.getBoundingClientRect();
+    const time = ((event.clientX - box.left - LEFT) / (this.width - LEFT - RIGHT)) * this.seconds;
+    const share = clamp((HEIGHT - BOTTOM - (event.clientY - box.top)) / (HEIGHT - BOTTOM - TOP), 0, 1);
+    const value = this.log ? this.low * (this.high / this.low) ** share : this.low + share * (this.high - this.low);
+    return [clamp(short3(time), 0, this.seconds), this.snap(value)];
+  }
+
+  snap(value) {
+    return clamp(this.log ? Math.round(value) : round(value, 0.5), this.low, this.high);
+  }
+
+  /** A stroke, or a handle that is moved. */
+  begin(event) {
+    if (event.button) return;
+    event.preventDefault();
+    const index = event.target.dataset?.index;
+    const stroke = [this.at(event)];
+    this.picture.setPointerCapture(event.pointerId);
+    const move = (next) => {
+      const point = this.at(next);
+      if (index !== undefined) this.move(+index, point);
+      else {
+        stroke.push(point);
+        this.draw(merged(this.points, stroke, this.seconds));
+      }
+    };
+    const end = () => {
+      this.picture.removeEventListener("pointermove", move);
+      this.picture.removeEventListener("pointerup", end);
+      this.picture.removeEventListener("pointercancel", end);
+      if (index === undefined) {
+        const tolerance = this.log ? 0.02 : 0.012;
+        this.points = simplified(merged(this.points, stroke, this.seconds), (p) => [p[0] / this.seconds, 1 - this.y(p[1]) / HEIGHT], tolerance);
+      }
+      this.draw();
+      this.changed();
+    };
+    this.picture.addEventListener("pointermove", move);
+    this.picture.addEventListener("pointerup", end);
+    this.picture.addEventListener("pointercancel", end);
+  }
+
+  move(index, [time, value]) {
+    const before = index ? this.points[index - 1][0] : 0;
+    const after = index + 1 < this.points.length ? this.points[index + 1][0] : this.seconds;
+    this.points[index] = [clamp(time, before, after), value];
+    this.draw();
+  }
+
+  add() {
+    const gaps = this.points.slice(1).map((point, i) => point[0] - this.points[i][0]);
+    const widest = gaps.indexOf(Math.max(...gaps));
+    const [a, b] = [this.points[widest], this.points[widest + 1]];
+    this.points.splice(widest + 1, 0, [short3((a[0] + b[0]) / 2), this.snap(this.log ? Math.sqrt(a[1] * b[1]) : (a[1] + b[1]) / 2)]);
+    this.draw();
+    this.changed();
+    this.picture.querySelector(`[data-index="${widest + 1}"]`).focus();
+  }
+
+  key(event, index) {
+    const [time, value] = this.points[index];
+    const up = this.log ? value * 1.1 : value + this.step;
+    const down = this.log ? value / 1.1 : value - this.step;
+    const moves = {
+      ArrowUp: [time, up], ArrowDown: [time, down],
+      ArrowLeft: [time - 0.1, value], ArrowRight: [time + 0.1, value],
+      PageUp: [time, this.log ? value * 1.5 : value + 5 * this.step],
+      PageDown: [time, this.log ? value / 1.5 : value - 5 * this.step],
+      Home: [time, this.low], End: [time, this.high],
+    };
+    if (event.key in moves) {
+      const [t, v] = moves[event.key];
+      this.move(index, [short3(t), this.snap(v)]);
+    } else if ((event.key === "Delete" || event.key === "Backspace") && this.points.length > 2) {
+      this.points.splice(index, 1);
+      this.draw();
+      index = Math.max(0, index - 1);
+      say("Point removed");
+    } else return;
+    event.preventDefault();
+    this.changed();
+    this.picture.querySelector(`[data-index="${index}"]`).focus();
+  }
+
+  draw(points = this.points) {
+    const focused = document.activeElement?.dataset?.index;
+    const had = this.picture.contains(document.activeElement);
+    const { width } = this;
+    const drawing = points !== this.points;
+    const path = points.map((point) => `${this.x(point[0]).toFixed(1)},${this.y(point[1]).toFixed(1)}`);
+    const first = `${LEFT},${this.y(points[0][1]).toFixed(1)}`;
+    const last = `${width - RIGHT},${this.y(points.at(-1)[1]).toFixed(1)}`;
+    const whole = [first, ...path, last].join(" ");
+    this.picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    this.picture.setAttribute("height", HEIGHT);
+    this.picture.replaceChildren(
+      ...this.lines.flatMap(([value, name]) => [
+        svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: this.y(value), y2: this.y(value) }),
+        svg("text", { x: LEFT - 12, y: this.y(value) + 4, "text-anchor": "end" }, name),
+      ]),
+      ...ticks(this.seconds, this.width / 50).flatMap((time) => [
+        svg("line", { class: "grid", x1: this.x(time), x2: this.x(time), y1: TOP, y2: HEIGHT - BOTTOM }),
+        svg("text", { x: this.x(time), y: HEIGHT - 5, "text-anchor": "middle" }, `${short(time, 1)} s`),
+      ]),
+      svg("polygon", { class: "under", points: `${LEFT},${HEIGHT - BOTTOM} ${whole} ${width - RIGHT},${HEIGHT - BOTTOM}` }),
+      svg("polyline", { class: drawing ? "curve drawing" : "curve", points: whole }),
+      ...(drawing ? [] : points.map((point, index) => this.handle(point, index))),
+    );
+    if (had && focused !== undefined) this.picture.querySelector(`[data-index="${focused}"]`)?.focus();
+  }
+
+  handle([time, value], index) {
+    return svg("circle", {
+      class: "handle", r: 7, cx: this.x(time), cy: this.y(value), tabindex: 0, role: "slider", "data-index": index,
+      "aria-label": `${this.label}, point ${index + 1}`, "aria-valuemin": this.low, "aria-valuemax": this.high,
+      "aria-valuenow": value, "aria-orientation": "vertical",
+      "aria-valuetext": `${short(value)} ${this.unit} at ${short(time)} seconds`,
+      onkeydown: (event) => this.key(event, index),
+      ondblclick: () => {
+        if (this.points.length > 2) this.set(this.points.filter((_, i) => i !== index));
+      },
+    });
+  }
+}
+
+const short3 = (value) => Math.round(value * 1000) / 1000;
+
+/** The points with a stroke in place of what lies under it. */
+function merged(points, stroke, seconds) {
+  const drawn = [...stroke].sort((a, b) => a[0] - b[0]);
+  let [from, to] = [drawn[0][0], drawn.at(-1)[0]];
+  if (from < 0.02 * seconds) from = drawn[0][0] = 0;
+  if (to > 0.98 * seconds) to = drawn[drawn.length - 1][0] = seconds;
+  return [...points.filter(([t]) => t < from), ...drawn, ...points.filter(([t]) => t > to)];
+}
+
+/** Ramer, Douglas and Peucker: as few points as keep the line within a tolerance. */
+function simplified(points, place, tolerance) {
+  if (points.length < 3) return points;
+  const [a, b] = [place(points[0]), place(points.at(-1))];
+  let [worst, at] = [0, 0];
+  for (let i = 1; i < points.length - 1; i++) {
+    const p = place(points[i]);
+    const share = b[0] === a[0] ? 0 : (p[0] - a[0]) / (b[0] - a[0]);
+    const off = Math.abs(p[1] - (a[1] + share * (b[1] - a[1])));
+    if (off > worst) [worst, at] = [off, i];
+  }
+  if (worst <= tolerance) return [points[0], points.at(-1)];
+  const left = simplified(points.slice(0, at + 1), place, tolerance);
+  return [...left.slice(0, -1), ...simplified(points.slice(at), place, tolerance)];
+}

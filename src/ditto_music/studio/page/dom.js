@@ -1,0 +1,55 @@
+// Small helpers for elements.
+
+export const $ = (id) => document.getElementById(id);
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An element with attributes, listeners (onclick ...) and children. */
+export function el(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** The same for SVG. */
+export function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child != null));
+  return element;
+}
+
+/** Tell those who listen instead of look. */
+export function say(text) {
+  $("said").textContent = text;
+}
+
+export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+export const round = (value, step) => Math.round(value / step) * step;
+
+/** A number without a tail. */
+export const short = (value, digits = 2) => String(+value.toFixed(digits));
+
+/** A colour of the style sheet, as it is now. */
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/** Call `draw` with the width of an element, now and whenever it changes. */
+export function onWidth(element, draw) {
+  let width = 0;
+  new ResizeObserver(() => {
+    const now = Math.round(element.clientWidth);
+    if (now && now !== width) draw((width = now));
+  }).observe(element);
+}
+
+/** Seconds at which to draw lines over a length. */
+export function ticks(seconds, most = 12) {
+  const step = [0.5, 1, 2, 5, 10, 20].find((one) => seconds / one <= most) ?? 60;
+  return Array.from({ length: Math.floor(seconds / step + 1e-6) + 1 }, (_, i) => i * step);
+}

@@ -1,0 +1,97 @@
+// A waveform with a play head, marked regions, and joins.
+
+import { clamp, colour, el, onWidth, short } from "./dom.js";
+
+const HEIGHT = 120, EDGE = 8;
+
+export class Wave {
+  /** pick: called with seconds where it is pressed; mark: whether regions are drawn by dragging. */
+  constructor(place, { label, pick, mark = null }) {
+    Object.assign(this, { pick, mark });
+    this.columns = [];
+    this.seconds = 1;
+    this.regions = [];
+    this.head = 0;
+    this.canvas = el("canvas", { role: "img", "aria-label": label, height: HEIGHT });
+    if (mark) this.canvas.classList.add("marks");
+    place.classList.add("wave");
+    place.append(this.canvas);
+    this.canvas.addEventListener("pointerdown", (event) => this.begin(event));
+    onWidth(this.canvas, () => this.draw());
+  }
+
+  show(columns, seconds, regions = []) {
+    Object.assign(this, { columns, seconds, regions, head: 0 });
+    this.draw();
+  }
+
+  at(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return clamp((event.clientX - box.left) / box.width, 0, 1) * this.seconds;
+  }
+
+  begin(event) {
+    if (!this.columns.length || event.button) return;
+    if (!this.mark) return this.pick(this.at(event));
+    event.preventDefault();
+    const from = this.at(event);
+    const reach = (EDGE / this.canvas.clientWidth) * this.seconds;
+    let region = this.regions.find((one) => Math.abs(one[0] - from) < reach || Math.abs(one[1] - from) < reach);
+    const fixed = region ? (Math.abs(region[0] - from) < reach ? region[1] : region[0]) : from;
+    this.canvas.setPointerCapture(event.pointerId);
+    const move = (next) => {
+      const to = this.at(next);
+      if (!region) {
+        if (Math.abs(to - from) < reach / 2) return;
+        this.regions.push((region = [from, to]));
+      }
+      region[0] = Math.round(Math.min(fixed, to) * 100) / 100;
+      region[1] = Math.round(Math.max(fixed, to) * 100) / 100;
+      this.draw();
+    };
+    const end = () => {
+      for (const name of ["pointermove", "pointerup", "pointercancel"]) this.canvas.removeEventListener(name, name === "pointermove" ? move : end);
+      if (!region) this.pick(from);
+      else this.mark(region);
+    };
+    this.canvas.addEventListener("pointermove", move);
+    this.canvas.addEventListener("pointerup", end);
+    this.canvas.addEventListener("pointercancel", end);
+  }
+
+  moveTo(seconds) {
+    this.head = seconds;
+    this.draw();
+  }
+
+  draw() {
+    const scale = window.devicePixelRatio || 1;
+    const width = this.canvas.clientWidth;
+    if (!width) return;
+    this.canvas.width = width * scale;
+    this.canvas.height = HEIGHT * scale;
+    const pen = this.canvas.getContext("2d");
+    pen.scale(scale, scale);
+    const x = (seconds) => (seconds / this.seconds) * width;
+    const inside = (share) => this.regions.some(([a, b]) => share * this.seconds >= a && share * this.seconds <= b);
+    for (const [a, b] of this.regions) {
+      pen.globalAlpha = 0.18;
+      pen.fillStyle = colour("new");
+      pen.fillRect(x(a), 0, x(b) - x(a), HEIGHT);
+      pen.globalAlpha = 1;
+      pen.fillRect(x(a) - 1, 0, 2, HEIGHT);
+      pen.fillRect(x(b) - 1, 0, 2, HEIGHT);
+    }
+    const count = this.columns.length;
+    const top = Math.max(0.25, ...this.columns.map(([low, high]) => Math.max(-low, high)));
+    const [old, fresh] = [colour("achieved"), colour("new")];
+    this.columns.forEach(([low, high], i) => {
+      pen.fillStyle = inside((i + 0.5) / count) ? fresh : old;
+      const [a, b] = [(high / top) * (HEIGHT / 2 - 4), (low / top) * (HEIGHT / 2 - 4)];
+      pen.fillRect((i * width) / count, HEIGHT / 2 - a, Math.max(1, width / count), Math.max(1, a - b));
+    });
+    pen.fillStyle = colour("ink");
+    pen.fillRect(x(this.head) - 1, 0, 2, HEIGHT);
+    this.canvas.dataset.head = short(this.head);
+  }
+}

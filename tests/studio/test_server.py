@@ -1,0 +1,226 @@
+"""What the server lets through, over real connections but without a browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mido
+import pytest
+
+from ditto_music.audio import write_recording
+from ditto_music.cli import main
+from ditto_music.errors import InputError
+from tests.editing.sounds import music
+
+if TYPE_CHECKING:
+    from ditto_music.cli.pieces import Pieces
+    from ditto_music.studio.server import Studio
+
+pytest.importorskip("gradio", reason="the studio needs Gradio: the extra 'studio'")
+
+
+def call(
+    url: str, body: bytes | None = None, method: str | None = None, **headers: str
+) -> tuple[int, bytes, dict[str, str]]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, body, named, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(), dict(error.headers)
+
+
+@pytest.fixture
+def tab(studio: Studio) -> Iterator[str]:
+    _, body, _ = call(f"{studio.url}studio/tabs", b"")
+    key = json.loads(body)["tab"]
+    yield f"{studio.url}studio/tabs/{key}"
+    left = studio.desk.tab(key)
+    if left:
+        studio.desk.leave(left)
+
+
+def test_the_page_has_our_parts_before_gradio_has_run(studio: Studio) -> None:
+    status, body, headers = call(studio.url)
+    page = body.decode()
+    assert status == 200
+    assert page.index('id="studio"') < page.index("<gradio-app")
+    assert "/studio/page/app.js" in page.partition("</head>")[0]
+    assert "default-src 'self'" in headers["content-security-policy"]
+    for name in ("app.js", "style.css"):
+        assert call(f"{studio.url}studio/page/{name}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "studio/page/../server.py",
+        "studio/page/..%2fserver.py",
+        "studio/page/studio.html",
+        "studio/tabs/x/pieces/y/..%2f..%2fetc%2fpasswd",
+        "gradio_api/file=/etc/passwd",
+        "gradio_api/file=pyproject.toml",
+        "gradio_api/upload",
+        "gradio_api/proxy=http://127.0.0.1/",
+        "file=/etc/passwd",
+        "docs",
+        "monitoring",
+        "gradio_api/component_server",
+    ],
+)
+def test_no_path_reaches_the_file_system(studio: Studio, path: str) -> None:
+    status, body, _ = call(studio.url + path)
+    assert status in (403, 404, 405)
+    assert b"root:" not in body
+    assert b"def " not in body
+
+
+def test_pages_of_others_are_refused(studio: Studio) -> None:
+    assert call(studio.url, Host="evil.example")[0] == 403
+    asked = f"{studio.url}studio/tabs"
+    assert call(asked, b"", Origin="https://evil.example")[0] == 403
+    assert call(asked, b"", Origin="null")[0] == 403
+
+
+def test_a_recording_is_taken_in(studio: Studio, tab: str, tmp_path: Path) -> None:
+    write_recording(tmp_path / "a.flac", music(2, 22_050, 2))
+    data = (tmp_path / "a.flac").read_bytes()
+    status, body, _ = call(f"{tab}/uploads?name=..%2F..%2Fmy%20take.flac", data)
+    told = json.loads(body)
+    assert status == 200
+    assert told["name"] == "my take.flac"
+    assert told["seconds"] == 2
+    assert len(told["waveform"]) == 1000
+    assert str(studio.desk.tab(tab.rpartition("/")[2]).folder) not in body.decode()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.wav", b"", "not an audio file"),
+        ("a.wav", b"RIFF" + bytes(50), "not an audio file"),
+        ("a.exe", b"MZ", "is not read here"),
+        ("", b"", "not an audio file"),
+        ("a.wav", bytes(3_000_001), "more than 3 MB"),
+    ],
+)
+def test_what_is_no_recording_is_told_in_one_line(
+    studio: Studio, tab: str, name: str, data: bytes, words: str
+) -> None:
+    status, body, _ = call(f"{tab}/uploads?name={name}", data)
+    error = json.loads(body)["error"]
+    assert status == 400
+    assert words in error
+    assert "\n" not in error
+    folder = studio.desk.tab(tab.rpartition("/")[2]).folder  # type: ignore[union-attr]
+    assert str(folder) not in error
+    assert list(folder.iterdir()) == []
+
+
+def test_a_midi_file_becomes_notes_and_is_not_kept(
+    studio: Studio, tab: str, tmp_path: Path
+) -> None:
+    file = mido.MidiFile()
+    track = mido.MidiTrack()
+    for pitch in (60, 64):
+        track.append(mido.Message("note_on", note=pitch, velocity=64, time=0))
+        track.append(mido.Message("note_off", note=pitch, velocity=0, time=480))
+    file.tracks.append(track)
+    file.save(tmp_path / "tune.mid")
+    status, body, _ = call(f"{tab}/tunes?name=tune.mid", (tmp_path / "tune.mid").read_bytes())
+    assert status == 200
+    assert json.loads(body)["notes"] == [[0, 0.5, 60], [0.5, 1, 64]]
+    folder = studio.desk.tab(tab.rpartition("/")[2]).folder  # type: ignore[union-attr]
+    assert list(folder.iterdir()) == []
+    status, body, _ = call(f"{tab}/tunes?name=tune.mid", b"nothing")
+    assert status == 400
+    assert json.loads(body)["error"].startswith("tune.mid: not a MIDI file")
+
+
+def test_settings_that_are_none_are_refused(studio: Studio, tab: str) -> None:
+    for sent, words in ((b"{", "damaged"), (b"[]", "none"), (b"[" * 250_000, "too long")):
+        status, body, _ = call(f"{tab}/pieces", sent)
+        assert status == 400
+        assert words in json.loads(body)["error"]
+    assert call(f"{studio.url}studio/tabs/nobody/pieces", b"{}")[0] == 404
+
+
+def test_gradios_clients_can_make_music(studio: Studio) -> None:
+    client = pytest.importorskip("gradio_client").Client(
+        studio.url, verbose=False, analytics_enabled=False
+    )
+    settings = {"prompt": "piano", "duration": 1, "iterations": 2, "steps": 4, "tempo": 240}
+    told, audio = client.predict(settings, api_name="/make")
+    assert told["report"]["iterations"] == 2
+    assert Path(audio["path"] if isinstance(audio, dict) else audio).read_bytes()[:4] == b"RIFF"
+    with pytest.raises(Exception, match="tempo"):
+        client.predict(settings | {"tempo": 5}, api_name="/make")
+
+
+def test_others_need_the_password(pieces: Pieces) -> None:
+    from ditto_music.studio.server import open_studio
+
+    with pytest.raises(InputError, match="--password"):
+        open_studio(pieces, ["debug"], host="0.0.0.0", port=0)
+    running = open_studio(pieces, ["debug"], host="0.0.0.0", port=0, password="sésame")
+    try:
+        url = running.url
+        assert call(url)[0] == 401
+        assert call(f"{url}studio/tabs", b"")[0] == 401
+        assert call(f"{url}studio/page/app.js")[0] == 401
+        for given, status in (("me:wrong", 401), ("me:sésame", 200)):
+            basic = "Basic " + base64.b64encode(given.encode()).decode()
+            assert call(url, Authorization=basic)[0] == status
+        with pytest.raises(InputError, match="try another --port"):
+            open_studio(pieces, ["debug"], port=int(url.rstrip("/").rpartition(":")[2]))
+    finally:
+        running.close()
+
+
+def test_nothing_leaves_the_machine(pieces: Pieces) -> None:
+    reached: list[Any] = []
+    listening = True
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        if listening and event in ("socket.connect", "socket.getaddrinfo"):
+            reached.append(arguments[1] if event == "socket.connect" else arguments[0])
+
+    sys.addaudithook(hear)
+    from ditto_music.studio.server import open_studio
+
+    running = open_studio(pieces, ["debug"], port=0)
+    try:
+        call(running.url)
+        call(f"{running.url}studio/tabs", b"")
+    finally:
+        running.close()
+        listening = False
+    hosts = {one[0] if isinstance(one, tuple) else one for one in reached}
+    assert hosts
+    assert hosts <= {"127.0.0.1", "localhost", "::1", None}
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--host", "0.0.0.0"], "--password"),
+        (["--port", "99999"], "port is 99999"),
+        (["--queue", "0"], "queue is 0"),
+        (["--model", "nothing"], "model 'nothing' is unknown"),
+    ],
+)
+def test_the_command_refuses_in_one_line(
+    flags: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["studio", *flags]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert words in told[0]
