@@ -149,8 +149,8 @@ def test_a_search_that_diverged_late_is_warned_of(
     assert "warning: the numbers broke after 1 iterations" in told.err
 
 
-def diverge(track: object, row: dict[str, float], gradient: object, met: bool) -> None:
-    vars(track).update(history=[row], lowest=row["loss"], stopped="diverged")
+def diverge(track: object, row: dict[str, float], loss: float, *rest: object) -> None:
+    vars(track).update(history=[row], lowest=loss, stopped="diverged")
 
 
 def test_a_closed_pipe_is_quiet() -> None:

@@ -258,6 +258,7 @@ def test_autoencoders_that_look_at_the_whole_clip_get_it(
     assert apart(half[..., middle], whole[..., middle]) > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_memory_of_a_decode_does_not_grow_with_the_clip(
     folders: dict[str, Path], name: str
