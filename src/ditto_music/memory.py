@@ -228,11 +228,11 @@ class Ledger(TorchDispatchMode):
 
     @staticmethod
     def _key(x: Tensor) -> int:
-        return x.untyped_storage()._cdata
+        return x.untyped_storage()._cdata  # pyright: ignore[reportPrivateUsage]
 
     def _count(self, x: Tensor) -> None:
         storage = x.untyped_storage()
-        key, count = storage._cdata, storage.nbytes()
+        key, count = storage._cdata, storage.nbytes()  # pyright: ignore[reportPrivateUsage]
         if key in self._alive:
             return
         self._alive.add(key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -67,9 +67,13 @@ class HubModel:
         self.stretch_seconds = STRETCH_SECONDS
         self._conditions: dict[tuple[tuple[str, ...], float], Condition] = {}
 
-    @cached_property
+    @property
     def revision(self) -> str | None:
         """The commit of the weights on the hub, or of a folder a hash of what it holds."""
+        return self._revision
+
+    @cached_property
+    def _revision(self) -> str | None:
         return self._told() if self._told else None
 
     def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
@@ -111,7 +115,7 @@ class HubModel:
             return self.latents(audio.to(self.device))
 
     @contextmanager
-    def sparing(self) -> Iterator[None]:
+    def sparing(self) -> Generator[None]:
         """Inside, the network keeps one block's activations for backward at a time."""
         network = getattr(self.pipe, self.NETWORK)
         network.enable_gradient_checkpointing()

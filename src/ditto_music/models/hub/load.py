@@ -16,7 +16,7 @@ import torch
 
 from ditto_music.errors import InputError
 from ditto_music.models.hub.catalog import CONVERTED, told
-from ditto_music.models.hub.parts import OFFLOADS, Offload
+from ditto_music.models.hub.parts import OFFLOADS
 from ditto_music.models.weights import fingerprint
 from ditto_music.protocols import Model
 
@@ -88,7 +88,7 @@ def load_hub(
     made = getattr(import_module(f"ditto_music.models.hub.{module}"), adapter)
     return cast(
         "Model",
-        made(name, pipe, device, reader=reader, offload=cast("Offload", offload), told=revision),
+        made(name, pipe, device, reader=reader, offload=offload, told=revision),
     )
 
 
@@ -131,7 +131,7 @@ def _announce(where: str, revision: str | None, notice: Notice | None) -> None:
     """Licence and size as the hub has them, or as known here; and whether the disk has room."""
     from huggingface_hub import HfApi
     from huggingface_hub.constants import HF_HUB_CACHE
-    from huggingface_hub.errors import HTTPError
+    from huggingface_hub.errors import HTTPError  # pyright: ignore[reportPrivateImportUsage]
 
     licence, size = None, None
     try:
@@ -245,8 +245,9 @@ def _part(folder: Path, part: str, kind: Any, dtype: torch.dtype) -> torch.nn.Mo
     """One module of a pipeline, of its class; libraries differ in how precision is named."""
     import transformers
 
+    load = kind.from_pretrained
     named = "dtype" if issubclass(kind, transformers.PreTrainedModel) else "torch_dtype"
-    return kind.from_pretrained(folder, subfolder=part, use_safetensors=True, **{named: dtype})
+    return load(folder, subfolder=part, use_safetensors=True, **{named: dtype})
 
 
 @contextmanager
@@ -256,7 +257,7 @@ def _one_line(name: str) -> Generator[None]:
         EntryNotFoundError,
         GatedRepoError,
         HFValidationError,
-        HTTPError,
+        HTTPError,  # pyright: ignore[reportPrivateImportUsage]
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,

@@ -6,7 +6,7 @@ Their latents are (B, 8, T, 16) with time third; here time is last, as everywher
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -129,7 +129,7 @@ class AudioLDM2Model(MelModel):
     READS = ("text_encoder", "text_encoder_2", "projection_model", "language_model")
 
     @contextmanager
-    def sparing(self) -> Iterator[None]:
+    def sparing(self) -> Generator[None]:
         """By residual and attention blocks.
 
         The U-Net's own checkpointing hands its two masks on in the wrong places (diffusers 0.42).

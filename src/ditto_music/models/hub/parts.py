@@ -7,7 +7,7 @@ files when another prompt comes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -85,7 +85,7 @@ class Parts:
                 setattr(self.pipe, name, None)
 
     @contextmanager
-    def at_work(self, *names: str) -> Iterator[None]:
+    def at_work(self, *names: str) -> Generator[None]:
         """Inside, these parts are where they work; under "all" nothing else is, nor they after."""
         if self.offload != "all":
             yield

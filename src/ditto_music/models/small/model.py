@@ -63,9 +63,13 @@ class SmallModel:
         self.seconds_per_frame = codec.config.frame / codec.config.sample_rate
         self.seconds_range = (0.5, 24.0)
 
-    @cached_property
+    @property
     def revision(self) -> str | None:
         """A hash of the weights' files."""
+        return self._revision
+
+    @cached_property
+    def _revision(self) -> str | None:
         return fingerprint(self._files) if self._files else None
 
     def latent_shape(self, seconds: float) -> tuple[int, ...]:
