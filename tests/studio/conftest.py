@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from ditto_music.cli.pieces import Pieces
@@ -54,12 +56,28 @@ def studio(pieces: Pieces) -> Iterator[Studio]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def sung(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the browser's microphone hears, again and again: A3 and C4, 0.8 s each."""
+    times = np.arange(round(0.8 * 48_000)) / 48_000
+    swell = np.minimum(1, np.minimum(times, times[::-1]) / 0.02)
+    notes = [
+        swell * sum(np.sin(2 * np.pi * k * hertz * times) / k for k in range(1, 6))
+        for hertz in (220.0, 261.63)
+    ]
+    path = tmp_path_factory.mktemp("voice") / "sung.wav"
+    soundfile.write(path, 0.3 * np.concatenate(notes), 48_000, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(sung: Path) -> Iterator[Browser]:
     api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = next((found for name in CHROMIUMS if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    options += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    options += [f"--use-file-for-fake-audio-capture={sung}"]
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, headless=True, args=options)
         yield browser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shlex
 import time
 from pathlib import Path
@@ -261,6 +262,22 @@ def test_everything_is_reached_by_keys(open_page: OpenPage) -> None:
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id"))
     assert {"prompt", "duration", "seed", "on-style", "make", "theme"} <= reached
+
+
+def test_what_is_hummed_becomes_notes(open_page: OpenPage) -> None:
+    page = open_page(permissions=["microphone"])
+    settle(page, iterations=2, seconds=3)
+    page.locator("#on-melody").check()
+    page.get_by_role("button", name="Hum it").click()
+    page.get_by_role("button", name="Stop humming").wait_for()
+    page.wait_for_timeout(4000)
+    page.get_by_role("button", name="Stop humming").click()
+    page.wait_for_selector("#melody .note")
+    page.locator("#make").click()
+    finished(page)
+    assert "melody" in json.loads(downloaded(page, "report"))["controls"]
+    heard = set(re.findall(r"([A-G]#?\d):", page.locator("#command").inner_text()))
+    assert heard == {"A3", "C4"}
 
 
 def test_a_link_brings_the_settings_back(open_page: OpenPage, studio: Studio) -> None:

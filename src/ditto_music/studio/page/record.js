@@ -2,10 +2,6 @@
 
 const LONGEST = 30; // seconds
 
-const WORKLET = `registerProcessor("tap", class extends AudioWorkletProcessor {
-  process([input]) { if (input[0]) this.port.postMessage(input[0].slice()); return true; }
-});`;
-
 export class Recorder {
   static async start() {
     if (!navigator.mediaDevices?.getUserMedia) {
@@ -21,9 +17,7 @@ export class Recorder {
     self.stream = stream;
     self.context = new AudioContext();
     self.parts = [];
-    const address = URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" }));
-    await self.context.audioWorklet.addModule(address);
-    URL.revokeObjectURL(address);
+    await self.context.audioWorklet.addModule(new URL("tap.js", import.meta.url));
     const tap = new AudioWorkletNode(self.context, "tap");
     tap.port.onmessage = ({ data }) => {
       if (self.parts.length * data.length < LONGEST * self.context.sampleRate) self.parts.push(data);
