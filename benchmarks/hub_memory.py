@@ -1,9 +1,10 @@
-"""Public models on paper: weights counted, and a search rehearsed at their real sizes.
+"""Public models on paper: weights and operations counted, a search rehearsed at their real sizes.
 
 Nothing is downloaded and nothing computed: the networks are built without contents from their
 published configurations, and one iteration is run on fake tensors (`ditto_music.memory`).
 
     python -m benchmarks.hub_memory
+    python -m benchmarks.hub_memory --operations
 """
 
 # diffusers builds its exports lazily and takes lists for tuples: checkers see neither.
@@ -22,6 +23,8 @@ import torch
 import transformers
 from diffusers.models.embeddings import get_1d_rotary_pos_embed
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from ditto_music.memory import rehearsed
 from ditto_music.models.hub.blocks import (
@@ -252,15 +255,42 @@ ROWS = (
 )
 
 
-def main() -> None:
+def operations(call: Call, x: Tensor) -> float:
+    """Floating-point operations of products and convolutions in one forward pass, in 10^12."""
+    with (
+        FakeTensorMode(allow_non_fake_inputs=True),
+        FlopCounterMode(display=False) as counter,
+        torch.no_grad(),
+    ):
+        call(torch.empty_like(x))
+    return counter.get_total_flops() / 1e12
+
+
+def beginning(x: Tensor, seconds: float) -> Tensor:
+    """What is decoded in a rehearsal; one stretch is as another."""
+    return x[:1, ..., : math.ceil(RUN * x.shape[-1] / seconds)]
+
+
+def count_operations(only: str) -> None:
+    """Print the table that `docs/scaling.md` reckons with."""
+    print("| model | clip, s | items of a call | a step, TFLOP | decoder, TFLOP a second |")
+    print("|---" * 5 + "|")
+    for name, kind, seconds, batch in ROWS:
+        if only not in name:
+            continue
+        with torch.device("meta"):
+            paper = kind(torch.float32, seconds)
+            x = torch.empty(batch, *paper.shape)
+        step = operations(paper.call, x)
+        decoder = operations(paper.decode, beginning(x, seconds)) / RUN
+        print(f"| {name} | {seconds:g} | {batch} | {step:.2f} | {decoder:.3f} |", flush=True)
+
+
+def rehearse(only: str) -> None:
     """Print the table of `docs/models/hub.md`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="Rows whose name holds this.")
-    only = parser.parse_args().only
-    warnings.simplefilter("ignore")
     print("| model | s | weights, millions | dtype | weights | a step kept whole | by blocks |"
           " decoder | peak |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---" * 9 + "|")
     for name, kind, seconds, batch in ROWS:
         if only not in name:
             continue
@@ -278,13 +308,22 @@ def main() -> None:
             else:
                 paper.network.enable_gradient_checkpointing()
             blocks = rehearsed(paper.call, x).peak
-            some = x[:1, ..., : math.ceil(RUN * x.shape[-1] / seconds)]  # a stretch is as another
-            decoder = rehearsed(paper.decode, some).peak
+            decoder = rehearsed(paper.decode, beginning(x, seconds)).peak
             peak = weights + max(blocks, decoder)
             row = [f"{value / 1e9:.1f}" for value in (weights, whole, blocks, decoder, peak)]
             said = str(dtype).removeprefix("torch.")
             print(f"| {name} | {seconds:g} | {count / 1e6:.0f} | {said} | {' | '.join(row)} |",
                   flush=True)  # fmt: skip
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description="Public models on paper.")
+    parser.add_argument("--only", default="", help="rows whose name holds this")
+    parser.add_argument("--operations", action="store_true", help="count those, not bytes")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    (count_operations if args.operations else rehearse)(args.only)
 
 
 if __name__ == "__main__":
