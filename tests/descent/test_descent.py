@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ditto_music.descent import DESCENTS, LBFGS, Adam, Descent
+from ditto_music.descent import DESCENTS, LBFGS, Adam, Descent, OnShell
 from ditto_music.descent.adam import BETAS, HALF_LIFE
 
 Function = Callable[[Tensor], Tensor]
@@ -34,7 +34,7 @@ def walk(descent: Descent, function: Function, x: Tensor, steps: int) -> tuple[T
     return x.detach(), losses
 
 
-@pytest.mark.parametrize(("name", "lr"), [("lbfgs", None), ("adam", 0.1)])
+@pytest.mark.parametrize(("name", "lr"), [("lbfgs-free", None), ("adam", 0.1)])
 def test_it_gets_down_a_bowl(name: str, lr: float | None) -> None:
     _, losses = walk(DESCENTS[name](lr), quadratic, torch.zeros(3, 4).double(), 150)
     assert min(losses) < 1e-3 * losses[0]
@@ -115,3 +115,34 @@ def test_adam_takes_smaller_steps_after_a_restart_nearer_the_bottom() -> None:
     descent.restart()
     moved = descent.step(torch.zeros(3), 1.0, torch.ones(3))
     assert float(moved.abs().max()) == pytest.approx(0.1 * math.sqrt(1 / 4), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "lbfgs-free"])
+def test_lbfgs_keeps_the_norm_unless_it_is_free(name: str) -> None:
+    start = 2 * torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).double()
+    x, losses = walk(DESCENTS[name](None), quadratic, start, 60)
+    kept = abs(float(x.norm() / start.norm()) - 1)
+    assert losses[-1] < losses[0] / 2
+    assert kept < 1e-9 if name == "lbfgs" else kept > 0.05
+
+
+def test_on_the_shell_it_finds_the_nearest_point_of_the_shell() -> None:
+    """Of a distance to a point that is the point's own direction."""
+    target = torch.tensor([3.0, -4.0, 12.0]).double()
+    x, _ = walk(OnShell(LBFGS()), lambda x: (x - target).square().sum(), torch.ones(3).double(), 60)
+    assert torch.allclose(x, target * 3**0.5 / 13, atol=1e-4)
+
+
+def test_the_shell_hides_the_gradient_along_the_radius() -> None:
+    seen: list[Tensor] = []
+
+    class Still:
+        def restart(self) -> None: ...
+
+        def step(self, x: Tensor, loss: float, gradient: Tensor) -> Tensor:
+            seen.append(gradient)
+            return 5 * x
+
+    x = torch.tensor([3.0, 4.0])
+    assert torch.allclose(OnShell(Still()).step(x, 1.0, torch.tensor([1.0, 1.0])), x)
+    assert torch.allclose(seen[0], torch.tensor([0.16, -0.12]))

@@ -129,15 +129,19 @@ class Shared:
         ),
     ] = None
     optimizer: Annotated[
-        Literal["lbfgs", "adam"],
-        Parameter(group=SEARCH, help="lbfgs gets there in fewer iterations; adam is the papers'."),
+        Literal["lbfgs", "lbfgs-free", "adam"],
+        Parameter(
+            group=SEARCH,
+            help="lbfgs keeps the noise as large as noise is; lbfgs-free does not; adam is the "
+            "papers'.",
+        ),
     ] = "lbfgs"
     lr: Annotated[
         float | None,
         Parameter(
             group=SEARCH,
-            help="Size of a step; larger is bolder and less stable. By default: 0.15 for lbfgs, "
-            "0.03 for adam.",
+            help="Size of a step; larger is bolder and less stable. By default: 0.03 for adam, "
+            "else 0.15.",
         ),
     ] = None
     time_limit: Annotated[

@@ -6,30 +6,22 @@ Each is one small class, made anew for every item of a batch, with the same two 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
-
-from torch import Tensor
 
 from ditto_music.descent.adam import Adam
+from ditto_music.descent.base import Descent
 from ditto_music.descent.lbfgs import LBFGS
+from ditto_music.descent.shell import OnShell
 
-__all__ = ["DESCENTS", "LBFGS", "Adam", "Descent"]
+__all__ = ["DESCENTS", "LBFGS", "Adam", "Descent", "OnShell"]
 
 
-class Descent(Protocol):
-    """One item's way down."""
-
-    def step(self, x: Tensor, loss: float, gradient: Tensor) -> Tensor:
-        """The next point to try, the shape of `x`; all three are finite."""
-        ...
-
-    def restart(self) -> None:
-        """What is minimised has changed a little: forget what does not carry over."""
-        ...
+def _lbfgs(lr: float | None) -> LBFGS:
+    return LBFGS() if lr is None else LBFGS(lr)
 
 
 #: Made with the size of a step, or with its own where that is None.
 DESCENTS: dict[str, Callable[[float | None], Descent]] = {
-    "lbfgs": lambda lr: LBFGS() if lr is None else LBFGS(lr),
+    "lbfgs": lambda lr: OnShell(_lbfgs(lr)),
+    "lbfgs-free": _lbfgs,
     "adam": lambda lr: Adam() if lr is None else Adam(lr),
 }

@@ -65,7 +65,8 @@ def invert(
     ----------
     recording : as long as one clip of the model.
     prompt : what the recording is, so that another prompt changes that; None: what taggers hear.
-    search : as `optimize`.
+    search : as `optimize`, but with the norm of the noise free: that of an inverted recording need
+        not be that of noise.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def invert(
         duration=seconds,
         x_T=inverted,
         callback=callback,
-        **search,
+        **Search(optimizer="lbfgs-free") | search,
     )
     return Inversion(result, control, prompt is None, *errors)
 
