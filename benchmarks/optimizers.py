@@ -1,132 +1,157 @@
-"""Ways down compared: ``python -m benchmarks.optimizers``.
+"""Ways down compared at equal control: ``python -m benchmarks.optimizers``.
 
-The five intensity curves of `benchmarks.controls` are asked of a few prompts, one after the other
-in one batch, by each optimiser, from the same noise and with the same stages. What counts is how
-many iterations and seconds pass until the loss is good (2 dB^2) and met, and how far the noise
-found is from the Gaussian shell.
+Intensity curves, tunes and forms are asked of a few prompts by each way down, from the same noise,
+one clip at a time. A search ends when what was asked is reached on all of the result's steps, so
+seconds to it are compared, and the clips that are kept can be: with ``--out`` they are written, a
+folder a way, for ``ditto-music evaluate``.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from ditto_music import Intensity, Progress, load_model, optimize
-from ditto_music.evaluation.targets import CURVES, PROMPTS, SECONDS
+from ditto_music import Intensity, Melody, Progress, Structure, load_model, optimize
+from ditto_music.controls.base import Term
+from ditto_music.evaluation.targets import CURVES, FORMS, PROMPTS, SECONDS, TUNES
+from ditto_music.item import Row
 from ditto_music.protocols import Model
-from ditto_music.result import Result
-
-GOOD = 2.0  # dB^2
 
 
 @dataclass(frozen=True)
 class Way:
-    """An optimiser, its size of a step, and the sampler steps of its surrogate (None: no other)."""
+    """How to search; the papers' is Adam on all steps of DDIM."""
 
-    name: str
     optimizer: str
-    lr: float | None
-    surrogate_steps: int | None
+    lr: float | None = None
+    surrogate_steps: int | None = 8
+    sampler: str = "adams"
 
 
-WAYS = (
-    Way("lbfgs", "lbfgs", None, 8),
-    Way("lbfgs, all steps", "lbfgs", None, None),
-    Way("adam", "adam", None, 8),
-    Way("adam, paper's 5e-3, all steps", "adam", 5e-3, None),
-)
+STEPS = 20
+
+WAYS = {
+    "lbfgs": Way("lbfgs"),
+    "lbfgs, norm free": Way("lbfgs-free"),
+    "lbfgs, all steps": Way("lbfgs", surrogate_steps=None),
+    "adam": Way("adam"),
+    "the paper's": Way("adam", 5e-3, None, "ddim"),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """Targets, and when one is reached: of a row and the row of the search's start."""
+
+    controls: dict[str, Callable[[], Term]]
+    goal: str
+    reached: Callable[[Row, Row], bool]
+
+
+TASKS = {
+    "intensity": Task(
+        {name: lambda curve=curve: Intensity(curve) for name, curve in CURVES.items()},
+        "2 dB²",
+        lambda row, start: row["intensity"] <= 2.0,
+    ),
+    "melody": Task(
+        {name: lambda tune=tune: Melody(tune) for name, tune in TUNES.items()},
+        "0.85 of frames",
+        lambda row, start: row["melody.accuracy"] >= 0.85,
+    ),
+    "structure": Task(
+        {form: lambda form=form: Structure(form) for form in FORMS},
+        "0.3 of the start",
+        lambda row, start: row["structure"] <= 0.3 * start["structure"],
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One curve's way down: loss and seconds of each iteration, and what was found."""
+    """One search: whether it got there, after how many iterations and seconds, and the noise."""
 
-    losses: list[float]
-    seconds: list[float]
-    final: float
+    reached: bool
+    iterations: int
+    seconds: float
     deviation: float
 
-    def reached(self, loss: float) -> tuple[int, float] | None:
-        """Iterations and seconds to a loss, or None."""
-        pairs = enumerate(zip(self.losses, self.seconds, strict=True), 1)
-        return next(((number, spent) for number, (it, spent) in pairs if it <= loss), None)
+
+def run(
+    model: Model, way: Way, task: Task, control: Term, prompt: str, seed: int, most: int, out: Path
+) -> Outcome:
+    """One clip, written to `out`."""
+    seen: list[Row] = []
+    started = time.monotonic()
+    waited: list[float] = []
+
+    def watch(progress: Progress) -> bool:
+        seen.extend(progress.rows)
+        there = seen[-1]["steps"] == STEPS and task.reached(seen[-1], seen[0])
+        if there:
+            waited.append(time.monotonic() - started)
+        return there
+
+    result = optimize(
+        model,
+        prompt,
+        control,
+        seed=seed,
+        duration=SECONDS,
+        steps=STEPS,
+        iterations=most,
+        optimizer=way.optimizer,
+        lr=way.lr,
+        surrogate_steps=way.surrogate_steps,
+        sampler=way.sampler,
+        callback=watch,
+    )
+    result.save(out)
+    spent = waited[0] if waited else time.monotonic() - started
+    return Outcome(bool(waited), len(seen), spent, float(result.x_T.std()))
 
 
-def run(model: Model, way: Way, prompt: str, seed: int, iterations: int) -> list[Outcome]:
-    """All curves of one prompt, a run each, so that seconds are those of one clip."""
-    outcomes: list[Outcome] = []
-    for curve in CURVES.values():
-        seconds: list[float] = []
-        started = time.monotonic()
-
-        def tick(
-            progress: Progress, seconds: list[float] = seconds, started: float = started
-        ) -> None:
-            seconds.append(time.monotonic() - started)
-
-        result: Result = optimize(
-            model,
-            prompt,
-            Intensity(curve),
-            seed=seed,
-            duration=SECONDS,
-            iterations=iterations,
-            optimizer=way.optimizer,
-            lr=way.lr,
-            surrogate_steps=way.surrogate_steps,
-            callback=tick,
-        )
-        item = result.items[0]
-        losses = [row["loss"] for row in item.history]
-        outcomes.append(Outcome(losses, seconds, item.final["loss"], float(item.x_T.std())))
-    return outcomes
-
-
-def row(way: Way, outcomes: list[Outcome]) -> str:
-    """Medians over the runs, in Markdown; a loss not reached counts as never."""
-    hits = [outcome.reached(GOOD) for outcome in outcomes]
-    counts = [hit[0] if hit else np.inf for hit in hits]
-    waits = [hit[1] if hit else np.inf for hit in hits]
-    finals = [outcome.final for outcome in outcomes]
-    spread = [outcome.deviation for outcome in outcomes]
-    total = [outcome.seconds[-1] for outcome in outcomes]
+def line(task: str, name: str, outcomes: list[Outcome]) -> str:
+    """Medians over the searches; one that never got there counts as never."""
+    waits = [one.seconds if one.reached else np.inf for one in outcomes]
+    counts = [one.iterations if one.reached else np.inf for one in outcomes]
+    spread = [one.deviation for one in outcomes]
     return (
-        f"| {way.name} | {sum(hit is not None for hit in hits)} of {len(hits)} "
-        f"| {np.median(counts):.0f} | {np.median(waits):.1f} "
-        f"| {np.median([len(o.losses) for o in outcomes]):.0f} | {np.median(total):.1f} "
-        f"| {np.median(finals):.2f} ({max(finals):.2f}) | {min(spread):.3f} to {max(spread):.3f} |"
+        f"| {task}: {TASKS[task].goal} | {name} | {sum(one.reached for one in outcomes)} of "
+        f"{len(outcomes)} | {np.median(counts):.0f} | {np.median(waits):.1f} | {max(waits):.1f} "
+        f"| {min(spread):.3f} to {max(spread):.3f} |"
     )
 
 
 def main() -> None:
     """Print the table, a row as soon as it is known."""
-    parser = argparse.ArgumentParser(description="Optimisers on the five intensity curves.")
+    parser = argparse.ArgumentParser(description="Ways down at equal control.")
     parser.add_argument("--prompts", type=int, default=2)
-    parser.add_argument(
-        "--way", choices=[way.name for way in WAYS], action="append", help="default: all"
-    )
-    parser.add_argument("--iterations", type=int, default=60)
+    parser.add_argument("--task", choices=list(TASKS), action="append", help="default: all")
+    parser.add_argument("--way", choices=list(WAYS), action="append", help="default: all")
+    parser.add_argument("--iterations", type=int, default=150)
     parser.add_argument("--model", default="ditto-small")
+    parser.add_argument("--out", type=Path, default=Path("out/optimizers"))
     args = parser.parse_args()
     model = load_model(args.model)
-    print(
-        f"| way | loss {GOOD:g} reached | iterations to it | seconds to it | iterations in all "
-        "| seconds in all | loss at the end (worst) | deviation of x_T |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for way in WAYS:
-        if args.way and way.name not in args.way:
-            continue
-        prompts = PROMPTS[5 : 5 + args.prompts]
-        outcomes = [
-            outcome
-            for seed, prompt in enumerate(prompts)
-            for outcome in run(model, way, prompt, seed, args.iterations)
-        ]
-        print(row(way, outcomes), flush=True)
+    print("| task | way | reached | iterations | s (median) | s (worst) | deviation of x_T |")
+    print("|---" * 7 + "|")
+    for task in args.task or TASKS:
+        for name in args.way or WAYS:
+            folder = args.out / name.replace(" ", "-").replace(",", "").replace("'", "")
+            folder.mkdir(parents=True, exist_ok=True)
+            outcomes = [
+                run(model, WAYS[name], TASKS[task], control(), prompt, seed, args.iterations,
+                    folder / f"{seed:02d}-{task}-{target}.wav")
+                for seed, prompt in enumerate(PROMPTS[: args.prompts])
+                for target, control in TASKS[task].controls.items()
+            ]  # fmt: skip
+            print(line(task, name, outcomes), flush=True)
 
 
 if __name__ == "__main__":

@@ -65,8 +65,7 @@ def invert(
     ----------
     recording : as long as one clip of the model.
     prompt : what the recording is, so that another prompt changes that; None: what taggers hear.
-    search : as `optimize`, but with the norm of the noise free: that of an inverted recording need
-        not be that of noise.
+    search : as `optimize`.
 
     Raises
     ------
@@ -101,7 +100,7 @@ def invert(
         duration=seconds,
         x_T=inverted,
         callback=callback,
-        **Search(optimizer="lbfgs-free") | search,
+        **search,
     )
     return Inversion(result, control, prompt is None, *errors)
 
