@@ -91,10 +91,8 @@ def run_study(
         If the folder cannot be used, or another run is at work in it.
     """
     folder = Path(out)
-    if study.fresh:
-        _ = revision(model)
-    else:
-        _ = _load(model, device, dtype)  # what is wrong with these is wrong with all items
+    # What is wrong with the model is wrong with all items.
+    _ = revision(model) if study.fresh else _load(model, device, dtype)
     shared = {"model": model, "device": device, "dtype": dtype}
     jobs = [item.job(study.name, shared) for item in study.planned(size)]
     outcomes = run_batch(
@@ -149,11 +147,10 @@ class Measuring:
             fresh = STUDIES[fields["study"]].fresh
             rows = in_fresh_process(measured, fields) if fresh else measured(fields)
         except Exception as error:
-            told = (
-                str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-            )
+            kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+            told = kind + " ".join(str(error).split())
             asked = ", ".join(f"{name} {value}" for name, value in fields["asked"].items())
-            return Outcome(key, job.line, error=f"{asked}: {' '.join(told.split())}")
+            return Outcome(key, job.line, error=f"{asked}: {told}")
         return Outcome(key, job.line, {"id": fields["id"], "rows": finite(rows)})
 
 

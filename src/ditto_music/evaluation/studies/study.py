@@ -45,12 +45,12 @@ class Scale:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            least = 0 if name == "seed" else 1
-            good = 0 < value < math.inf if name == "duration" else value >= least
+            least, wanted = (0, "0 or more") if name == "seed" else (1, "1 or more")
+            good = value >= least
+            if name == "duration":
+                good, wanted = 0 < value < math.inf, "above 0 seconds"
             if not good:
-                raise InputError(
-                    f"{name.replace('_', '-')} is {value:g}: it must be {least} or more"
-                )
+                raise InputError(f"{name.replace('_', '-')} is {value:g}: it must be {wanted}")
 
 
 @dataclass(frozen=True)
