@@ -44,7 +44,7 @@ HEADS: dict[str, set[tuple[str, ...]]] = {
     "variables": {("intensity", f"{eta:g}", " + ".join(names)) for names, eta in WAYS},
     "lines": {(name,) for name in ASKS},
     "guidance": {
-        ("intensity", "plain", "steps", "20"),
+        ("intensity", "plain", "steps", "3"),
         ("intensity", "best-of", "iterations", "5"),
         ("intensity", "freedom", "steps", "20"),
         ("intensity", "guidance-gradients", "steps", "10"),

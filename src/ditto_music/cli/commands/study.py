@@ -13,6 +13,7 @@ from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Whole
 from ditto_music.errors import InputError
 
 STUDY = Group.create_ordered("Study")
+CONTROLS = ("intensity", "melody", "structure")
 QUICK_PROMPTS, QUICK_ITERATIONS, QUICK_STEPS = 2, 10, 8
 
 
@@ -38,12 +39,21 @@ def study(
             help="How many, each with a target and seed of its own. By default 8, quickly 2.",
         ),
     ] = None,
+    control: Annotated[
+        list[str] | None,
+        Parameter(
+            group=STUDY,
+            choices=CONTROLS,
+            help="Once for each, of the studies that ask for several. By default all, quickly "
+            "intensity.",
+        ),
+    ] = None,
     quick: Annotated[
         bool,
         Parameter(
             group=STUDY,
             show_default=False,
-            help="The ends of each sweep, one control, 8 steps and 10 iterations: a first look.",
+            help="The ends of each sweep, 8 steps and 10 iterations: a first look.",
         ),
     ] = False,
     model: Annotated[str, Parameter(group=MUSIC, help="As of `control`.")] = "ditto-small",
@@ -93,7 +103,10 @@ def study(
         seed,
     )
     size = Size(
-        prompts if prompts is not None else (QUICK_PROMPTS if quick else Size.prompts), quick, scale
+        prompts if prompts is not None else (QUICK_PROMPTS if quick else Size.prompts),
+        control or (CONTROLS[:1] if quick else CONTROLS),
+        quick,
+        scale,
     )
     folder = Path("out", "studies", name) if out is None else out
     tally, total = Tally(), len(asked.planned(size))

@@ -91,7 +91,7 @@ class IntensityOfLatent(Control):
     """
 
     name = "intensity"
-    tolerance = Intensity([0.0]).tolerance
+    tolerance = 0.8  # as of `Intensity`
 
     def __init__(self, curve: Sequence[tuple[float, float]], weights: Tensor) -> None:
         self.inner, self.weights = Intensity(curve), weights
@@ -221,9 +221,9 @@ def round_error(model: Model, result: Result) -> float:
 
 
 def _iteration(model: Model, item: Item, control: Control) -> int:
-    """Operations of one iteration on all steps."""
+    """Operations of one iteration on all steps, their activations made again."""
     scale = item.scale
-    settings = Settings(scale.duration, scale.steps)
+    settings = Settings(scale.duration, scale.steps, gradient="checkpoint")
     problem = Problem(model, item.words, control, item.seed, settings)
 
     def once() -> None:

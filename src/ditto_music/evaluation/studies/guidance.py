@@ -17,7 +17,6 @@ from ditto_music.audio import plots
 from ditto_music.evaluation.contests import CONTESTS
 from ditto_music.evaluation.studies.drawing import line_through
 from ditto_music.evaluation.studies.making import (
-    CONTROLS,
     apart,
     control_of,
     counted,
@@ -33,7 +32,6 @@ from ditto_music.protocols import Model
 
 #: What makes a system dearer, and the values it takes; guided walks end with their papers' steps.
 COSTS: Mapping[str, tuple[str, tuple[int, ...]]] = {
-    "plain": ("steps", (20,)),
     "best-of": ("iterations", (5, 15, 60)),
     "freedom": ("steps", (20, 50, 100)),
     "guidance-gradients": ("steps", (10, 20, 50)),
@@ -55,12 +53,17 @@ COLUMNS = (
 
 def items(size: Size) -> list[Asked]:
     """Every system at every cost, no dearer than the scale's iterations."""
+    ways = [("plain", "steps", size.scale.steps)]
+    ways += [
+        (system, what, cost)
+        for system, (what, costs) in COSTS.items()
+        for cost in affordable(what, costs, size)
+    ]
     return [
         {"prompt": number, "control": control, "system": system, "what": what, "cost": cost}
         for number in range(size.prompts)
-        for control in size.first(CONTROLS)
-        for system, (what, costs) in COSTS.items()
-        for cost in affordable(what, costs, size)
+        for control in size.controls
+        for system, what, cost in ways
     ]
 
 

@@ -27,9 +27,6 @@ from ditto_music.result import Result
 
 T = TypeVar("T")
 
-#: The paper's controls, as `ditto_music.evaluation.contests` asks for them.
-CONTROLS = ("intensity", "melody", "structure")
-
 
 def control_of(name: str, item: Item) -> Control:
     """The control of this name with the item's target: its curve, tune or form."""

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from ditto_music.audio import plots
 from ditto_music.evaluation.studies.drawing import line_through
-from ditto_music.evaluation.studies.making import CONTROLS, control_of, plain, solved
+from ditto_music.evaluation.studies.making import control_of, plain, solved
 from ditto_music.evaluation.studies.study import Asked, Item, Row, Size, Study
 from ditto_music.evaluation.studies.tables import Column, Table, grouped, summed
 from ditto_music.evaluation.targets import PROMPTS
@@ -49,7 +49,7 @@ def items(size: Size) -> list[Asked]:
             "count": COUNT,
         }
         for number in range(size.prompts)
-        for control in size.first(CONTROLS)
+        for control in size.controls
     ]
 
 

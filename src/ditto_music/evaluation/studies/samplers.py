@@ -8,14 +8,15 @@ the few steps' run lies from the model's own path, a hundred small steps, is tol
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from ditto_music.audio import plots
 from ditto_music.evaluation.studies.drawing import line_over
 from ditto_music.evaluation.studies.making import (
-    CONTROLS,
     apart,
     control_of,
     counted,
@@ -29,7 +30,7 @@ from ditto_music.evaluation.studies.tables import Column, Table, grouped, summed
 from ditto_music.problem import Problem
 from ditto_music.protocols import Model
 from ditto_music.result import Settings
-from ditto_music.sampling import CALLS_A_STEP, SAMPLERS
+from ditto_music.sampling import CALLS_A_STEP, SAMPLERS, Denoise
 
 NAMES = ("ddim", "dpm", "heun", "adams")
 CALLS = (4, 8, 20)
@@ -53,7 +54,7 @@ def items(size: Size) -> list[Asked]:
     return [
         {"prompt": number, "control": control, "calls": calls, "sampler": sampler}
         for number in range(size.prompts)
-        for control in size.first(CONTROLS)
+        for control in size.controls
         for calls in (CALLS[1:2] if size.quick else CALLS)
         for sampler in NAMES
     ]
@@ -90,13 +91,19 @@ def measure(model: Model, item: Item) -> list[Row]:
 @torch.no_grad()
 def from_path(model: Model, item: Item, sampler: str, steps: int) -> float:
     """How far a run of few steps ends from the model's own path, over the norm of its end."""
-    problem = Problem(model, item.words, None, item.seed, Settings(item.scale.duration))
-    denoise, x_T = problem.denoiser([0]), problem.noise()
-    exact = SAMPLERS[PATH_SAMPLER](denoise, x_T, model.schedule, PATH_STEPS)
+    denoise, x_T, exact = _path(model, item.words, item.seed, item.scale.duration)
     return distance(SAMPLERS[sampler](denoise, x_T, model.schedule, steps), exact)
 
 
-def distance(a: torch.Tensor, b: torch.Tensor) -> float:
+@lru_cache(maxsize=1)
+def _path(model: Model, words: str, seed: int, seconds: float) -> tuple[Denoise, Tensor, Tensor]:
+    """The guided model, the noise, and where its path ends; a prompt's items share it."""
+    problem = Problem(model, words, None, seed, Settings(seconds))
+    denoise, x_T = problem.denoiser([0]), problem.noise()
+    return denoise, x_T, SAMPLERS[PATH_SAMPLER](denoise, x_T, model.schedule, PATH_STEPS)
+
+
+def distance(a: Tensor, b: Tensor) -> float:
     """Of `a` from `b`, over the norm of `b`."""
     return float((a - b).norm() / b.norm())
 

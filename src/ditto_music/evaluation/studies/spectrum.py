@@ -19,7 +19,7 @@ from torch import Tensor
 from ditto_music.audio import plots
 from ditto_music.evaluation.studies.bands import energy_below, joined, white_below
 from ditto_music.evaluation.studies.drawing import line_over
-from ditto_music.evaluation.studies.making import CONTROLS, control_of, plain, solved
+from ditto_music.evaluation.studies.making import control_of, plain, solved
 from ditto_music.evaluation.studies.study import Asked, Item, Row, Size, Study
 from ditto_music.evaluation.studies.tables import Column, Table, grouped, summed
 from ditto_music.evaluation.targets import PROMPTS
@@ -49,9 +49,9 @@ def items(size: Size) -> list[Asked]:
     searches = [
         {"prompt": number, "control": control, "cuts": cuts}
         for number in range(size.prompts)
-        for control in size.first(CONTROLS)
+        for control in size.controls
     ]
-    controls = [*size.first(CONTROLS)]
+    controls = [*size.controls]
     shared = [
         {"prompt": number, "control": "shared", "controls": controls, "cuts": cuts}
         for number in range(size.prompts)

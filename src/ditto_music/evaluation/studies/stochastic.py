@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ditto_music.audio import plots
 from ditto_music.evaluation.studies.drawing import line_over
-from ditto_music.evaluation.studies.making import CONTROLS, control_of, judged
+from ditto_music.evaluation.studies.making import control_of, judged
 from ditto_music.evaluation.studies.searching import searched
 from ditto_music.evaluation.studies.study import Asked, Item, Row, Size, Study
 from ditto_music.evaluation.studies.tables import Column, Table, grouped, summed
@@ -47,7 +47,7 @@ def items(size: Size) -> list[Asked]:
     return [
         {"prompt": number, "control": control, "eta": eta, "noises": noises}
         for number in range(size.prompts)
-        for control in size.first(CONTROLS)
+        for control in size.controls
         for eta, noises in ways
     ]
 

@@ -25,6 +25,9 @@ T = TypeVar("T")
 Row = dict[str, Any]
 Asked = Mapping[str, Any]
 
+#: The paper's controls, as `ditto_music.evaluation.contests` asks for them.
+CONTROLS = ("intensity", "melody", "structure")
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -60,16 +63,22 @@ class Size:
     Attributes
     ----------
     prompts : each with a target and a seed of its own; what is more is added to what is there.
-    quick : sweeps keep their ends, and one control stands for all.
+    controls : of the studies that ask for several, which.
+    quick : sweeps keep their ends.
     """
 
     prompts: int = 8
+    controls: Sequence[str] = CONTROLS
     quick: bool = False
     scale: Scale = field(default_factory=Scale)
 
     def __post_init__(self) -> None:
         if self.prompts < 1:
             raise InputError(f"prompts is {self.prompts}: it must be 1 or more")
+        unknown = [name for name in self.controls if name not in CONTROLS]
+        known = ", ".join(CONTROLS)
+        if unknown:
+            raise InputError(f"control '{unknown[0]}' is unknown: take {known}")
 
     def sweep(self, values: Sequence[T]) -> Sequence[T]:
         """All values, or the ends."""

@@ -17,7 +17,6 @@ from torch import Tensor
 from ditto_music.audio import plots
 from ditto_music.evaluation.studies.drawing import points
 from ditto_music.evaluation.studies.making import (
-    CONTROLS,
     apart,
     control_of,
     judged,
@@ -63,7 +62,7 @@ def items(size: Size) -> list[Asked]:
     return [
         {"prompt": number, "control": control, "variables": " + ".join(names), "eta": eta}
         for number in range(size.prompts)
-        for control in size.first(CONTROLS)
+        for control in size.controls
         for names, eta in WAYS
     ]
 
