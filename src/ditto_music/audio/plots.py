@@ -247,6 +247,13 @@ def labelled(ax: Axes, x: str, y: str) -> None:
     _dress(ax, x, y)
 
 
+def logarithmic(ax: Axes, places: Sequence[float]) -> None:
+    """Make the horizontal axis logarithmic, with these values marked and no others."""
+    ax.set_xscale("log")
+    ax.set_xticks(places, [f"{place:g}" for place in places])
+    ax.minorticks_off()
+
+
 def loss(ax: Axes, history: Sequence[float], steps: Sequence[float] = ()) -> None:
     """Draw the loss of each iteration, its best marked; logarithmic over more than a decade.
 

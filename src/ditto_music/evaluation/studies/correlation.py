@@ -40,10 +40,15 @@ def items(size: Size) -> list[Asked]:
     ways += [(name, loss) for name in ("ditto", "freedom") for loss in LOSSES]
     ways += [(CONTROL_NET, "trained")] if CONTROL_NET in METHODS else []
     return [
-        {"prompt": number, "system": system, "loss": loss}
+        {"prompt": number, "system": system, "loss": loss, "steps": steps_of(system, size)}
         for number in range(size.prompts)
         for system, loss in ways
     ]
+
+
+def steps_of(system: str, size: Size) -> int:
+    """Of its paper, where the system has its own; quickly, the scale's."""
+    return size.scale.steps if size.quick else METHODS[system].own.get("steps", size.scale.steps)
 
 
 def measure(model: Model, item: Item) -> list[Row]:
@@ -56,8 +61,7 @@ def measure(model: Model, item: Item) -> list[Row]:
         made = free
     else:
         loss = "correlation" if item["loss"] == "correlation" else "mse"
-        own = {name: x for name, x in METHODS[system].own.items() if name != "iterations"}
-        made = solved(model, item, Intensity(curve, loss), system, **own)
+        made = solved(model, item, Intensity(curve, loss), system, steps=int(item["steps"]))
     found = made.items[0].metrics["intensity"]
     return [
         {

@@ -9,6 +9,7 @@ prompts agree more when they share the slow part of one noise.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -65,8 +66,8 @@ def measure(model: Model, item: Item) -> list[Row]:
 
 
 def cuts_of(model: Model, item: Item) -> list[float]:
-    """In Hz, none above what the latent can move by."""
-    fastest = round(0.5 / model.seconds_per_frame, 1)
+    """In Hz, none beyond what the latent can move by, in tenths."""
+    fastest = math.ceil(5 / model.seconds_per_frame) / 10
     return sorted({min(float(cut), fastest) for cut in item["cuts"]})
 
 
@@ -157,7 +158,7 @@ def draw(rows: Sequence[Row]) -> Figure:
             known = [row for row in rows if row.get("white") is not None]
             line_over(ax, known, "cut", "white", "white noise")
         plots.labelled(ax, "cut (Hz)", label)
-        ax.set_xscale("log")
+        plots.logarithmic(ax, sorted({row["cut"] for row in rows}))
     return picture
 
 
