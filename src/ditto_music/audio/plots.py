@@ -247,6 +247,11 @@ def labelled(ax: Axes, x: str, y: str) -> None:
     _dress(ax, x, y)
 
 
+def from_zero(ax: Axes) -> None:
+    """Let the vertical axis begin at 0, with room above what is drawn."""
+    ax.set_ylim(0, 1.1 * ax.get_ylim()[1])
+
+
 def logarithmic(ax: Axes, places: Sequence[float]) -> None:
     """Make the horizontal axis logarithmic, with these values marked and no others."""
     ax.set_xscale("log")

@@ -252,7 +252,7 @@ def draw(rows: Sequence[Row]) -> Figure:
     picture, axes = plots.figure(2, height=2.6)
     for ax, column in zip(axes, (COLUMNS[3], COLUMNS[6]), strict=True):
         points(ax, dict(sorted((before | groups).items())), column)
-        ax.set_ylim(bottom=0)
+        plots.from_zero(ax)
     return picture
 
 

@@ -157,8 +157,8 @@ def draw(rows: Sequence[Row]) -> Figure:
     picture, axes = plots.figure(2, height=2.6)
     points(axes[0], groups, COLUMNS[0])
     points(axes[1], groups, COLUMNS[5])
-    axes[0].set_ylim(bottom=0)
-    axes[1].set_ylim(bottom=0)
+    plots.from_zero(axes[0])
+    plots.from_zero(axes[1])
     return picture
 
 

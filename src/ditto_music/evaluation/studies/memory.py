@@ -123,7 +123,7 @@ def draw(rows: Sequence[Row]) -> Figure:
         for (way,), some in grouped(rows, ["way"]).items():
             line_over(ax, some, "steps", column.key, str(way))
         plots.labelled(ax, "sampler steps", column.label)
-        ax.set_ylim(bottom=0)
+        plots.from_zero(ax)
     return picture
 
 

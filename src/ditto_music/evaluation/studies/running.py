@@ -23,7 +23,7 @@ from ditto_music.result import finite
 from ditto_music.whole import whole
 
 ITEMS, TABLE, CSV, FIGURE = "items", "table.md", "table.csv", "figure.png"
-DPI = 90
+DPI = 80
 
 
 @dataclass(frozen=True)
