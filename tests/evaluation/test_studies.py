@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from ditto_music.baselines import METHODS
 from ditto_music.cli import main
@@ -20,6 +21,7 @@ from ditto_music.evaluation.studies.decoder import features_of, reading_of
 from ditto_music.evaluation.studies.fresh import in_fresh_process
 from ditto_music.evaluation.studies.guidance import affordable
 from ditto_music.evaluation.studies.lines import ASKS
+from ditto_music.evaluation.studies.making import counted
 from ditto_music.evaluation.studies.searching import packed, searched, unpacked
 from ditto_music.evaluation.studies.stochastic import ETAS
 from ditto_music.evaluation.studies.tables import summed
@@ -267,6 +269,22 @@ def test_a_search_goes_down_and_keeps_the_best(model: SmallModel) -> None:
             problem.clip(problem.sample(found.best.view_as(x_T), [0], 2)), [0]
         )
     assert float(again) == pytest.approx(min(found.losses), rel=1e-4)
+
+
+def test_operations_are_those_that_torch_counts(model: SmallModel) -> None:
+    from ditto_music import Intensity
+
+    settings = Settings(1.0, 2, gradient="checkpoint")
+    problem = Problem(model, "calm piano", Intensity([-60, -40]), 0, settings)
+
+    def iteration() -> None:
+        x_T = problem.noise().requires_grad_()
+        losses, _ = problem.measure(problem.clip(problem.sample(x_T, [0], 2)), [0])
+        losses.sum().backward()
+
+    with FlopCounterMode(display=False) as counter:
+        iteration()
+    assert counted(iteration)[1].operations == counter.get_total_flops() > 1e6
 
 
 def test_points_are_packed_and_unpacked() -> None:
