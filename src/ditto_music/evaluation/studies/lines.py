@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 import ditto_music
-from ditto_music.audio import plots
+from ditto_music.audio import plots, write_audio
 from ditto_music.controls import (
     Brightness,
     Control,
@@ -56,10 +58,11 @@ CORE = ("optimize.py", "problem.py", "descent", "sampling")
 
 @dataclass(frozen=True)
 class Reference:
-    """Music to be like, as a file and as a latent (..., T)."""
+    """Music to be like, as a file and as a latent (..., T), and a file of clicks."""
 
     path: Path
     latent: Tensor
+    clicks: Path
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,13 @@ class Ask:
 
     kind: type[Control]
     control: Callable[[Item, Reference], Control]
+
+
+def clicks(seconds: float, rate: int) -> npt.NDArray[np.float32]:
+    """Short tones at `BPM`, (1, N): a rhythm that is plain to any ear."""
+    time = np.arange(round(seconds * rate)) / rate
+    since = time % (60 / BPM)
+    return (0.5 * np.exp(-since / 0.03) * np.sin(2 * np.pi * 1000 * since))[None].astype(np.float32)
 
 
 def _match(item: Item, reference: Reference) -> Match:
@@ -86,7 +96,7 @@ ASKS: Mapping[str, Ask] = {
     "melody": Ask(Melody, lambda item, _: control_of("melody", item)),
     "structure": Ask(Structure, lambda item, _: control_of("structure", item)),
     "tempo": Ask(Tempo, lambda item, _: Tempo(BPM)),
-    "rhythm": Ask(Rhythm, lambda item, reference: Rhythm(reference.path)),
+    "rhythm": Ask(Rhythm, lambda item, reference: Rhythm(reference.clicks)),
     "brightness": Ask(Brightness, lambda item, _: Brightness(LIGHT)),
     "match-spectrum": Ask(MatchSpectrum, lambda item, reference: MatchSpectrum(reference.path)),
     "style": Ask(Style, lambda item, _: Style(STYLES[item.number % len(STYLES)])),
@@ -119,9 +129,11 @@ def measure(model: Model, item: Item) -> list[Row]:
     ask = ASKS[str(item["control"])]
     other = plain(model, item, prompts=[REFERENCE_PROMPT], seed=REFERENCE_SEED + item.seed)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "reference.wav"
+        path, beats = (Path(folder) / name for name in ("reference.wav", "clicks.wav"))
         other.save(path)
-        control = ask.control(item, Reference(path, other.items[0].latent))
+        rate = other.sample_rate
+        write_audio(beats, clicks(item.scale.duration, rate), rate)
+        control = ask.control(item, Reference(path, other.items[0].latent, beats))
         made = solved(model, item, control)
     clip = made.items[0]
     name = ask.kind.name

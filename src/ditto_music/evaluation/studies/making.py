@@ -32,7 +32,7 @@ T = TypeVar("T")
 def control_of(name: str, item: Item) -> Control:
     """The control of this name with the item's target: its curve, tune or form."""
     if name == "melody":
-        return Melody(tune_of(item.number, item.scale.duration))
+        return Melody(tune_of(item.number, item.scale.duration), stretch="fit")
     if name == "structure":
         return Structure(form_of_item(item.number))
     return Intensity(curve_of(item.number, item.scale.duration)[1])
