@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ditto_music.baselines import METHODS
 from ditto_music.cli import main
 from ditto_music.errors import InputError
-from ditto_music.evaluation.studies import STUDIES, Column, Item, Scale, Size
+from ditto_music.evaluation.studies import STUDIES, Column, Item, Scale, Size, running
 from ditto_music.evaluation.studies.bands import energy_below, joined, split, white_below
 from ditto_music.evaluation.studies.counting import code_lines, lines_of_class
 from ditto_music.evaluation.studies.decoder import features_of, reading_of
@@ -69,9 +70,18 @@ HEADS: dict[str, set[tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", [*STUDIES])
 def test_a_study_makes_its_table_and_figure_once(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    out = tmp_path / "out"
+    out, alone = tmp_path / "out", list[object]()
+
+    def here(work: Callable[..., object], *given: object) -> object:
+        alone.append(given)
+        return work(*given)
+
+    monkeypatch.setattr(running, "in_fresh_process", here)
     assert main(["study", name, "-o", str(out), *QUICK]) == 0
     told = capsys.readouterr().out
     assert told == (out / "table.md").read_text()
@@ -82,6 +92,7 @@ def test_a_study_makes_its_table_and_figure_once(
     assert {tuple(row[:count]) for row in rows} == HEADS[name]
     assert all(np.isfinite(float(row[count + 1])) for row in rows)
     assert (out / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert len(alone) == (8 if name == "memory" else 0)
 
     results = out / "items" / "results.jsonl"
     before = results.read_text()
