@@ -59,7 +59,7 @@ HEADS: dict[str, set[tuple[str, ...]]] = {
     "stochastic": {("intensity", "0", "none")}
     | {("intensity", eta, noises) for eta in ("0.3", "1") for noises in ("fixed", "fresh")},
     "reuse": {("intensity", "own", guide, eta) for guide in ("0", "0.2") for eta in ("0", "1")},
-    "spectrum": {("intensity", "0.25"), ("intensity", "23.4")},
+    "spectrum": {("intensity", "0.25"), ("intensity", "23.5")},
     "decoder": {(task, way) for task in ("match", "intensity") for way in ("in", "out")},
     "correlation": {("plain", "none")}
     | {(system, loss) for system in ("ditto", "freedom") for loss in ("mse", "correlation")}
