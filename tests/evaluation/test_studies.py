@@ -42,7 +42,7 @@ HEADS: dict[str, set[tuple[str, ...]]] = {
     "memory": {
         (way, steps)
         for way in ("plain", "checkpoint", "EDICT, checkpoint", "EDICT, reversible")
-        for steps in ("5", "50")
+        for steps in ("5", "20")
     },
     "variables": {("intensity", f"{eta:g}", " + ".join(names)) for names, eta in WAYS},
     "lines": {(name,) for name in ASKS},

@@ -46,12 +46,12 @@ COLUMNS = (
 
 
 def items(size: Size) -> list[Asked]:
-    """Every way at every number of steps."""
+    """Every way at every number of steps; quickly, at two."""
     repeats = 1 if size.quick else REPEATS
     return [
         {"way": way, "steps": steps, "clips": 1, "repeats": repeats}
         for way in WAYS
-        for steps in size.sweep(STEPS)
+        for steps in (STEPS[::2] if size.quick else STEPS)
     ]
 
 
