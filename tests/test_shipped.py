@@ -93,6 +93,6 @@ def test_memory_does_not_grow_with_steps() -> None:
             check=True,
             cwd=Path(__file__).parents[1],
         )
-        return float(json.loads(done.stdout.splitlines()[-1])["peak"])
+        return float(json.loads(done.stdout.splitlines()[-1])["peak_mb"])
 
     assert peak(50) <= 1.05 * peak(5)

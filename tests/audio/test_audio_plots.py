@@ -120,6 +120,26 @@ def test_a_figure_is_saved_whole(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_series_are_told_apart_and_named() -> None:
+    ax = axes()
+    places, values = np.array([1.0, 4.0]), np.array([2.0, 8.0])
+    plots.series(ax, places, values, values - 1, np.array([3.0, np.nan]), "one")
+    plots.series(ax, places, values / 2, values, values, "two")
+    plots.labelled(ax, "x", "y")
+    plots.logarithmic(ax, places)
+    plots.from_zero(ax)
+    first, second = ax.lines
+    assert first.get_ydata() == pytest.approx(values)
+    assert first.get_color() != second.get_color()
+    assert first.get_marker() != second.get_marker()
+    assert len(ax.collections[0].get_segments()) == 1  # an interval that is not known is left out
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "two"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "4"]
+    bottom, top = ax.get_ylim()
+    assert bottom == 0
+    assert top > 8
+
+
 def test_nothing_global_is_touched() -> None:
     program = (
         "import sys, matplotlib\n"

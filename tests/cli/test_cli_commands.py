@@ -23,7 +23,7 @@ from ditto_music.result import Result
 
 COMMANDS = (
     *("generate", "control", "inpaint", "outpaint", "loop"),
-    *("invert", "vary", "resume", "compare", "evaluate", "models"),
+    *("invert", "vary", "resume", "compare", "study", "evaluate", "models"),
 )
 RISE = ("--intensity", "-35:-14")
 LOOP = str(Path(__file__).parents[1] / "recordings" / "loop_compus.flac")

@@ -19,6 +19,8 @@ from matplotlib.image import AxesImage
 Floats = npt.NDArray[np.floating[Any]]
 
 BLUE, ORANGE, INK, GRID = "#0072B2", "#D55E00", "#333333", "#E3E3E3"
+COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", INK)
+MARKS = "os^Dv<>"
 RANGE_DB = 80.0
 _WIDTH = 10.0  # inches
 _COLUMNS = 1200  # about as many as a figure has pixels to show
@@ -220,6 +222,41 @@ def compared(
     ax.set_xticks(places, labels, rotation=20, ha="right")
     ax.set_xlim(-0.5, max(0.5, len(labels) - 0.5))
     _dress(ax, "", label)
+
+
+def series(ax: Axes, places: Floats, values: Floats, low: Floats, high: Floats, label: str) -> None:
+    """Draw a line through points with their intervals, in a colour and with marks of its own.
+
+    Parameters
+    ----------
+    ax : where to draw
+    places, values, low, high : arrays, shape (P,); NaN leaves a point or an interval out
+    label : of the line
+    """
+    number = len(ax.lines)
+    colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+    known = np.isfinite(low) & np.isfinite(high)
+    ax.vlines(places[known], low[known], high[known], color=colour, linewidth=3, alpha=0.3)
+    ax.plot(places, values, color=colour, marker=mark, markersize=4, linewidth=1.4, label=label)
+
+
+def labelled(ax: Axes, x: str, y: str) -> None:
+    """Name both axes, and the lines where there are several."""
+    if len(ax.lines) > 1:
+        ax.legend(frameon=False, fontsize="x-small")
+    _dress(ax, x, y)
+
+
+def from_zero(ax: Axes) -> None:
+    """Let the vertical axis begin at 0, with room above what is drawn."""
+    ax.set_ylim(0, 1.1 * ax.get_ylim()[1])
+
+
+def logarithmic(ax: Axes, places: Sequence[float]) -> None:
+    """Make the horizontal axis logarithmic, with these values marked and no others."""
+    ax.set_xscale("log")
+    ax.set_xticks(places, [f"{place:g}" for place in places])
+    ax.minorticks_off()
 
 
 def loss(ax: Axes, history: Sequence[float], steps: Sequence[float] = ()) -> None:

@@ -16,6 +16,7 @@ from ditto_music.cli.commands.loop import loop
 from ditto_music.cli.commands.models import models
 from ditto_music.cli.commands.outpaint import outpaint
 from ditto_music.cli.commands.studio import studio
+from ditto_music.cli.commands.study import study
 from ditto_music.cli.commands.vary import resume, vary
 
 app = App(
@@ -28,7 +29,7 @@ app = App(
 
 COMMANDS = (
     *(generate, control, inpaint, outpaint, loop, invert, vary, resume),
-    *(batch, compare, evaluate, models, studio),
+    *(batch, compare, study, evaluate, models, studio),
 )
 
 for command in COMMANDS:

@@ -39,6 +39,7 @@ from ditto_music.sampling.schedule import (
 from ditto_music.sampling.stochastic import (
     fresh_noise,
     noised,
+    noisy_ddim,
     stochastic_ddim,
     stochastic_step,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "invert_edict",
     "mixing",
     "noised",
+    "noisy_ddim",
     "ping_pong",
     "predicted",
     "reversible",

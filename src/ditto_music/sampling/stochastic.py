@@ -62,6 +62,19 @@ def stochastic_ddim(
     return x
 
 
+def noisy_ddim(
+    denoise: Denoise, x_T: Tensor, schedule: Schedule, steps: int, eta: float, noises: Tensor
+) -> Tensor:
+    """The same with its noises given, (steps - 1, B, ...): deterministic and differentiable in them
+    as in `x_T`. The last step adds none.
+    """
+    x = x_T
+    for number, (t, s) in enumerate(pairwise(schedule.times(steps))):
+        z = noises[number] if number < steps - 1 else torch.zeros_like(x)
+        x = stochastic_step(x, denoise(x, t.to(x)), schedule, t, s, eta, z)
+    return x
+
+
 def stochastic_step(
     x_t: Tensor, x_0: Tensor, schedule: Schedule, t: Tensor, s: Tensor, eta: float, z: Tensor
 ) -> Tensor:

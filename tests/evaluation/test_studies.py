@@ -1,0 +1,358 @@
+"""The research questions on the tiny model: a table, a figure, and nothing done twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from ditto_music.baselines import METHODS
+from ditto_music.cli import main
+from ditto_music.errors import InputError
+from ditto_music.evaluation.studies import STUDIES, Column, Item, Scale, Size, running
+from ditto_music.evaluation.studies.bands import energy_below, joined, split, white_below
+from ditto_music.evaluation.studies.counting import code_lines, lines_of_class
+from ditto_music.evaluation.studies.decoder import features_of, reading_of
+from ditto_music.evaluation.studies.fresh import in_fresh_process
+from ditto_music.evaluation.studies.guidance import affordable
+from ditto_music.evaluation.studies.lines import ASKS
+from ditto_music.evaluation.studies.making import counted
+from ditto_music.evaluation.studies.searching import packed, searched, unpacked
+from ditto_music.evaluation.studies.stochastic import ETAS
+from ditto_music.evaluation.studies.tables import summed
+from ditto_music.evaluation.studies.variables import WAYS
+from ditto_music.models.small import SmallModel
+from ditto_music.problem import Problem
+from ditto_music.result import Settings
+from ditto_music.sampling import ddim, draw_noise, draw_noises, noisy_ddim
+
+QUICK = (
+    *("--model", "debug", "--quick", "--prompts", "1", "--duration", "2"),
+    *("--steps", "3", "--surrogate-steps", "2", "--iterations", "2", "--quiet"),
+)
+
+#: What the lines of a quick table are told apart by.
+HEADS: dict[str, set[tuple[str, ...]]] = {
+    "memory": {
+        (way, steps)
+        for way in ("plain", "checkpoint", "EDICT, checkpoint", "EDICT, reversible")
+        for steps in ("5", "20")
+    },
+    "variables": {("intensity", f"{eta:g}", " + ".join(names)) for names, eta in WAYS},
+    "lines": {(name,) for name in ASKS},
+    "guidance": {
+        ("intensity", "plain", "steps", "3"),
+        ("intensity", "best-of", "iterations", "5"),
+        ("intensity", "freedom", "steps", "20"),
+        ("intensity", "guidance-gradients", "steps", "10"),
+        ("intensity", "dps", "steps", "20"),
+        ("intensity", "mpgd", "steps", "20"),
+        ("intensity", "doodl", "iterations", "5"),
+        ("intensity", "ditto", "iterations", "5"),
+    },
+    "stochastic": {("intensity", "0", "none")}
+    | {("intensity", eta, noises) for eta in ("0.3", "1") for noises in ("fixed", "fresh")},
+    "reuse": {("intensity", "own", guide, eta) for guide in ("0", "0.2") for eta in ("0", "1")},
+    "spectrum": {("intensity", "0.25"), ("intensity", "23.5")},
+    "decoder": {(task, way) for task in ("match", "intensity") for way in ("in", "out")},
+    "correlation": {("plain", "none")}
+    | {(system, loss) for system in ("ditto", "freedom") for loss in ("mse", "correlation")}
+    | ({("control-net", "trained")} if "control-net" in METHODS else set()),
+    "samplers": {("intensity", "8", name) for name in ("ddim", "dpm", "heun", "adams")},
+}
+
+
+@pytest.mark.parametrize("name", [*STUDIES])
+def test_a_study_makes_its_table_and_figure_once(
+    name: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, alone = tmp_path / "out", list[object]()
+
+    def here(work: Callable[..., object], *given: object) -> object:
+        alone.append(given)
+        return work(*given)
+
+    monkeypatch.setattr(running, "in_fresh_process", here)
+    assert main(["study", name, "-o", str(out), *QUICK]) == 0
+    told = capsys.readouterr().out
+    assert told == (out / "table.md").read_text()
+    assert told.startswith(STUDIES[name].question)
+    with (out / "table.csv").open() as file:
+        heads, *rows = csv.reader(file)
+    count = heads.index("figure")
+    assert {tuple(row[:count]) for row in rows} == HEADS[name]
+    assert all(np.isfinite(float(row[count + 1])) for row in rows)
+    assert (out / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert len(alone) == (8 if name == "memory" else 0)
+
+    results = out / "items" / "results.jsonl"
+    before = results.read_text()
+    assert main(["study", name, "-o", str(out), *QUICK]) == 0
+    assert results.read_text() == before
+    assert capsys.readouterr().out == told
+
+
+def test_more_prompts_keep_what_is_measured(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    results = out / "items" / "results.jsonl"
+    assert main(["study", "samplers", "-o", str(out), *QUICK]) == 0
+    first = results.read_text()
+    more = [*QUICK]
+    more[more.index("--prompts") + 1] = "2"
+    assert main(["study", "samplers", "-o", str(out), *more]) == 0
+    assert results.read_text().startswith(first)
+    assert len(results.read_text().splitlines()) == 2 * len(first.splitlines())
+    with (out / "table.csv").open() as file:
+        assert {row["items"] for row in csv.DictReader(file)} == {"2"}
+
+
+def test_without_a_name_the_questions_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["study"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [*STUDIES]
+    assert len(lines) == 10
+    assert all(line.endswith("?") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["spectre"], "did you mean spectrum?"),
+        (["xyz"], "take memory, variables"),
+        (["memory", "--prompts", "0"], "prompts is 0"),
+        (["memory", "--duration", "0"], "duration is 0: it must be above 0"),
+        (["memory", "--iterations", "0"], "iterations is 0"),
+        (["memory", "--model", "nothing"], "model 'nothing' is unknown"),
+        (["samplers", "--device", "toaster"], "device 'toaster' cannot be used"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], words: str
+) -> None:
+    out = tmp_path / "out"
+    assert main(["study", *more, "--quiet", "-o", str(out)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert words in told.err.splitlines()[-1]
+    assert not out.exists()
+
+
+def test_an_item_that_fails_is_told_and_the_rest_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    more = [*QUICK]
+    more[more.index("--duration") + 1] = "1"  # too short for four beats
+    assert main(["study", "lines", "-o", str(out), *more]) == 1
+    told = capsys.readouterr().out
+    assert "Failed: prompt 0, control tempo: tempo: 4 beats" in told
+    assert "| brightness |" in told
+
+
+def test_an_interrupted_study_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, made = tmp_path / "out", list[str]()
+    study = STUDIES["samplers"]
+    measure = study.measure
+
+    def stopped(model: SmallModel, item: Item) -> list[dict[str, object]]:
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(item["sampler"])
+        return measure(model, item)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(STUDIES, "samplers", _with(study, stopped))
+        assert main(["study", "samplers", "-o", str(out), *QUICK]) == 130
+    results = out / "items" / "results.jsonl"
+    assert len(results.read_text().splitlines()) == 2
+    assert main(["study", "samplers", "-o", str(out), *QUICK]) == 0
+    assert len(results.read_text().splitlines()) == 4
+
+
+def _with(study, measure):
+    from dataclasses import replace
+
+    return replace(study, measure=measure)
+
+
+# --- the pieces --------------------------------------------------------------------------------
+
+
+def test_lines_of_code_are_those_that_hold_any() -> None:
+    source = '''"""A module
+    of two lines."""
+
+# a comment
+import os  # beside code
+
+
+class A:
+    """What it is."""
+
+    text = """two
+lines"""
+
+    def f(
+        self,
+    ) -> None:
+        """Says."""
+        "not a docstring"
+'''
+    assert code_lines(source) == 8
+    assert code_lines("") == code_lines('"""only said"""\n') == 0
+
+    class Small:
+        """One."""
+
+        a = 1
+
+    assert lines_of_class(Small) == 2
+
+
+def test_a_split_spectrum_adds_up(generator: torch.Generator) -> None:
+    for frames in (50, 51):
+        x = torch.randn(3, 4, frames, generator=generator)
+        for cut in (0.0, 1.0, 7.0, 1e3):
+            low, high = split(x, cut, 40.0)
+            assert torch.allclose(low + high, x, atol=1e-5)
+            total = float(low.square().sum() + high.square().sum())
+            assert total == pytest.approx(float(x.square().sum()), rel=1e-4)
+        assert energy_below(x, 1e3, 40.0) == pytest.approx(1, rel=1e-5)
+        assert white_below(frames, 1e3, 40.0) == pytest.approx(1)
+        many = torch.randn(4000, frames, generator=generator)
+        for cut in (1.0, 7.0):
+            assert energy_below(many, cut, 40.0) == pytest.approx(
+                white_below(frames, cut, 40.0), abs=0.01
+            )
+
+
+def test_a_slow_wave_is_below_the_cut() -> None:
+    time = torch.arange(80) / 40.0
+    slow, fast = torch.sin(2 * torch.pi * 2 * time), torch.sin(2 * torch.pi * 9 * time)
+    assert energy_below(slow + fast, 5.0, 40.0) == pytest.approx(0.5, abs=1e-4)
+    swapped = joined(slow + fast, 3 * fast, 5.0, 40.0)
+    assert torch.allclose(swapped, slow + 3 * fast, atol=1e-4)
+
+
+def test_noise_joined_of_two_noises_is_a_noise(generator: torch.Generator) -> None:
+    a, b = torch.randn(2, 500, 64, generator=generator)
+    both = joined(a, b, 6.0, 40.0)
+    assert float(both.std()) == pytest.approx(1, abs=0.02)
+
+
+def test_fixed_noises_of_no_size_are_ddim(model: SmallModel) -> None:
+    x_T = draw_noise(model.latent_shape(1.0), [0])
+    condition = model.condition(["calm piano"], 1.0)
+
+    def denoise(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return model.denoise(x, t, condition)
+
+    noises = draw_noises(model.latent_shape(1.0), [1], 4)[:, 1:].movedim(1, 0)
+    still = noisy_ddim(denoise, x_T, model.schedule, 4, 0.0, noises)
+    assert torch.allclose(still, ddim(denoise, x_T, model.schedule, 4), atol=1e-5)
+    moved = noisy_ddim(denoise, x_T, model.schedule, 4, 1.0, noises)
+    assert not torch.allclose(still, moved, atol=1e-2)
+    later = noises.clone().requires_grad_()
+    noisy_ddim(denoise, x_T, model.schedule, 4, 1.0, later).square().sum().backward()
+    assert later.grad is not None
+    assert bool((later.grad.flatten(1).norm(dim=1) > 0).all())
+
+
+def test_a_search_goes_down_and_keeps_the_best(model: SmallModel) -> None:
+    from ditto_music import Intensity
+
+    settings = Settings(1.0, 2, tolerance=0.0)
+    problem = Problem(model, "calm piano", Intensity([-60, -40]), 0, settings)
+    x_T = problem.noise()
+    found = searched(problem, x_T.flatten(), lambda x, _: problem.sample(x.view_as(x_T), [0], 2), 8)
+    assert found.losses == sorted(found.losses, reverse=True)
+    assert min(found.losses) < 0.95 * found.losses[0]  # all that the random model can be moved
+    with torch.no_grad():
+        again, _ = problem.measure(
+            problem.clip(problem.sample(found.best.view_as(x_T), [0], 2)), [0]
+        )
+    assert float(again) == pytest.approx(min(found.losses), rel=1e-4)
+
+
+def test_operations_are_those_that_torch_counts(model: SmallModel) -> None:
+    from ditto_music import Intensity
+
+    settings = Settings(1.0, 2, gradient="checkpoint")
+    problem = Problem(model, "calm piano", Intensity([-60, -40]), 0, settings)
+
+    def iteration() -> None:
+        x_T = problem.noise().requires_grad_()
+        losses, _ = problem.measure(problem.clip(problem.sample(x_T, [0], 2)), [0])
+        losses.sum().backward()
+
+    with FlopCounterMode(display=False) as counter:
+        iteration()
+    assert counted(iteration)[1].operations == counter.get_total_flops() > 1e6
+
+
+def test_points_are_packed_and_unpacked() -> None:
+    parts = [torch.arange(6.0).view(2, 3), torch.tensor([[7.0]])]
+    again = list(unpacked(packed(parts), parts))
+    assert all(torch.equal(a, b) for a, b in zip(parts, again, strict=True))
+
+
+def test_the_latent_is_read_where_the_frames_are(model: SmallModel) -> None:
+    latent = torch.arange(8.0).repeat(1, 2, 1)
+    read = features_of(latent, 0.5, torch.tensor([0.25, 0.5, 100.0]))
+    assert read.shape == (1, 3, 5)
+    assert read[0, :, 0].tolist() == [0.0, 0.5, 7.0]
+    assert read[0, :, 2].tolist() == [0.0, 0.25, 49.0]
+    assert read[0, :, 4].tolist() == [1.0, 1.0, 1.0]
+    weights = reading_of(model, Scale(2.0, 2))
+    assert weights.shape == (2 * model.latent_shape(2.0)[0] + 1,)
+    assert bool(weights.isfinite().all())
+
+
+def test_a_fresh_process_gives_what_the_function_does() -> None:
+    assert in_fresh_process(divmod, 7, 2) == (3, 1)
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        in_fresh_process(divmod, 7, 0)
+    with pytest.raises(InputError, match="prompts is 0"):
+        in_fresh_process(Size, 0)
+
+
+def test_means_leave_out_what_is_not_there() -> None:
+    rows = [{"a": "x", "v": 1.0}, {"a": "y", "v": None}, {"a": "x", "v": 3.0}, {"a": "y"}]
+    table = summed(rows, {"a": "name"}, [Column("v", "value", 1)])
+    assert table.line("x")["v"].value == 2.0
+    assert table.markdown().splitlines() == [
+        "| name | value |",
+        "|---|---|",
+        "| x | 2.0 |",
+        "| y |  |",
+    ]
+    assert [row[0] for row in table.rows()] == ["name", "x"]
+
+
+def test_costs_stay_within_the_iterations() -> None:
+    assert list(affordable("iterations", (5, 10, 60), Size(scale=Scale(iterations=20)))) == [5, 10]
+    assert list(affordable("iterations", (5, 10), Size(scale=Scale(iterations=2)))) == [5]
+    assert list(affordable("steps", (20, 50), Size(quick=True))) == [20]
+
+
+def test_what_is_asked_is_the_name_of_an_item() -> None:
+    study = STUDIES["stochastic"]
+    shared = {"model": "debug"}
+
+    def names(size: Size) -> list[str]:
+        return [item.job(study.name, shared)["id"] for item in study.planned(size)]
+
+    two, three = names(Size(prompts=2)), names(Size(prompts=3))
+    assert three[: len(two)] == two
+    assert len(set(three)) == len(three) == 3 * 3 * (1 + 2 * (len(ETAS) - 1))
+    assert not set(names(Size(prompts=2, scale=Scale(steps=7)))) & set(two)
+    assert json.loads(json.dumps(study.planned(Size())[0].job(study.name, shared)))
