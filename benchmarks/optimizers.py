@@ -37,6 +37,7 @@ STEPS = 20
 
 WAYS = {
     "lbfgs": Way("lbfgs"),
+    "lbfgs, white": Way("lbfgs-white"),
     "lbfgs, norm free": Way("lbfgs-free"),
     "lbfgs, all steps": Way("lbfgs", surrogate_steps=None),
     "adam": Way("adam"),

@@ -129,11 +129,11 @@ class Shared:
         ),
     ] = None
     optimizer: Annotated[
-        Literal["lbfgs", "lbfgs-free", "adam"],
+        Literal["lbfgs", "lbfgs-white", "lbfgs-free", "adam"],
         Parameter(
             group=SEARCH,
-            help="lbfgs keeps the noise as large as noise is; lbfgs-free does not; adam is the "
-            "papers'.",
+            help="lbfgs keeps the noise as large as noise is, lbfgs-white each octave of it along "
+            "time, lbfgs-free neither; adam is the papers'.",
         ),
     ] = "lbfgs"
     lr: Annotated[

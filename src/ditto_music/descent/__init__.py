@@ -10,9 +10,9 @@ from collections.abc import Callable
 from ditto_music.descent.adam import Adam
 from ditto_music.descent.base import Descent
 from ditto_music.descent.lbfgs import LBFGS
-from ditto_music.descent.shell import OnShell
+from ditto_music.descent.shell import OnShell, octaves
 
-__all__ = ["DESCENTS", "LBFGS", "Adam", "Descent", "OnShell"]
+__all__ = ["DESCENTS", "LBFGS", "Adam", "Descent", "OnShell", "octaves"]
 
 
 def _lbfgs(lr: float | None) -> LBFGS:
@@ -22,6 +22,7 @@ def _lbfgs(lr: float | None) -> LBFGS:
 #: Made with the size of a step, or with its own where that is None.
 DESCENTS: dict[str, Callable[[float | None], Descent]] = {
     "lbfgs": lambda lr: OnShell(_lbfgs(lr)),
+    "lbfgs-white": lambda lr: OnShell(_lbfgs(lr), octaves),
     "lbfgs-free": _lbfgs,
     "adam": lambda lr: Adam() if lr is None else Adam(lr),
 }

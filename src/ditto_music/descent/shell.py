@@ -3,14 +3,44 @@
 The norm of Gaussian noise in many dimensions hardly varies: noise lies in a thin shell, and a model
 was shown no other. A loss on the finished audio knows nothing of that. DOODL (Wallace et al. 2023)
 brings the noise back to its norm after every update; here what is descended knows it too.
+
+One norm for all leaves room for noise that is none: slow and large, fast and faint. White noise has
+a shell in every band of frequencies, so the norm of each octave may be kept as well.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from ditto_music.descent.base import Descent
+
+TINY = 1e-30
+
+Split = Callable[[Tensor], list[Tensor]]
+
+
+def as_one(x: Tensor) -> list[Tensor]:
+    """All of `x`."""
+    return [x]
+
+
+def octaves(x: Tensor) -> list[Tensor]:
+    """What of `x` (..., T) stands still, and moves once, 2 to 3 times, 4 to 7 times ... over T.
+
+    The parts are at right angles to one another and sum up to `x`.
+    """
+    spectrum = torch.fft.rfft(x.float())
+    count = spectrum.shape[-1]
+    turns = torch.arange(count, device=x.device)
+    edges = [0, *(2**k for k in range((count - 1).bit_length())), count]
+    return [
+        torch.fft.irfft(spectrum * ((low <= turns) & (turns < high)), n=x.shape[-1]).to(x)
+        for low, high in pairwise(edges)
+    ]
 
 
 class OnShell:
@@ -19,20 +49,30 @@ class OnShell:
     The other sees the gradient without its part along the radius, and each of its steps is drawn
     back to the sphere. With the gradient along the sphere alone, what L-BFGS learns of curvature is
     that of the loss on the sphere, up to second order in the step.
+
+    Parameters
+    ----------
+    split : into parts at right angles that sum up to the whole; each keeps to its own sphere.
     """
 
-    def __init__(self, way: Descent) -> None:
-        self.way = way
-        self.radius: Tensor | None = None
+    def __init__(self, way: Descent, split: Split = as_one) -> None:
+        self.way, self.split = way, split
+        self.radii: list[Tensor] = []
 
     def restart(self) -> None:
-        """The sphere stays the first one."""
+        """The spheres stay the first ones."""
         self.way.restart()
 
     def step(self, x: Tensor, loss: float, gradient: Tensor) -> Tensor:
-        """The next point to try, as far from zero as the first was."""
-        if self.radius is None:
-            self.radius = torch.linalg.vector_norm(x)
-        along = gradient - (gradient * x).sum() / x.square().sum().clamp(min=1e-30) * x
-        ahead = self.way.step(x, loss, along)
-        return ahead * (self.radius / torch.linalg.vector_norm(ahead).clamp(min=1e-30))
+        """The next point to try, each part as far from zero as the first point's was."""
+        parts = self.split(x)
+        self.radii = self.radii or [torch.linalg.vector_norm(part) for part in parts]
+        along = gradient
+        for part in parts:
+            along = along - (gradient * part).sum() / part.square().sum().clamp(min=TINY) * part
+        ahead = self.split(self.way.step(x, loss, along))
+        scaled = [
+            part * (radius / torch.linalg.vector_norm(part).clamp(min=TINY))
+            for part, radius in zip(ahead, self.radii, strict=True)
+        ]
+        return torch.stack(scaled).sum(0)
