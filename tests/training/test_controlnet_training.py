@@ -99,7 +99,7 @@ def test_what_is_heard_are_the_products_features() -> None:
     assert chroma(audio[None], 24_000).argmax(1).unique().tolist() == [9]
     assert classes.argmax(-1).unique().tolist() == [9]
     strength = onset_strength(audio[None], 24_000)[0]
-    assert float(onsets.mean()) == pytest.approx(float(strength.mean()) / 3, abs=0.02)
+    assert float(onsets.mean()) == pytest.approx(float(strength.mean()), abs=0.05)
     silence = heard_in(torch.zeros(1, 94 * 512), 24_000, 94)[0]
     assert float(silence[:, 1:13].sum()) == 0  # a rest, which is asked for
     assert float(silence[:, 16].mean()) == 1

@@ -33,7 +33,7 @@ FILE = "control_net.safetensors"
 CONTROLS = {"intensity": 1, "melody": 12, "rhythm": 2}
 
 USUAL_LEVEL, USUAL_SPREAD, SILENCE = -30.0, 12.0, -80.0  # dBFS
-USUAL_ONSET = 3.0  # dB a frame
+USUAL_ONSET = 1.0  # dB a frame
 
 
 @dataclass(frozen=True)
