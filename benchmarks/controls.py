@@ -1,8 +1,9 @@
 """How well each control is met: ``python -m benchmarks.controls --task melody``.
 
-Every prompt of a task is run with every target from a seed of its own, with default settings. Each
-answer is measured by its control and by an independent judge, who hears the written file; the
-uncontrolled sample of the same seed is measured and judged for the same targets beside it.
+Every prompt of a task is run with every target from a seed of its own, with default settings, by
+`optimize` or another method that takes the control. Each answer is measured by its control and by
+an independent judge, who hears the written file; the uncontrolled sample of the same seed is
+measured and judged for the same targets beside it.
 Resumable: what is finished is not made again, and ``--table`` only prints it.
 """
 
@@ -19,7 +20,8 @@ import numpy as np
 import soundfile
 
 from benchmarks.tasks import TASKS, Figure, Task
-from ditto_music import Progress, generate, load_model, optimize
+from ditto_music import Progress, generate, load_model
+from ditto_music.baselines import METHODS
 from ditto_music.evaluation.targets import SECONDS, Samples
 from ditto_music.protocols import Model
 from ditto_music.result import Result
@@ -28,7 +30,9 @@ from ditto_music.whole import whole
 Row = dict[str, Any]
 
 
-def run_prompt(model: Model, task: Task, number: int, folder: Path, iterations: int) -> list[Row]:
+def run_prompt(
+    model: Model, task: Task, number: int, folder: Path, iterations: int, method: str = "ditto"
+) -> list[Row]:
     """All targets of one prompt as one batch, each beside the uncontrolled sample."""
     prompt = task.prompts[number]
     controls = [ask.control() for ask in task.asks.values()]
@@ -41,7 +45,7 @@ def run_prompt(model: Model, task: Task, number: int, folder: Path, iterations: 
         for item in progress.items:
             seconds[item].append(time.monotonic() - started)
 
-    result = optimize(
+    result = METHODS[method](
         model,
         prompt,
         controls,
@@ -156,6 +160,7 @@ def main() -> None:
     parser.add_argument("--model", default="ditto-small")
     parser.add_argument("--prompts", type=int, help="the first so many of each task")
     parser.add_argument("--iterations", type=int, default=60)
+    parser.add_argument("--method", choices=list(METHODS), default="ditto")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the prompts")
     parser.add_argument("--worker", type=int, default=0, help="which of them this one is, from 0")
     parser.add_argument("--table", action="store_true", help="only print what is done")
@@ -164,13 +169,15 @@ def main() -> None:
     for name in args.task or TASKS:
         task, rows = TASKS[name], list[Row]()
         folder = args.out / name.replace(" ", "-")
+        if args.method != "ditto":
+            folder /= args.method
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(min(args.prompts or len(task.prompts), len(task.prompts))):
             done = folder / f"{number:02d}.json"
             if not done.exists():
                 if model is None or number % args.workers != args.worker:
                     continue
-                made = run_prompt(model, task, number, folder, args.iterations)
+                made = run_prompt(model, task, number, folder, args.iterations, args.method)
                 with whole(done) as path:
                     Path(path).write_text(json.dumps(made, indent=1))
                 print(f"{name}: {number + 1}/{len(task.prompts)} prompts", flush=True)

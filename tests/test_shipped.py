@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from ditto_music import Intensity, generate, load_model, optimize
+from ditto_music import Intensity, Rhythm, generate, load_model, optimize
 from ditto_music.audio import read_recording
+from ditto_music.baselines import control_net
 from ditto_music.editing import inpaint
 from ditto_music.models import REGISTRY
 from ditto_music.protocols import Model
@@ -60,6 +61,14 @@ def test_intensity_can_be_steered(shipped: Model) -> None:
     )
     item = result.items[0]
     assert item.final["loss"] < 0.25 * item.history[0]["loss"]
+
+
+def test_the_trained_branch_follows_a_rhythm_in_one_sample(shipped: Model) -> None:
+    control = Rhythm(RECORDINGS / "loop_compus.flac")
+    more = {"duration": 3, "steps": 8, "seed": 2}
+    told = control_net(shipped, "rock band", control, **more).items[0]
+    free = generate(shipped, "rock band", control, **more).items[0]
+    assert told.final["rhythm.correlation"] > free.final["rhythm.correlation"] + 0.3
 
 
 def test_a_real_recording_is_redone_inside_and_only_there(shipped: Model) -> None:

@@ -29,7 +29,7 @@ def tones() -> Recording:
     return Recording.of(0.2 * np.sin(2 * np.pi * np.outer((220, 331), time)), 24_000, "PCM_16")
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [n for n, method in METHODS.items() if not method.follows])
 def test_inpainting_leaves_the_rest_as_it_is(
     model: SmallModel, tones: Recording, name: str
 ) -> None:

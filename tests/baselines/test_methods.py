@@ -14,7 +14,11 @@ from ditto_music.baselines import METHODS, freedom
 from ditto_music.models.small import SmallModel
 
 GUIDED = ("freedom", "guidance-gradients", "dps", "mpgd")
-CONTROLLING = [name for name, method in METHODS.items() if not method.keeps and name != "plain"]
+CONTROLLING = [
+    name
+    for name, method in METHODS.items()
+    if not method.keeps and not method.follows and name != "plain"
+]
 RISE = Intensity([-35, -14])
 FAST = {"duration": 0.7, "iterations": 10}
 

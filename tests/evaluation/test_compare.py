@@ -129,6 +129,8 @@ def test_recordings_of_one_s_own_are_edited_and_a_reference_gives_distances(
     ("more", "words"),
     [
         (["--method", "naive-masking", "--task", "melody"], "cannot do melody"),
+        (["--method", "control-net", "--task", "structure"], "cannot do structure"),
+        (["--method", "control-net", "--model", "debug"], "with debug"),
         (["--items", "0"], "items is 0"),
         (["--seconds-each", "0"], "seconds-each is 0"),
         (["--seed", "-1"], "seed is -1"),
@@ -143,6 +145,15 @@ def test_what_cannot_be_is_one_clear_line(
     told = capsys.readouterr()
     assert told.out == ""
     assert words in told.err.splitlines()[-1]
+
+
+def test_a_trained_method_does_what_it_was_trained_for() -> None:
+    plan = Plan(items=1)
+    able = [name for name, contest in CONTESTS.items() if "control-net" in plan.methods_of(contest)]
+    assert able == ["intensity", "melody"]
+    assert entries_of(Plan(tasks=["melody"], methods=["control-net"], items=1), [])
+    other = Plan("debug", items=1)
+    assert not any("control-net" in other.methods_of(contest) for contest in CONTESTS.values())
 
 
 def test_an_item_that_fails_is_told_and_the_rest_goes_on(

@@ -12,8 +12,9 @@ one process, and other work on the machine slows them only by what it takes.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +34,15 @@ LENGTHS = (3.0, 4.0, 6.0, 6.0, 6.0, 8.0, 12.0)
 LEAN, SPREAD = 0.6, 1.2  # of the logit of t: a twentieth of the times above 0.94
 
 
+class Crop(NamedTuple):
+    """A stretch of a piece: its index, latent (C, T) from latent frame `start` on, and words."""
+
+    index: int
+    start: int
+    latent: Tensor
+    words: str
+
+
 class Batches:
     """Crops of latents with captions that tell the truth about the crop."""
 
@@ -49,12 +59,20 @@ class Batches:
         self, split: str, tokens: int, rng: np.random.Generator, drop: float = 0.1
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Latents (B, C, T), word ids and numbers (B, L), with ``B T`` about `tokens`."""
+        crops = self.crops(split, tokens, rng, drop)
+        ids, values = self.words.batch([crop.words for crop in crops])
+        return torch.stack([crop.latent for crop in crops]), ids, values
+
+    def crops(
+        self, split: str, tokens: int, rng: np.random.Generator, drop: float = 0.1
+    ) -> list[Crop]:
+        """Crops of one length; together about `tokens` latent frames."""
         seconds = float(rng.choice(LENGTHS))
         frames = int(seconds * FRAME_RATE) // 2 * 2
-        crops: list[Tensor] = []
-        captions: list[str] = []
+        crops: list[Crop] = []
         while len(crops) < max(1, tokens // frames):
-            piece = self.music.pieces[int(rng.choice(self.pieces[split]))]
+            index = int(rng.choice(self.pieces[split]))
+            piece = self.music.pieces[index]
             latent = self.latents[str(piece["id"])]
             room = latent.shape[1] - frames
             if room < 0:
@@ -63,23 +81,29 @@ class Batches:
             if rng.random() < 0.7:
                 bar = piece["bar_seconds"] * FRAME_RATE
                 start = round(int(start / bar) * bar)
-            crops.append(latent[:, start : start + frames].float())
             labels = labels_of_crop(piece, start / FRAME_RATE, seconds)
-            captions.append("" if rng.random() < drop else caption(labels, rng))
-        ids, values = self.words.batch(captions)
-        return torch.stack(crops), ids, values
+            words = "" if rng.random() < drop else caption(labels, rng)
+            crops.append(Crop(index, start, latent[:, start : start + frames].float(), words))
+        return crops
 
 
 def flow_loss(
     model: Denoiser, x_0: Tensor, ids: Tensor, values: Tensor, noise: torch.Generator
 ) -> Tensor:
     """Mean squared error of the velocity at logit-normal times, a scalar."""
+    with torch.no_grad():
+        text = model.text(ids, values)
+    return flow_error(lambda x_t, t: model(x_t, t, text), x_0, noise)
+
+
+def flow_error(
+    velocity: Callable[[Tensor, Tensor], Tensor], x_0: Tensor, noise: torch.Generator
+) -> Tensor:
+    """As `flow_loss`, of any ``(x_t, t) -> velocity``."""
     t = torch.sigmoid(LEAN + SPREAD * torch.randn(len(x_0), generator=noise))
     eps = torch.randn(x_0.shape, generator=noise)
     x_t = (1 - t)[:, None, None] * x_0 + t[:, None, None] * eps
-    with torch.no_grad():
-        text = model.text(ids, values)
-    return (model(x_t, t, text) - (eps - x_0)).square().mean()
+    return (velocity(x_t, t) - (eps - x_0)).square().mean()
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """The systems that DITTO is compared with, each a function with the signature of `optimize`.
 
-They run on every model and take the same controls. What they share is in `walking`, `keeping` and
-`keeper`; each other file is one paper's update rule.
+They run on every model and take the same controls, but for `control_net`, which is trained. What
+they share is in `walking`, `keeping` and `keeper`; each other file is one paper's update rule.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from ditto_music.baselines.best_of import best_of
+from ditto_music.baselines.control_net import FOLLOWS, control_net
 from ditto_music.baselines.doodl import doodl
 from ditto_music.baselines.dps import dps
 from ditto_music.baselines.freedom import freedom
@@ -35,6 +36,8 @@ class Method:
     own : the settings its paper uses where they are not those of `optimize`.
     keeps : it only keeps parts of a recording, so it needs a reference with a mask.
     finds : the music is its noise's own sample, so a run of it can be saved and varied.
+    follows : names of the controls it was trained for; empty: any.
+    trained_for : the model that was; None: any.
     """
 
     solve: Callable[..., Result]
@@ -42,6 +45,8 @@ class Method:
     own: Mapping[str, Any] = field(default_factory=dict[str, Any])
     keeps: bool = False
     finds: bool = False
+    follows: tuple[str, ...] = ()
+    trained_for: str | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Result:
         """As `optimize`."""
@@ -63,6 +68,13 @@ METHODS: dict[str, Method] = {
         {"iterations": 70},
         finds=True,
     ),
+    "control-net": Method(
+        control_net,
+        "a trained branch is told what to play",
+        {"steps": 100},
+        follows=FOLLOWS,
+        trained_for="ditto-small",
+    ),
     "naive-masking": Method(naive_masking, "what stays put in place at every step", keeps=True),
     "naive-masking-50": Method(partial(naive_masking, until=0.5), "the same, half-way", keeps=True),
     "multidiffusion": Method(multidiffusion, "what stays averaged in at every step", keeps=True),
@@ -75,6 +87,7 @@ __all__ = [
     "METHODS",
     "Method",
     "best_of",
+    "control_net",
     "doodl",
     "dps",
     "freedom",

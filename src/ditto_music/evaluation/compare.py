@@ -83,11 +83,16 @@ class Plan:
             raise InputError(f"items is {self.items}: it must be 1 or more")
         if self.seconds_each is not None and not 0 < self.seconds_each < math.inf:
             raise InputError(f"seconds-each is {self.seconds_each:g}: it must be above 0")
-        if not any(CONTESTS[task].methods(self.methods) for task in self.tasks):
+        if not any(self.methods_of(CONTESTS[task]) for task in self.tasks):
             raise InputError(
-                f"{', '.join(self.methods)} cannot do {', '.join(self.tasks)}: methods that keep "
-                "parts of a recording need outpaint, inpaint or loop"
+                f"{', '.join(self.methods)} cannot do {', '.join(self.tasks)} with {self.model}: "
+                "methods that keep parts of a recording need outpaint, inpaint or loop, and "
+                "control-net needs ditto-small and intensity or melody"
             )
+
+    def methods_of(self, contest: Contest) -> list[str]:
+        """Those of its methods that can do a task."""
+        return contest.methods(self.methods, self.model)
 
     @property
     def shared(self) -> dict[str, Any]:
@@ -274,7 +279,7 @@ def entries_of(plan: Plan, sources: Sequence[Source]) -> list[Entry]:
         )
         for contest in (CONTESTS[task] for task in plan.tasks)
         for item in range(plan.items)
-        for method in contest.methods(plan.methods)
+        for method in plan.methods_of(contest)
     ]
 
 
@@ -359,7 +364,7 @@ def summed(plan: Plan, made: Sequence[Made], music: Mapping[str, Floats]) -> lis
     """Each task and method with the intervals of its figures."""
     cells: list[Cell] = []
     for contest in (CONTESTS[task] for task in plan.tasks):
-        for method in contest.methods(plan.methods):
+        for method in plan.methods_of(contest):
             some = [m for m in made if m.entry.contest == contest and m.entry.method == method]
             if not some:
                 cells.append(Cell(contest, method, {}, plan.items))

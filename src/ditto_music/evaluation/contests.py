@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ditto_music.baselines import METHODS
+from ditto_music.baselines import METHODS, Method
 from ditto_music.evaluation.targets import (
     CURVES,
     FORMS,
@@ -73,9 +73,14 @@ class Contest:
     judge: Callable[[int, float], Judge] | None = None
     edits: bool = False
 
-    def methods(self, wanted: Sequence[str]) -> list[str]:
-        """Those that can do it."""
-        return [name for name in wanted if self.edits or not METHODS[name].keeps]
+    def methods(self, wanted: Sequence[str], model: str) -> list[str]:
+        """Those that can do it with a model."""
+        return [name for name in wanted if self._can(METHODS[name], model)]
+
+    def _can(self, method: Method, model: str) -> bool:
+        if method.follows and (self.edits or self.name not in method.follows):
+            return False
+        return method.trained_for in (None, model) and (self.edits or not method.keeps)
 
 
 @dataclass(frozen=True)

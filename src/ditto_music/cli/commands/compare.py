@@ -120,7 +120,7 @@ def compare(
     names = ["musicnn", *(["clap"] if clap else [])]
     embeddings = {name: embedding_named(name, clap) for name in names}
     tally = Tally()
-    total = sum(plan.items * len(CONTESTS[name].methods(plan.methods)) for name in plan.tasks)
+    total = sum(plan.items * len(plan.methods_of(CONTESTS[name])) for name in plan.tasks)
     watch = teller(tally, total, watch=False, quiet=quiet)
 
     def tell(line: str) -> None:

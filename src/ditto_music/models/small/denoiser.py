@@ -215,14 +215,22 @@ class Denoiser(nn.Module):
 
     def forward(self, x_t: Tensor, t: Tensor, text: Text) -> Tensor:
         """Velocity (B, C, T) at times t (B,) or () in [0, 1]."""
-        patch = self.config.patch
-        tokens = x_t.mT.unflatten(1, (-1, patch)).flatten(2)
-        times = self.time(waves(100 * t.expand(len(x_t)), 32, 1000.0).to(x_t.dtype))
-        state = F.silu(times + self.prompt(text.pooled))
-        modulation = self.modulation(state).unflatten(-1, (6, -1))
-        x = self.enter(tokens)
+        x, state, modulation = self.begin(x_t, t, text)
         for block in self.blocks:
             x = block(x, modulation, text)
+        return self.finish(x, state)
+
+    def begin(self, x_t: Tensor, t: Tensor, text: Text) -> tuple[Tensor, Tensor, Tensor]:
+        """Before the blocks: tokens (B, L, W), what time and text say (B, W), and the blocks'
+        modulation (B, 6, W) by it.
+        """
+        tokens = x_t.mT.unflatten(1, (-1, self.config.patch)).flatten(2)
+        times = self.time(waves(100 * t.expand(len(x_t)), 32, 1000.0).to(x_t.dtype))
+        state = F.silu(times + self.prompt(text.pooled))
+        return self.enter(tokens), state, self.modulation(state).unflatten(-1, (6, -1))
+
+    def finish(self, x: Tensor, state: Tensor) -> Tensor:
+        """After the blocks: velocity (B, C, T) of tokens (B, L, W)."""
         scale, shift = self.final(state)[:, None].chunk(2, dim=-1)
         x = self.leave(F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift)
-        return x.unflatten(2, (patch, -1)).flatten(1, 2).mT
+        return x.unflatten(2, (self.config.patch, -1)).flatten(1, 2).mT

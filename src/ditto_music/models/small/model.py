@@ -52,7 +52,7 @@ class SmallModel:
         files: Sequence[Path] = (),
     ) -> None:
         self.name = name
-        self._files = files
+        self.files = files
         self.codec = codec.to(device).eval().requires_grad_(False)
         self.denoiser = denoiser.to(device).eval().requires_grad_(False)
         self.words = words
@@ -70,7 +70,7 @@ class SmallModel:
 
     @cached_property
     def _revision(self) -> str | None:
-        return fingerprint(self._files) if self._files else None
+        return fingerprint(self.files) if self.files else None
 
     def latent_shape(self, seconds: float) -> tuple[int, ...]:
         """(C, T), T a multiple of the denoiser's patch."""
@@ -91,10 +91,13 @@ class SmallModel:
 
     def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Clean estimate (B, C, T) from the predicted velocity: ``x_t - t u``."""
-        text = Text(**condition.tensors)
         with torch.autocast(x_t.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            velocity = self.denoiser(x_t, t, text)
+            velocity = self.velocity(x_t, t, condition)
         return x_t - t * velocity.to(x_t.dtype)
+
+    def velocity(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """What the network predicts, (B, C, T)."""
+        return self.denoiser(x_t, t, Text(**condition.tensors))
 
     def sparing(self) -> AbstractContextManager[None]:
         """Nothing to spare: the denoiser is small."""
@@ -134,18 +137,19 @@ def load_small(folder: Path, device: torch.device, dtype: torch.dtype, name: str
 
 def load_codec(path: Path) -> Codec:
     """The codec of one file; errors as `load_small`."""
-    config, state = _read(path, CodecConfig)
-    return _filled(Codec(config), state, path)
+    config, state = read_weights(path, CodecConfig)
+    return filled(Codec(config), state, path)
 
 
 def load_denoiser(path: Path) -> tuple[Denoiser, WordPieces]:
     """The denoiser of one file and its vocabulary; errors as `load_small`."""
-    config, state = _read(path, DenoiserConfig)
+    config, state = read_weights(path, DenoiserConfig)
     words = WordPieces(vocabulary_from_tensor(state.pop("vocabulary")))
-    return _filled(Denoiser(config), state, path), words
+    return filled(Denoiser(config), state, path), words
 
 
-def _filled(module: M, state: dict[str, Tensor], path: Path) -> M:
+def filled(module: M, state: dict[str, Tensor], path: Path) -> M:
+    """The module with the weights of a file; errors as `load_small`."""
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
@@ -173,8 +177,8 @@ def debug_model(device: torch.device | None = None, seed: int = 0) -> SmallModel
     return SmallModel("debug", codec, denoiser, WordPieces(pieces), device)
 
 
-def _read(path: Path, kind: type[T]) -> tuple[T, dict[str, Tensor]]:
-    """Sizes and float32 weights (whole numbers stay whole)."""
+def read_weights(path: Path, kind: type[T]) -> tuple[T, dict[str, Tensor]]:
+    """Sizes and float32 weights (whole numbers stay whole); errors as `load_small`."""
     try:
         with safe_open(path, framework="pt") as file:
             values: dict[str, Any] = json.loads((file.metadata() or {})["config"])

@@ -1,0 +1,1 @@
+"""Training the branch of ditto-small that follows controls."""
