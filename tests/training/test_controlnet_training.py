@@ -66,7 +66,7 @@ def test_it_learns_to_heed_what_it_is_told(model: SmallModel) -> None:
         branch = ControlNet.beside(model.denoiser, hidden=8)
     optimizer = torch.optim.AdamW(branch.parameters(), lr=1e-2)
     rng = np.random.default_rng(0)
-    for step in range(120):
+    for step in range(200):
         pairs = loud_and_soft(step)
         noise = torch.Generator().manual_seed(step)
         loss = branch_loss(branch, model.denoiser, pairs, thinned(pairs.heard, rng), noise)

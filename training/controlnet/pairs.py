@@ -63,11 +63,11 @@ def draw(batches: Batches, split: str, tokens: int, rng: np.random.Generator, dr
     crops = batches.crops(split, tokens, rng, drop)
     x_0 = torch.stack([crop.latent for crop in crops])
     frames, music = x_0.shape[-1], batches.music
-    rate = music.pieces[crops[0].index]["sample_rate"]
+    rate = music.pieces[crops[0].piece]["sample_rate"]
     frame = round(rate / FRAME_RATE)
     audio = np.stack(
         [
-            music.audio(crop.index)[crop.start * frame : (crop.start + frames) * frame]
+            music.audio(crop.piece)[crop.start * frame : (crop.start + frames) * frame]
             for crop in crops
         ]
     )
@@ -98,8 +98,7 @@ def _kept(rng: np.random.Generator) -> np.ndarray:
     chance = rng.random()
     if chance < ALL + NONE:
         return np.full(len(CONTROLS), chance < ALL, np.float32)
-    some = 0
-    while not 0 < some < len(CONTROLS):
+    while True:
         kept = rng.random(len(CONTROLS)) < 0.5
-        some = int(kept.sum())
-    return kept.astype(np.float32)
+        if 0 < int(kept.sum()) < len(CONTROLS):
+            return kept.astype(np.float32)

@@ -35,9 +35,9 @@ LEAN, SPREAD = 0.6, 1.2  # of the logit of t: a twentieth of the times above 0.9
 
 
 class Crop(NamedTuple):
-    """A stretch of a piece: its index, latent (C, T) from latent frame `start` on, and words."""
+    """A stretch of a piece: its number, latent (C, T) from latent frame `start` on, and words."""
 
-    index: int
+    piece: int
     start: int
     latent: Tensor
     words: str

@@ -66,8 +66,9 @@ class ControlNet(nn.Module):
         )
         self.enter = nn.Linear(len(CONTROLS) * c.hidden, base.width)
         self.blocks = nn.ModuleList(Block(base, i % 2 == 1) for i in range(c.copied))
-        self.leave = nn.ModuleList(nn.Linear(base.width, base.width) for _ in range(c.copied))
-        for layer in (self.enter, *self.leave):
+        leave = [nn.Linear(base.width, base.width) for _ in range(c.copied)]
+        self.leave = nn.ModuleList(leave)
+        for layer in (self.enter, *leave):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
