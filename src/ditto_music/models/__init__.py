@@ -81,7 +81,7 @@ def load_model(
 
 
 def revision(name: str = DEFAULT) -> str:
-    """What tells one set of weights from another: a hash of the files that `load_model` reads.
+    """What tells one set of weights from another: a hash of all that lie in the model's folder.
 
     Raises
     ------
