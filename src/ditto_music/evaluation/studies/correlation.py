@@ -19,6 +19,8 @@ from ditto_music.evaluation.studies.drawing import points
 from ditto_music.evaluation.studies.making import apart, judged, plain, solved, tags_of
 from ditto_music.evaluation.studies.study import Asked, Item, Row, Size, Study
 from ditto_music.evaluation.studies.tables import Column, Table, grouped, summed
+from ditto_music.models.small.control_net import branch_file
+from ditto_music.models.small.model import SmallModel
 from ditto_music.protocols import Model
 
 CONTROL_NET = "control-net"  # trained, so not with every installation
@@ -55,6 +57,8 @@ def measure(model: Model, item: Item) -> list[Row]:
     """One curve asked of one system."""
     curve = curve_of(item.number, item.scale.duration)[1]
     system = str(item["system"])
+    if system == CONTROL_NET and not (isinstance(model, SmallModel) and branch_file(model)):
+        return []  # trained for ditto-small alone
     level = Intensity(curve)
     free = plain(model, item, level)
     if system == "plain":
