@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from ditto_music.baselines import METHODS
 from ditto_music.cli import main
 from ditto_music.errors import InputError
 from ditto_music.evaluation.studies import STUDIES, Column, Item, Scale, Size, running
@@ -62,8 +61,7 @@ HEADS: dict[str, set[tuple[str, ...]]] = {
     "spectrum": {("intensity", "0.25"), ("intensity", "23.5")},
     "decoder": {(task, way) for task in ("match", "intensity") for way in ("in", "out")},
     "correlation": {("plain", "none")}
-    | {(system, loss) for system in ("ditto", "freedom") for loss in ("mse", "correlation")}
-    | ({("control-net", "trained")} if "control-net" in METHODS else set()),
+    | {(system, loss) for system in ("ditto", "freedom") for loss in ("mse", "correlation")},
     "samplers": {("intensity", "8", name) for name in ("ddim", "dpm", "heun", "adams")},
 }
 
