@@ -20,20 +20,23 @@ from ditto_music.jobs.store import Store
 REPORT = {"key": "0" * 64, "loss": {"history": [0.123456789] * 60}, "controls": {"intensity": {}}}
 
 
+def rate(flag: str, count: int, folder: Path) -> float:
+    """Jobs a second that are read and grouped, where each has another value of a flag."""
+    job = {"command": "control", "prompt": "calm piano", "intensity": "-38:-16"}
+    started = time.monotonic()
+    for outcome in run_batch((job | {flag: i} for i in range(count)), folder, engine="dry"):
+        assert not outcome.error, outcome.error
+    return count / (time.monotonic() - started)
+
+
 def main() -> None:
-    """Print two rates."""
+    """Print the rates."""
     parser = argparse.ArgumentParser(description="Rates of handing out work.")
     parser.add_argument("--lines", type=int, default=20_000)
     lines: int = parser.parse_args().lines
     with tempfile.TemporaryDirectory() as folder:
-        jobs = (
-            {"command": "control", "prompt": "calm piano", "intensity": "-38:-16", "seed": i}
-            for i in range(lines)
-        )
-        started = time.monotonic()
-        for outcome in run_batch(jobs, Path(folder) / "dry", engine="dry"):
-            assert not outcome.error, outcome.error
-        print(f"{lines / (time.monotonic() - started):.0f} jobs a second read and grouped")
+        for said, flag, count in (("seeds", "seed", lines), ("flags", "iterations", lines // 50)):
+            print(f"{rate(flag, count, Path(folder) / said):.0f} jobs a second, other {said} each")
 
         store = Store(Path(folder))
         ledger = Ledger(store, "results.jsonl")
@@ -41,8 +44,8 @@ def main() -> None:
         for _ in range(count):
             ledger.add(REPORT)
         ledger.close()
-        rate = count / (time.monotonic() - started)
-        print(f"{rate:.0f} outcomes of {len(json.dumps(REPORT))} bytes a second on the disk")
+        written = count / (time.monotonic() - started)
+        print(f"{written:.0f} outcomes of {len(json.dumps(REPORT))} bytes a second on the disk")
 
 
 if __name__ == "__main__":

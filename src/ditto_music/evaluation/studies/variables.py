@@ -3,7 +3,8 @@
 All are searched on one sampler that has all of them: DDIM with noise in every step (eta 1), its
 noises fixed, so that later ones exist; beside it stands the deterministic sampler, where x_T is all
 the noise there is. Each search has the same iterations, steps (the surrogate's) and descent, and is
-in units of what it searches. How far the clip is from the start tells what else was changed.
+in units of what it searches; norms are free, since an embedding is no noise. How far the clip is
+from the start tells what else was changed.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def measure(model: Model, item: Item) -> list[Row]:
         return noisy_ddim(denoise, now["x_T"], model.schedule, steps, eta, later)
 
     first = packed(start)
-    found = searched(problem, first, make, item.scale.iterations)
+    found = searched(problem, first, make, item.scale.iterations, "lbfgs-free")
     with torch.no_grad():
         before = problem.packed("plain", noises[:, 0], make(first, 0))
         after = problem.packed("ditto", noises[:, 0], make(found.best, 0))
