@@ -8,7 +8,7 @@ says of the same clips with another's truth, or with a wrong one.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,17 +193,25 @@ def forms(music: Music, count: int, hear: Hear) -> list[Row]:
     ]
 
 
+def tag_pairs(heard: Sequence[tuple[Mapping[str, float], set[str]]]) -> list[float]:
+    """Of clips' tags and the instruments that play in them, for each pair of a clip with a tag's
+    instrument and one without: 1 where the tag is likelier in the first, else 0.
+    """
+    right: list[float] = []
+    for tag, names in TAGS.items():
+        there = [probable[tag] for probable, playing in heard if playing & set(names)]
+        absent = [probable[tag] for probable, playing in heard if not playing & set(names)]
+        right += [float(a > b) for a in there for b in absent]
+    return right
+
+
 def instruments(music: Music, count: int, hear: Hear) -> list[Row]:
     """How often a tag is likelier where its instrument plays than where it does not."""
     heard = [
         (tags(hear(clip), RATE), set(labels["playing"]))
         for clip, labels in crops(music, count, 5, lambda labels: True)
     ]
-    right: list[float] = []
-    for tag, names in TAGS.items():
-        there = [probable[tag] for probable, playing in heard if playing & set(names)]
-        absent = [probable[tag] for probable, playing in heard if not playing & set(names)]
-        right += [float(a > b) for a in there for b in absent]
+    right = tag_pairs(heard)
     return [
         Row(
             "MusiCNN (MTT)",

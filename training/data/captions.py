@@ -105,7 +105,7 @@ def _absent(labels: dict[str, Any], rng: np.random.Generator) -> str:
 
 def _tempo(labels: dict[str, Any], rng: np.random.Generator) -> str:
     bpm = labels["bpm"]
-    if rng.random() < 0.45:
+    if rng.random() < 0.6:
         return _pick(rng, [f"{bpm} bpm", f"{bpm} BPM", f"at {bpm} bpm", f"tempo {bpm}"])
     return _pick(rng, next(words for limit, words in TEMPO_WORDS if bpm < limit))
 
@@ -185,8 +185,8 @@ FACTS: dict[str, tuple[float, Callable[[dict[str, Any], np.random.Generator], st
     "style": (0.88, _style),
     "mood": (0.6, _mood),
     "instruments": (0.55, _instruments),
-    "tempo": (0.42, _tempo),
-    "key": (0.25, _key),
+    "tempo": (0.5, _tempo),
+    "key": (0.3, _key),
     "density": (0.12, _density),
     "loudness": (0.25, _loudness),
     "dynamics": (0.5, _dynamics),

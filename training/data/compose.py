@@ -29,6 +29,7 @@ class Piece:
     bass: float  # dB of the shelf below 200 Hz
     room: float  # seconds the reverberation takes to die away by 60 dB
     wet: float  # share of reverberation, 0 to 1
+    drive: float | None  # dB of saturation, none for a clean mix
     labels: dict[str, Any]
 
 
@@ -57,6 +58,7 @@ def compose(seed: int, number: int) -> Piece:
         bass=mood.bass + float(rng.normal(0, 1.5)),
         room=float(rng.uniform(0.4, 1.0) if rng.random() > mood.wet else rng.uniform(1.2, 2.8)),
         wet=float(rng.uniform(0.1, 0.6)) * float(rng.random() < 0.35 + 0.5 * mood.wet),
+        drive=float(rng.uniform(-3, 12)) if rng.random() < 0.2 else None,
         labels={
             "id": f"{seed}-{number:06d}",
             "seed": seed,

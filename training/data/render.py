@@ -110,6 +110,14 @@ def reverb(audio: np.ndarray, seconds: float, wet: float) -> np.ndarray:
     return audio + wet * fftconvolve(audio, room)[: len(audio)]
 
 
+def saturate(audio: np.ndarray, drive: float) -> np.ndarray:
+    """Soft clipping by tanh, `drive` dB over the point where four times the RMS bends; what is
+    faint passes as it is.
+    """
+    bend = 4 * np.sqrt(np.mean(audio**2)) * 10 ** (-drive / 20)
+    return bend * np.tanh(audio / bend) if bend > 0 else audio
+
+
 def limit(audio: np.ndarray, knee: float = 0.7, window: int = 1201) -> np.ndarray:
     """Turn down, smoothly over `window` samples, what peaks over `knee`; nothing passes 1."""
     peak = maximum_filter1d(np.abs(audio), window)

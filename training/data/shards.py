@@ -8,7 +8,7 @@ import numpy as np
 
 from training.data.compose import Piece, compose
 from training.data.dynamics import apply_gain
-from training.data.render import SAMPLE_RATE, Synth, limit, reverb, shelf, to_int16
+from training.data.render import SAMPLE_RATE, Synth, limit, reverb, saturate, shelf, to_int16
 
 PIECES = 64  # in a shard
 MEAN_SECONDS = 16.0  # of a piece
@@ -43,6 +43,8 @@ def render(piece: Piece) -> np.ndarray:
     audio = _synth(piece.soundfont).play(piece.score.midi(), piece.score.seconds)
     audio = shelf(audio, 2500, piece.treble, high=True)
     audio = shelf(audio, 200, piece.bass, high=False)
+    if piece.drive is not None:
+        audio = saturate(audio, piece.drive)
     if piece.wet:
         audio = reverb(audio, piece.room, piece.wet)
     audio = apply_gain(audio * 10 ** (piece.level / 20), SAMPLE_RATE, piece.plan)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch.multiprocessing.spawn import spawn
 
+from ditto_music.models.small.denoiser import DenoiserConfig
 from training.diffusion.train import train
 
 
@@ -28,6 +29,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--tokens", type=int, default=16 * 282, help="latent frames a batch")
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, default=True, help="by torch.compile"
+    )
+    shape = DenoiserConfig()
+    for key in ("width", "depth", "heads", "patch"):
+        parser.add_argument(f"--{key}", type=int, default=getattr(shape, key), help="of new blocks")
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--port", type=int, default=29_517, help="where workers meet")
     parser.add_argument("--seed", type=int, default=0)

@@ -14,13 +14,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, distributed, nn
 
+from ditto_music.models import fastest_dtype
 from ditto_music.models.small.denoiser import Denoiser, DenoiserConfig
 from ditto_music.models.small.model import load_denoiser
 from ditto_music.models.small.words import WordPieces, load_words, vocabulary_to_tensor
@@ -68,7 +69,7 @@ class Batches:
     ) -> list[Crop]:
         """Crops of one length; together about `tokens` latent frames."""
         seconds = float(rng.choice(LENGTHS))
-        frames = int(seconds * FRAME_RATE) // 2 * 2
+        frames = int(seconds * FRAME_RATE) // 4 * 4
         crops: list[Crop] = []
         while len(crops) < max(1, tokens // frames):
             index = int(rng.choice(self.pieces[split]))
@@ -145,6 +146,26 @@ def average_gradients(model: nn.Module, workers: int) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
+def optimizers(model: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for the matrices of the blocks, AdamW for all else that learns.
+
+    Muon's steps are scaled to the size of AdamW's (Liu et al. 2025), so both share one rate.
+    """
+    learnt = {k: p for k, p in model.named_parameters() if p.requires_grad}
+    matrices = {k for k, p in learnt.items() if k.startswith("blocks.") and k.endswith("weight")}
+    matrices = {k for k in matrices if learnt[k].ndim == 2}
+    others = [p for k, p in learnt.items() if k not in matrices]
+    return [
+        torch.optim.Muon(
+            [learnt[k] for k in sorted(matrices)],
+            lr=lr,
+            weight_decay=0.01,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+        torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.97), fused=True),
+    ]
+
+
 def begin(args: argparse.Namespace) -> tuple[Denoiser, WordPieces]:
     """The denoiser to train and its vocabulary: new blocks under the text encoder of ``--words``
     and ``--text``, or all of ``--start``, whose text encoder these replace if given.
@@ -152,7 +173,8 @@ def begin(args: argparse.Namespace) -> tuple[Denoiser, WordPieces]:
     if args.start and not args.words:
         return load_denoiser(args.start)
     words, vectors = load_words(args.words)
-    model = Denoiser(DenoiserConfig(vocabulary=len(words), word_width=vectors.shape[1]))
+    shape = {key: getattr(args, key) for key in ("width", "depth", "heads", "patch")}
+    model = Denoiser(DenoiserConfig(vocabulary=len(words), word_width=vectors.shape[1], **shape))
     if args.start:
         known = load_denoiser(args.start)[0].state_dict()
         blocks = {key: value for key, value in known.items() if not key.startswith("text.")}
@@ -174,29 +196,33 @@ def train(rank: int, args: argparse.Namespace) -> None:
     model.text.requires_grad_(False)
     learnt = [p for p in model.parameters() if p.requires_grad]
     batches = Batches(Music(args.data), load_latents(args.latents), words)
-    optimizer = torch.optim.AdamW(learnt, lr=args.lr, betas=(0.9, 0.97), fused=True)
+    both = optimizers(model, args.lr)
     average = Average(model, 0.998)
     run = Run(
         args.out / "diffusion",
         args.steps,
-        {"model": model, "optimizer": optimizer, "average": average},
+        {"model": model, "average": average, "muon": both[0], "adamw": both[1]},
         log_every=25,
         save_every=100,
         writes=rank == 0,
     )
     judge = Denoiser(config)
+    velocity = cast("Denoiser", torch.compile(model, dynamic=True)) if args.compile else model
+    half = fastest_dtype(torch.device("cpu")) == torch.bfloat16
     for step in run:
         rng = np.random.default_rng([args.seed, 3, step, rank])
         noise = torch.Generator().manual_seed((args.seed * 1_000_003 + step) * 16 + rank)
         batch = batches.draw("train", args.tokens // args.workers, rng)
-        loss = flow_loss(model, *batch, noise)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss = flow_loss(velocity, *batch, noise)
         loss.backward()
         average_gradients(model, args.workers)
         norm = nn.utils.clip_grad_norm_(learnt, 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = args.lr * trapezoid(step, args.steps)
-        optimizer.step()
-        optimizer.zero_grad()
+        for optimizer in both:
+            for group in optimizer.param_groups:
+                group["lr"] = args.lr * trapezoid(step, args.steps)
+            optimizer.step()
+            optimizer.zero_grad()
         if rank > 0:
             continue
         average.update(model)

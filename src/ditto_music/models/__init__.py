@@ -120,12 +120,17 @@ def _device(name: str) -> torch.device:
     return device
 
 
+def fastest_dtype(device: torch.device) -> torch.dtype:
+    """Of matrix products on `device`: bfloat16 where there are units for it, else float32."""
+    fast = device.type == "cuda" or (
+        device.type == "cpu" and torch.cpu._is_amx_tile_supported()  # pyright: ignore[reportPrivateUsage]
+    )
+    return torch.bfloat16 if fast else torch.float32
+
+
 def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
-        fast = device.type == "cuda" or (
-            device.type == "cpu" and torch.cpu._is_amx_tile_supported()  # pyright: ignore[reportPrivateUsage]
-        )
-        return torch.bfloat16 if fast else torch.float32
+        return fastest_dtype(device)
     choices = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if name not in choices:
         raise InputError(f"dtype '{name}' is unknown: take auto, float32 or bfloat16")

@@ -61,6 +61,21 @@ def rotate(x: Tensor) -> Tensor:
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Scaled dot-product attention of heads (B, H, L, D), `mask` true at the keys to look at.
+
+    In bfloat16 on a CPU the backward of torch's fused kernel does not use the matrix units; plain
+    products do (docs/performance.md).
+    """
+    kind = q.device.type
+    if kind != "cpu" or not torch.is_autocast_enabled(kind):
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    weights = (q * q.shape[-1] ** -0.5) @ k.mT
+    if mask is not None:
+        weights = weights.masked_fill(~mask, -math.inf)
+    return weights.softmax(-1) @ v
+
+
 class SelfAttention(nn.Module):
     """Multi-head attention with normalised queries and keys and rotary positions."""
 
@@ -77,7 +92,7 @@ class SelfAttention(nn.Module):
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = rotate(self.q_norm(q)), rotate(self.k_norm(k))
         keys = None if mask is None else mask[:, None, None, :]
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
+        y = attend(q, k, v, keys)
         return self.out(y.transpose(1, 2).flatten(2))
 
 
@@ -97,7 +112,7 @@ class CrossAttention(nn.Module):
         """(B, L, W) to the same."""
         q = self.q(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k, v = self.kv(text.tokens).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=text.mask[:, None, None, :])
+        y = attend(q, k, v, text.mask[:, None, None, :])
         return self.out(y.transpose(1, 2).flatten(2))
 
 
