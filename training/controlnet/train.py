@@ -19,7 +19,7 @@ from training.controlnet.pairs import Pairs, draw, thinned
 from training.data.dataset import Music
 from training.diffusion.latents import load_latents
 from training.diffusion.train import Batches, flow_error
-from training.loop import Average, Run, trapezoid
+from training.loop import Average, Run, fast_products, trapezoid
 from training.weights import save_weights
 
 DROP = 0.1  # chance of a caption to be dropped
@@ -84,7 +84,8 @@ def train(args: argparse.Namespace) -> None:
         rng = np.random.default_rng([args.seed, 11, step])
         noise = torch.Generator().manual_seed(args.seed * 1_000_003 + step)
         pairs = draw(batches, "train", args.tokens, rng, DROP)
-        loss = branch_loss(branch, base, pairs, thinned(pairs.heard, rng), noise)
+        with fast_products():
+            loss = branch_loss(branch, base, pairs, thinned(pairs.heard, rng), noise)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(branch.parameters(), 1.0)
         for group in optimizer.param_groups:

@@ -21,14 +21,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, distributed, nn
 
-from ditto_music.models import fastest_dtype
 from ditto_music.models.small.denoiser import Denoiser, DenoiserConfig
 from ditto_music.models.small.model import load_denoiser
 from ditto_music.models.small.words import WordPieces, load_words, vocabulary_to_tensor
 from training.data.captions import caption
 from training.data.dataset import Music, labels_of_crop
 from training.diffusion.latents import FRAME_RATE, load_latents
-from training.loop import Average, Run, trapezoid
+from training.loop import Average, Run, fast_products, trapezoid
 from training.weights import save_weights
 
 LENGTHS = (3.0, 4.0, 6.0, 6.0, 6.0, 8.0, 12.0)
@@ -152,7 +151,7 @@ def optimizers(model: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
     Muon's steps are scaled to the size of AdamW's (Liu et al. 2025), so both share one rate.
     """
     learnt = {k: p for k, p in model.named_parameters() if p.requires_grad}
-    matrices = {k for k, p in learnt.items() if k.startswith("blocks.") and k.endswith("weight")}
+    matrices = {k for k in learnt if k.startswith("blocks.") and k.endswith("weight")}
     matrices = {k for k in matrices if learnt[k].ndim == 2}
     others = [p for k, p in learnt.items() if k not in matrices]
     return [
@@ -208,12 +207,11 @@ def train(rank: int, args: argparse.Namespace) -> None:
     )
     judge = Denoiser(config)
     velocity = cast("Denoiser", torch.compile(model, dynamic=True)) if args.compile else model
-    half = fastest_dtype(torch.device("cpu")) == torch.bfloat16
     for step in run:
         rng = np.random.default_rng([args.seed, 3, step, rank])
         noise = torch.Generator().manual_seed((args.seed * 1_000_003 + step) * 16 + rank)
         batch = batches.draw("train", args.tokens // args.workers, rng)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        with fast_products():
             loss = flow_loss(velocity, *batch, noise)
         loss.backward()
         average_gradients(model, args.workers)

@@ -90,6 +90,7 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, L, W) to the same; `mask` (B, L) is true at the keys to look at."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k = q.to(self.q_norm.weight), k.to(self.k_norm.weight)  # as autocast leaves them
         q, k = rotate(self.q_norm(q)), rotate(self.k_norm(k))
         keys = None if mask is None else mask[:, None, None, :]
         y = attend(q, k, v, keys)
