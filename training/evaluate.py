@@ -1,8 +1,8 @@
 """Measure a set of weights for the model card: ``python -m training.evaluate --help``.
 
-All is heard by judges that no training used (MusiCNN, librosa), in renders of a seed the model was
-not trained on. Half of these pieces are the reference, the other half say what is asked of the
-model, and stand beside what it makes of it: what the judges make of *them* is the ceiling.
+All is heard by judges that no training used (MusiCNN, librosa), in held-out renders. Half of these
+pieces are the reference, the other half say what is asked of the model, and stand beside what it
+makes of it: what the judges make of *them* is the ceiling.
 """
 
 from __future__ import annotations
@@ -239,7 +239,8 @@ def nearest(path: Path, made: np.ndarray, unseen: np.ndarray, trained: np.ndarra
 
 def measure(model: SmallModel, music: Music, args: argparse.Namespace) -> dict[str, Any]:
     """All figures; pictures go to ``args.out``."""
-    first, second = np.array_split(np.random.default_rng(0).permutation(len(music)), 2)
+    unseen = np.random.default_rng(0).permutation(music.split("held-out"))
+    first, second = np.array_split(unseen, 2)
     heard = crops(music, first.tolist(), 4 * args.count, 1)
     wanted = crops(music, second.tolist(), args.count, 2)
     all_ours, theirs = embedded(heard.audio), embedded(wanted.audio)
@@ -259,13 +260,13 @@ def measure(model: SmallModel, music: Music, args: argparse.Namespace) -> dict[s
     families = [wanted.labels[i]["family"] for i in there]
     asked = [style for style in styles.names for _ in range(args.each)]
     rng = np.random.default_rng(4)
-    unseen = HELD_OUT_SYNONYMS["family"]
+    synonyms = HELD_OUT_SYNONYMS["family"]
     plain = make(asked, 5000)
     worded = {
         "plain": embedded(plain),
         "misspelt": embedded(make([misspelt(style, rng) for style in asked], 6000)),
         "in words no caption has": embedded(
-            make([unseen[style][i % len(unseen[style])] for i, style in enumerate(asked)], 7000)
+            make([synonyms[style][i % len(synonyms[style])] for i, style in enumerate(asked)], 7000)
         ),
     }
 
@@ -302,12 +303,10 @@ def measure(model: SmallModel, music: Music, args: argparse.Namespace) -> dict[s
         },
         "seconds a clip": seconds,
     }
-    if args.trained:
-        trained = Music(args.trained)
-        learnt = embedded(crops(trained, trained.split("train").tolist(), 3000, 5).audio)
-        report["nearest learnt, over unseen's"] = nearest(
-            args.out / "nearest.png", of_made, theirs, learnt
-        )
+    learnt = embedded(crops(music, music.split("train").tolist(), 3000, 5).audio)
+    report["nearest learnt, over unseen's"] = nearest(
+        args.out / "nearest.png", of_made, theirs, learnt
+    )
     grid(args.out / "generated.png", plain[:: args.each][:16], styles.names)
     grid(
         args.out / "codec.png",
@@ -320,10 +319,7 @@ def measure(model: SmallModel, music: Music, args: argparse.Namespace) -> dict[s
 def main() -> None:
     """Measure and write ``evaluation.json`` and the pictures."""
     parser = argparse.ArgumentParser(description="Measure a set of weights for the model card.")
-    parser.add_argument(
-        "--data", type=Path, required=True, help="made by training.data, of a seed not trained on"
-    )
-    parser.add_argument("--trained", type=Path, help="what was: is any of it learnt by heart?")
+    parser.add_argument("--data", type=Path, required=True, help="folder made by training.data")
     parser.add_argument("--model", default="ditto-small", help="name, or folder of weights")
     parser.add_argument("--out", type=Path, default=Path("out/evaluation"))
     parser.add_argument("--count", type=int, default=500, help="clips of each set")

@@ -91,18 +91,22 @@ class Run:
         def ask_to_stop(number: int, frame: FrameType | None) -> None:
             self._stop = True
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, ask_to_stop)
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, ask_to_stop) for number in numbers]
         started = time.monotonic() - self.seconds
-        while self.step < self.steps and not self._stop:
-            yield self.step
-            self.step += 1
-            self.seconds = time.monotonic() - started
-            if self.writes and self.step % self.log_every == 0:
-                self._write_row()
-            if self.step % self.save_every == 0:
-                self.save()
-        self.save()
+        try:
+            while self.step < self.steps and not self._stop:
+                yield self.step
+                self.step += 1
+                self.seconds = time.monotonic() - started
+                if self.writes and self.step % self.log_every == 0:
+                    self._write_row()
+                if self.step % self.save_every == 0:
+                    self.save()
+            self.save()
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
         if self._stop:
             raise SystemExit(f"stopped at step {self.step}; run again to go on")
 
