@@ -26,9 +26,9 @@ def main() -> None:
         help="denoiser.safetensors to begin from; with --words and --text its blocks alone",
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--tokens", type=int, default=16 * 282, help="latent frames a batch")
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--tokens", type=int, default=32 * 282, help="latent frames a batch")
+    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument(
         "--compile", action=argparse.BooleanOptionalAction, default=True, help="by torch.compile"
     )

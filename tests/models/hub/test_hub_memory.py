@@ -131,15 +131,12 @@ def test_offloading_from_the_processor_to_itself_is_refused(folders: dict[str, P
 # --- half precision ------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    torch.cpu._is_amx_tile_supported(),  # pyright: ignore[reportPrivateUsage]
-    reason="torch 2.13 on AMX: another gradient; right with ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16",
-    strict=False,
-)
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_half_precision_halves_the_weights_and_keeps_the_gradient(
-    folders: dict[str, Path], name: str
+    folders: dict[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # On AMX torch 2.13 errs in strided convolutions as narrow as these (docs/models/hub.md).
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
     full, half = loaded(folders, name), loaded(folders, name, dtype="bfloat16")
     assert half.weight_bytes()[1] < 0.6 * full.weight_bytes()[1]
     found: list[tuple[Tensor, Tensor]] = []

@@ -64,8 +64,8 @@ def rotate(x: Tensor) -> Tensor:
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention of heads (B, H, L, D), `mask` true at the keys to look at.
 
-    In bfloat16 on a CPU the backward of torch's fused kernel does not use the matrix units; plain
-    products do (docs/performance.md).
+    In bfloat16 on a CPU plain products are differentiated far faster than torch's fused kernel
+    (docs/performance.md); in float32 they are not.
     """
     kind = q.device.type
     if kind != "cpu" or not torch.is_autocast_enabled(kind):
