@@ -299,21 +299,43 @@ def test_a_surrogate_of_many_steps_has_a_coarser_one_before_it(model: SmallModel
     assert [row["steps"] for row in result.items[0].history] == [4] * 4 + [8] * 3 + [9] * 3
 
 
-def test_guidance_from_a_prompt_to_itself_costs_nothing(model: SmallModel) -> None:
-    seen: list[int] = []
+def counted(model: SmallModel, seen: list[int], gradients: list[str] | None = None) -> SmallModel:
+    """The same model, which notes the clips of each call, and each way back through one."""
 
     class Counting(SmallModel):
         def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
             seen.append(len(x_t))
-            return super().denoise(x_t, t, condition)
+            estimate = super().denoise(x_t, t, condition)
+            if estimate.requires_grad and gradients is not None:
+                estimate.register_hook(lambda _: gradients.append("call"))
+            return estimate
 
-    counting = Counting("counting", model.codec, model.denoiser, model.words, model.device)
+    return Counting("counting", model.codec, model.denoiser, model.words, model.device)
+
+
+def test_guidance_from_a_prompt_to_itself_costs_nothing(model: SmallModel) -> None:
+    seen: list[int] = []
+    counting = counted(model, seen)
     free = generate(counting, "", duration=0.7, steps=3)
     assert seen == [1, 1, 1]
     seen.clear()
     generate(counting, "calm", duration=0.7, steps=3)
     assert seen == [2, 2, 2]
     assert torch.equal(free.audio, generate(model, "", duration=0.7, steps=3, guidance=1).audio)
+
+
+def test_neither_a_gradient_nor_a_sample_is_made_that_nothing_uses(model: SmallModel) -> None:
+    """Of two iterations the second has no next; what it judged is the result, not made again."""
+    seen: list[int] = []
+    gradients: list[str] = []
+    counting = counted(model, seen, gradients)
+    settings = {"duration": 0.7, "steps": 3, "surrogate_steps": None, "gradient": "plain"}
+    found = optimize(counting, "calm", Energy(50.0), iterations=2, **settings).items[0]
+    assert (len(seen), len(gradients)) == (2 * 3, 3)
+    again = generate(model, "calm", duration=0.7, steps=3, x_T=found.x_T[None]).items[0]
+    assert torch.equal(found.latent, again.latent)
+    met = optimize(counting, "calm", Energy(50.0), tolerance=1e9, **settings).items[0]
+    assert (met.stopped, len(seen), len(gradients)) == ("tolerance", 3 * 3, 3)
 
 
 class Stubborn(Control):

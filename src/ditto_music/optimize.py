@@ -76,11 +76,17 @@ class Progress:
 
 @dataclass
 class Track:
-    """One item on its way: its noise, the best noise so far, and why it stopped."""
+    """One item on its way: its noise, the best noise so far, and why it stopped.
+
+    Attributes
+    ----------
+    latent : what the best noise grew into, if that was on all steps.
+    """
 
     noise: Tensor
     descent: Descent
     best: Tensor = field(init=False)
+    latent: Tensor | None = None
     lowest: float = math.inf
     mark: float = math.inf
     idle: int = 0
@@ -95,6 +101,7 @@ class Track:
         if self.stopped == "diverged":
             return
         self.noise, self.lowest, self.stopped = self.best, math.inf, None
+        self.latent = None
         self.mark, self.idle = math.inf, 0
         self.descent.restart()
 
@@ -119,19 +126,24 @@ class Track:
         """What was measured first; nothing yet before that."""
         return self.history[0] if self.history else Row()
 
-    def see(self, row: Row, loss: float, gradient: Tensor, met: bool) -> None:
-        """Keep the noise if it is the best yet; go on unless it is met or the numbers break."""
+    def see(self, row: Row, loss: float, latent: Tensor | None, met: bool) -> None:
+        """Keep the noise if it is the best yet; stop if it is met or nothing is gained."""
         self.history.append(row)
         if loss < self.lowest:
-            self.lowest, self.best = loss, self.noise
-        if not math.isfinite(loss) or not bool(torch.isfinite(gradient).all()):
+            self.lowest, self.best, self.latent = loss, self.noise, latent
+        if not math.isfinite(loss):
             self.stopped = "diverged"
         elif met:
             self.stopped = "tolerance"
         elif self.stalls(loss):
             self.stopped = "stalled"
-        else:
+
+    def move(self, loss: float, gradient: Tensor) -> None:
+        """To the next noise to try, unless the numbers break."""
+        if bool(torch.isfinite(gradient).all()):
             self.noise = self.descent.step(self.noise, loss, gradient)
+        else:
+            self.stopped = "diverged"
 
 
 def optimize(
@@ -230,9 +242,14 @@ def optimize(
                 starts = [tracks[i].start for i in items] if stage.far else None
                 losses, measured = problem.measure(clip, items, starts)
                 rows = [row | {"steps": float(stage.steps)} for row in measured]
-                (slopes,) = torch.autograd.grad(losses.sum(), noise)
-                for i, row, loss, slope in zip(items, rows, losses.tolist(), slopes, strict=True):
-                    tracks[i].see(row, loss, slope, problem.met(i, row, stage.slack))
+                latents = clip.latent.detach() if stage.steps == steps else [None] * len(items)
+                for i, row, loss, latent in zip(items, rows, losses.tolist(), latents, strict=True):
+                    tracks[i].see(row, loss, latent, problem.met(i, row, stage.slack))
+                if any(tracks[i].goes_on(stage.limit) for i in items):
+                    (slopes,) = torch.autograd.grad(losses.sum(), noise)
+                    for i, loss, slope in zip(items, losses.tolist(), slopes, strict=True):
+                        if tracks[i].goes_on(stage.limit):
+                            tracks[i].move(loss, slope)
 
                 count, spent = count + 1, time.monotonic() - started
                 if callback and callback(Progress(count, items, rows, noise.detach(), clip, spent)):
@@ -251,12 +268,14 @@ def optimize(
     best = torch.stack([track.best for track in tracks])
     stopped: list[Stopped] = [track.stopped or "iterations" for track in tracks]
     histories = [track.history for track in tracks]
+    latents = [track.latent for track in tracks if track.latent is not None]
+    grown = torch.stack(latents) if len(latents) == len(tracks) else None
     try:
-        return problem.finish("ditto", best, stopped, histories)
+        return problem.finish("ditto", best, stopped, histories, grown)
     except KeyboardInterrupt:  # the search is over: give what it found, unless asked twice
         if "interrupted" in stopped:
             raise
-        return problem.finish("ditto", best, stopped, histories).interrupted()
+        return problem.finish("ditto", best, stopped, histories, grown).interrupted()
 
 
 class Stage(NamedTuple):

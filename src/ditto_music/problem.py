@@ -350,9 +350,16 @@ class Problem:
         x_T: Tensor,
         stopped: Sequence[Stopped] | None = None,
         histories: Sequence[list[Row]] | None = None,
+        latent: Tensor | None = None,
     ) -> Result:
-        """Sample the noises found with all steps, measure what came out, and pack it up."""
-        latent = self.sample(x_T, range(len(self)), self.settings.steps)
+        """Sample the noises found with all steps, measure what came out, and pack it up.
+
+        Parameters
+        ----------
+        latent : (B, ...), what they grew into, where it is known.
+        """
+        if latent is None:
+            latent = self.sample(x_T, range(len(self)), self.settings.steps)
         return self.packed(method, x_T, latent, stopped, histories)
 
     @torch.no_grad()
