@@ -219,3 +219,9 @@ def test_a_disk_that_fills_up(ditto: Ditto, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Path, "write_bytes", full)
     ditto("generate", "calm", "-o", "out.wav", *QUICK).refused("out.wav", "no space left")
+
+
+def test_compiling_without_a_compiler(ditto: Ditto, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "g++-99")
+    told = ditto("generate", "calm", "-o", "out.wav", *QUICK, "--compile")
+    told.refused("g++-99", "leave --compile out")

@@ -147,9 +147,7 @@ class Commands:
         shared = parse(order.job, Path(f"x{self.suffix}")).shared
         if order.job.command == "generate":
             return MOST_SAMPLED
-        model = self._model(
-            shared.model, device=shared.device, dtype=shared.dtype, offload=shared.offload
-        )
+        model = self._model(shared.model, **shared.loading())
         steps = min(shared.steps, shared.surrogate_steps)
         settings = Settings(shared.duration, steps, shared.guiding(), sampler=shared.sampler)
         bytes_an_item = steps * Problem(model, "", None, 0, settings).bytes_a_step()
@@ -164,9 +162,7 @@ class Commands:
             shared = parsed[0].shared
             seeds = [one.shared.checked(Path(folder) / "x.wav").seed for one in parsed]
             prompts = [str(one.bound.arguments["prompt"]) for one in parsed]
-            model = self._model(
-                shared.model, device=shared.device, dtype=shared.dtype, offload=shared.offload
-            )
+            model = self._model(shared.model, **shared.loading())
             terms: list[Term | None] = [None] * len(orders)
             if orders[0].job.command == "generate":
                 from ditto_music.generate import generate
@@ -378,8 +374,8 @@ def _plain(report: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _load(name: str, *, device: str, dtype: str, offload: str = "text") -> Model:
+def _load(name: str, **how: Any) -> Model:
     """The model that this worker holds."""
     from ditto_music.models import load_model
 
-    return load_model(name, device=device, dtype=dtype, offload=offload)
+    return load_model(name, **how)

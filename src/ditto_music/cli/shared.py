@@ -206,6 +206,15 @@ class Shared:
             "on a GPU only the part at work, slower; none keeps everything there.",
         ),
     ] = "text"
+    compile: Annotated[
+        bool,
+        Parameter(
+            group=FILES,
+            show_default=False,
+            help="Translate the network into machine code first: faster, after a wait that pays "
+            "for itself in a batch or a long clip. Needs a C++ compiler.",
+        ),
+    ] = False
     plot: Annotated[
         Path | None,
         Parameter(group=FILES, metavar="FILE", help="Draw the result: .png, .svg or .pdf."),
@@ -304,12 +313,18 @@ class Shared:
         from ditto_music.models import load_model
 
         load = LOADER.get() or load_model
-        given: dict[str, Any] = {"device": self.device, "dtype": self.dtype}
-        if self.offload != "text":
-            given["offload"] = self.offload
+        how = self.loading()
         if load is load_model and not self.quiet:
-            given["notice"] = say
-        return load(self.model, **given)
+            how["notice"] = say
+        return load(self.model, **how)
+
+    def loading(self) -> dict[str, Any]:
+        """How to load the model: arguments of `load_model`, those off their defaults."""
+        given = {"offload": self.offload, "compiled": self.compile}
+        default = {"offload": "text", "compiled": False}
+        return {"device": self.device, "dtype": self.dtype} | {
+            name: value for name, value in given.items() if value != default[name]
+        }
 
     def guiding(self) -> float | Guidance:
         """The guidance scale, or all that belongs to it where more was asked.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +12,7 @@ from pathlib import Path
 import torch
 
 from ditto_music.errors import InputError
+from ditto_music.models.hub.base import HubModel
 from ditto_music.models.hub.catalog import PUBLIC
 from ditto_music.models.hub.load import Notice, is_hub, load_hub
 from ditto_music.models.small import SmallModel, debug_model, load_small, shipped_weights
@@ -45,6 +49,7 @@ def load_model(
     device: str = "cpu",
     dtype: str = "auto",
     offload: str = "text",
+    compiled: bool = False,
     notice: Notice | None = None,
 ) -> Model:
     """A model by its name, or from a folder that holds its weights.
@@ -56,19 +61,32 @@ def load_model(
         diffusers that `ditto_music.models.hub` has an adapter for.
     device : ``cpu``, ``cuda``, ``mps`` ...
     dtype : of the denoiser's matrix products, ``float32`` or ``bfloat16``; ``auto`` takes bfloat16
-        on a GPU or a processor with matrix units for it, where it is faster. Of public models, of
-        their weights too.
+        on a GPU or a processor with instructions for it (AVX512-BF16, AMX), where it is faster. Of
+        public models, of their weights too.
     offload : of a public model, "text" lets go of text encoders once prompts are read, "all" keeps
         on a GPU only the part at work, "none" keeps everything there.
+    compiled : translate the network by `torch.compile` at its first call; docs/performance.md says
+        when that pays. On a CPU it takes a C++ compiler.
     notice : told licence and size of a public model before its first download.
 
     Raises
     ------
     InputError
-        If there is no such model, device or dtype.
+        If there is no such model, device or dtype, or nothing to compile with.
     """
     where = _device(device)
     precision = _dtype(dtype, where)
+    if compiled:
+        _check_compiler(where)
+    model = _loaded(name, where, precision, offload, notice)
+    if compiled and isinstance(model, SmallModel | HubModel):
+        model.network.compile()
+    return model
+
+
+def _loaded(
+    name: str, where: torch.device, precision: torch.dtype, offload: str, notice: Notice | None
+) -> Model:
     if name == "debug":
         return debug_model(where)
     if name == DEFAULT:
@@ -121,11 +139,20 @@ def _device(name: str) -> torch.device:
 
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
-    """Of matrix products on `device`: bfloat16 where there are units for it, else float32."""
-    fast = device.type == "cuda" or (
-        device.type == "cpu" and torch.cpu._is_amx_tile_supported()  # pyright: ignore[reportPrivateUsage]
-    )
+    """Of matrix products on `device`: bfloat16 where it has instructions for them, else float32."""
+    here = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    fast = device.type == "cuda" or here.get("avx512_bf16") or here.get("amx_bf16")
     return torch.bfloat16 if fast else torch.float32
+
+
+def _check_compiler(device: torch.device) -> None:
+    """On a CPU torch translates to C++."""
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if device.type == "cpu" and not shutil.which(compiler):
+        raise InputError(
+            f"--compile needs the C++ compiler {compiler}, which is not here: install it, name "
+            "another in the variable CXX, or leave --compile out"
+        )
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:

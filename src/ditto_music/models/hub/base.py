@@ -76,6 +76,11 @@ class HubModel:
     def _revision(self) -> str | None:
         return self._told() if self._told else None
 
+    @property
+    def network(self) -> torch.nn.Module:
+        """What a denoiser call runs."""
+        return getattr(self.pipe, self.NETWORK)
+
     def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
         """Read the prompts; an empty one is the unconditional model. No gradient."""
         key = tuple(prompts), seconds
@@ -117,7 +122,7 @@ class HubModel:
     @contextmanager
     def sparing(self) -> Generator[None]:
         """Inside, the network keeps one block's activations for backward at a time."""
-        network = getattr(self.pipe, self.NETWORK)
+        network: Any = self.network
         network.enable_gradient_checkpointing()
         try:
             yield

@@ -72,6 +72,11 @@ class SmallModel:
     def _revision(self) -> str | None:
         return fingerprint(self.files) if self.files else None
 
+    @property
+    def network(self) -> torch.nn.Module:
+        """What a denoiser call runs."""
+        return self.denoiser
+
     def latent_shape(self, seconds: float) -> tuple[int, ...]:
         """(C, T), T a multiple of the denoiser's patch."""
         config = self.denoiser.config
