@@ -161,11 +161,12 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, help="the first so many of each task")
     parser.add_argument("--iterations", type=int, default=60)
     parser.add_argument("--method", choices=list(METHODS), default="ditto")
+    parser.add_argument("--compile", action="store_true", help="as the command's: pays from 10 on")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the prompts")
     parser.add_argument("--worker", type=int, default=0, help="which of them this one is, from 0")
     parser.add_argument("--table", action="store_true", help="only print what is done")
     args = parser.parse_args()
-    model = None if args.table else load_model(args.model)
+    model = None if args.table else load_model(args.model, compiled=args.compile)
     for name in args.task or TASKS:
         task, rows = TASKS[name], list[Row]()
         folder = args.out / name.replace(" ", "-")

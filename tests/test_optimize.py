@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ditto_music import Control, InputError, Intensity, Progress, generate, optimize
+from ditto_music.controls.base import Term
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Form
@@ -336,6 +337,37 @@ def test_neither_a_gradient_nor_a_sample_is_made_that_nothing_uses(model: SmallM
     assert torch.equal(found.latent, again.latent)
     met = optimize(counting, "calm", Energy(50.0), tolerance=1e9, **settings).items[0]
     assert (met.stopped, len(seen), len(gradients)) == ("tolerance", 3 * 3, 3)
+
+
+class Brighter(Control):
+    """More of everything above 3 kHz: it says nothing of the level, and is met by loudness."""
+
+    name = "brighter"
+    tolerance = 0.3
+
+    def target(self, form: Form) -> Tensor:
+        return torch.zeros(())
+
+    def feature(self, clip: Clip) -> Tensor:
+        return torch.fft.rfft(clip.mono)[:, clip.audio.shape[-1] // 8 :].abs().square().mean(-1)
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        return 0.1 / (1 + feature)
+
+
+def test_what_knows_no_level_does_not_get_louder_than_the_ceiling(model: SmallModel) -> None:
+    settings = {"duration": 1.0, "steps": 3, "surrogate_steps": None, "iterations": 40}
+
+    def loudest(ceiling: float, control: Term) -> float:
+        audio = optimize(model, "calm", control, ceiling=ceiling, tolerance=0.0, **settings).audio
+        power = audio[0, 0].unfold(0, model.sample_rate // 2, model.sample_rate // 4).square()
+        return 10 * math.log10(float(power.mean(1).max()))
+
+    free = loudest(20.0, Brighter())
+    held = loudest(free - 6, Brighter())
+    assert held < free - 1  # as far as this model can go
+    asked = Brighter() + Intensity([free, free])
+    assert loudest(free - 6, asked) > held + 0.5
 
 
 class Stubborn(Control):

@@ -54,7 +54,7 @@ def test_styles_sound_as_their_names_say(shipped: Model) -> None:
         power = torch.fft.rfft(clips).abs().square()
         return 10 * torch.log10(power[:, 18_000:].sum(1) / power.sum(1))
 
-    assert float((treble("drum and bass") - treble("ambient pads")).mean()) > 10
+    assert float((treble("drum and bass") - treble("ambient pads")).mean()) > 6
 
 
 def test_intensity_can_be_steered(shipped: Model) -> None:

@@ -21,7 +21,7 @@ def generate(
     seed: int | Sequence[int] = 0,
     duration: float = 6.0,
     steps: int = 20,
-    guidance: float | Guidance = 3.0,
+    guidance: float | Guidance | None = None,
     negative_prompt: str = "",
     sampler: str = "adams",
     x_T: Tensor | None = None,

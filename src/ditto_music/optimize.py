@@ -23,7 +23,7 @@ from ditto_music.descent import DESCENTS, Descent
 from ditto_music.item import Row, Stopped
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
-from ditto_music.result import Result, Settings
+from ditto_music.result import CEILING, Result, Settings
 from ditto_music.sampling.guidance import Guidance
 
 COARSE_FROM = 6  # sampler steps of a surrogate that is worth a coarser one before it
@@ -36,7 +36,7 @@ class Search(TypedDict, total=False):
 
     steps: int
     surrogate_steps: int | None
-    guidance: float | Guidance
+    guidance: float | Guidance | None
     negative_prompt: str
     iterations: int
     tolerance: float | None
@@ -47,6 +47,7 @@ class Search(TypedDict, total=False):
     gradient: str
     memory_budget: float | None
     later_noises: bool
+    ceiling: float
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def optimize(
     duration: float = 6.0,
     steps: int = 20,
     surrogate_steps: int | None = 8,
-    guidance: float | Guidance = 3.0,
+    guidance: float | Guidance | None = None,
     negative_prompt: str = "",
     iterations: int = 60,
     tolerance: float | None = None,
@@ -166,6 +167,7 @@ def optimize(
     memory_budget: float | None = None,
     sampler: str = "adams",
     later_noises: bool = False,
+    ceiling: float = CEILING,
     x_T: Tensor | None = None,
     callback: Callable[[Progress], bool | None] | None = None,
 ) -> Result:
@@ -180,7 +182,8 @@ def optimize(
     steps : sampler steps of the result and of the last iterations.
     surrogate_steps : sampler steps of the first iterations; where these are 6 or more, the very
         first run on half of them. None, or no fewer than `steps`: all iterations run on all steps.
-    guidance : classifier-free guidance scale, 1 is off, at half the cost; or all of a `Guidance`.
+    guidance : classifier-free guidance scale, 1 is off, at half the cost; or all of a `Guidance`;
+        None: the model's own.
     negative_prompt : what guidance moves away from.
     iterations : at most this many updates of the noise; a stage, and with the last one the search,
         ends early where ten of them gain less than 2%.
@@ -199,6 +202,8 @@ def optimize(
     memory_budget : for "auto", gigabytes that activations may take; None: half of what is free.
     sampler : a name of `ditto_music.sampling.SAMPLERS` or `NOISY_SAMPLERS`.
     later_noises : search the noises that a noisy sampler adds on the way too, not x_T alone.
+    ceiling : level in dBFS that no half second is to exceed, where nothing that is asked for says
+        how loud the music is to be: most losses know no level, and a search may drift up for ever.
     x_T : (B, ...) noise to start from, instead of the seeds' own; or (B, n, ...) with later noises.
     callback : called after each iteration; returning True stops and keeps the best so far, as
         Ctrl-C does. One that has a method `expect` is first given the `Estimate` of the memory
@@ -226,6 +231,7 @@ def optimize(
         sampler,
         negative_prompt,
         later_noises,
+        ceiling,
     )
     problem = Problem(model, prompt, control, seed, settings)
     start = problem.start(x_T)
@@ -240,7 +246,7 @@ def optimize(
                 noise = torch.stack([tracks[i].noise for i in items]).requires_grad_()
                 clip = problem.clip(problem.sample(noise, items, stage.steps))
                 starts = [tracks[i].start for i in items] if stage.far else None
-                losses, measured = problem.measure(clip, items, starts)
+                losses, measured = problem.measure(clip, items, starts, ceiling=ceiling)
                 rows = [row | {"steps": float(stage.steps)} for row in measured]
                 latents = clip.latent.detach() if stage.steps == steps else [None] * len(items)
                 for i, row, loss, latent in zip(items, rows, losses.tolist(), latents, strict=True):

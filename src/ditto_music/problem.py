@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.errors import InputError
+from ditto_music.features.loudness import loudness_over
 from ditto_music.item import Item, Row, Stopped
 from ditto_music.memory import Estimate, Use, Weighed, check, estimated, rehearsed
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
@@ -31,6 +32,8 @@ from ditto_music.sampling import (
     reversible,
 )
 from ditto_music.sampling.plans import activation_bytes, last_steps, memory_budget, planned
+
+STEEPNESS = 3.0  # dB over the ceiling that weigh as much as what counts as met
 
 T = TypeVar("T")
 
@@ -59,6 +62,8 @@ class Problem:
     ) -> None:
         self.started = time.monotonic()
         self.model = model
+        if settings.guidance is None:
+            settings = replace(settings, guidance=model.guidance)
         self.settings = settings
         self.estimate: Estimate | None = None
         self._uses: dict[tuple[int, bool], Use] = {}
@@ -224,7 +229,7 @@ class Problem:
 
     def called(self, items: Sequence[int], *, sparing: bool = False) -> Callable[[Tensor], Tensor]:
         """One denoiser call at the noise: what takes the most memory of a step."""
-        start = self.model.schedule.times(1)[0].float().to(self.model.device)
+        start = self._costliest().float().to(self.model.device)
         _ = self.model.schedule.alpha(start)  # whatever is computed once is computed now
         denoise = self.denoiser(items, sparing=sparing)
         return lambda x_t: denoise(x_t, start)
@@ -242,8 +247,14 @@ class Problem:
         calls = CALLS_A_STEP.get(self.settings.sampler, 1)
         if isinstance(self.model, Weighed):  # too large to be tried
             return calls * self.use([0], x_T).kept
-        start = self.model.schedule.times(1)[0].to(x_T)
+        start = self._costliest().to(x_T)
         return calls * activation_bytes(self.denoiser([0]), x_T, start)
+
+    def _costliest(self) -> Tensor:
+        """A time at which a call takes as much as any: one that is guided, if some are."""
+        schedule, guidance = self.model.schedule, self.settings.guiding
+        times = schedule.times(self.settings.steps)[:-1]
+        return next((t for t in times if guidance.acts_at(t, schedule)), times[0])
 
     def expect(self, tell: Callable[[Estimate], object] | None, *, searches: bool = True) -> None:
         """Estimate the memory of what comes, tell it, and refuse what will not fit.
@@ -267,7 +278,11 @@ class Problem:
         return Clip(self.model, latent, self.form.frames)
 
     def measure(
-        self, clip: Clip, items: Sequence[int], starts: Sequence[Row] | None = None
+        self,
+        clip: Clip,
+        items: Sequence[int],
+        starts: Sequence[Row] | None = None,
+        ceiling: float | None = None,
     ) -> tuple[Tensor, list[Row]]:
         """What to descend (B,), and for each item a row of its total loss and each control's own.
 
@@ -279,6 +294,10 @@ class Problem:
         and once right, the narrow valley in which it stays so is slow to walk for anything else.
         With `starts`, an item's row of the search's start, each counts in units of what it was
         there, so all fall by equal shares; an empty row stands for this very clip.
+
+        With a `ceiling` in dBFS what is louder is to be brought down too, of items where nothing
+        says how loud they are to be: three dB over count about as much as what counts as met. The
+        row then has the dB as ``over``; no loss reported has it.
         """
         totals: list[Tensor] = []
         rows: list[Row] = []
@@ -295,8 +314,20 @@ class Problem:
             units = self._units(item, (starts[place] or row) if starts else None)
             weights = [objective.weight for objective in self.objectives[item]]
             parts = [w * loss / u for w, loss, u in zip(weights, losses, units, strict=True)]
+            if ceiling is not None and not self._says_how_loud(item):
+                (over,) = loudness_over(one.mono, one.sample_rate, ceiling)
+                if float(over.detach()) > 0:
+                    rows[-1]["over"] = float(over.detach())
+                met = [
+                    o.weight * o.scale / u
+                    for o, u in zip(self.objectives[item], units, strict=True)
+                ]
+                parts.append(sum(met) * (over / STEEPNESS).square())
             totals.append(sum(parts, clip.latent.new_zeros(())))
         return torch.stack(totals), rows
+
+    def _says_how_loud(self, item: int) -> bool:
+        return any(objective.sets_level for objective in self.objectives[item])
 
     def _units(self, item: int, start: Row | None) -> list[float]:
         """Of each control's loss in the sum: its scale, or what it is in a row, if that is more."""
@@ -314,7 +345,12 @@ class Problem:
         return sum((objective.weight * row[name] / unit for objective, name, unit in terms), 0.0)
 
     def met(self, item: int, row: Row, slack: float = 1.0) -> bool:
-        """Whether a row is within the tolerance asked for, or each control's own, times `slack`."""
+        """Whether a row is within the tolerance asked for, or each control's own, times `slack`.
+
+        What is louder than it should be by more than a dB is not met.
+        """
+        if row.get("over", 0.0) > slack:
+            return False
         if self.settings.tolerance is not None:
             return row["loss"] <= slack * self.settings.tolerance
         pairs = zip(self.objectives[item], self.names(item), strict=True)

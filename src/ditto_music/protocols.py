@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ditto_music.panels import Panel
 from ditto_music.sampling import Condition, Schedule
+from ditto_music.sampling.guidance import Guidance
 
 
 class Model(Protocol):
@@ -67,6 +68,11 @@ class Model(Protocol):
     @property
     def baked(self) -> bool:
         """Whether guidance is trained into the weights, so that a scale other than 1 only harms."""
+        ...
+
+    @property
+    def guidance(self) -> Guidance:
+        """How to guide where nothing else is asked."""
         ...
 
     @property
@@ -209,6 +215,11 @@ class Objective(Protocol):
     @property
     def scale(self) -> float:
         """A loss of this size counts for one in a sum."""
+        ...
+
+    @property
+    def sets_level(self) -> bool:
+        """Whether it says how loud the music is to be."""
         ...
 
     @property

@@ -26,6 +26,8 @@ from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.plans import last_steps
 from ditto_music.whole import whole
 
+CEILING = -12.0  # dBFS: as loud as mixes with some headroom are
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -39,7 +41,7 @@ class Settings:
 
     duration: float = 6.0
     steps: int = 20
-    guidance: float | Guidance = 3.0
+    guidance: float | Guidance | None = None
     iterations: int = 0
     tolerance: float | None = None
     optimizer: str = "lbfgs"
@@ -51,6 +53,7 @@ class Settings:
     sampler: str = "adams"
     negative_prompt: str = ""
     later_noises: bool = False
+    ceiling: float = CEILING
 
     def __post_init__(self) -> None:
         surrogate = self.steps if self.surrogate_steps is None else self.surrogate_steps
@@ -59,6 +62,7 @@ class Settings:
             ("steps", self.steps, 1 <= self.steps <= 1000, "from 1 to 1000"),
             ("iterations", self.iterations, self.iterations >= 0, "0 or more"),
             ("surrogate-steps", surrogate, surrogate >= 1, "1 or more"),
+            ("ceiling", self.ceiling, True, "a level in dBFS"),
         )
         if self.tolerance is not None:
             checks += (("tolerance", self.tolerance, self.tolerance >= 0, "0 or more"),)
@@ -95,6 +99,8 @@ class Settings:
     @property
     def guiding(self) -> Guidance:
         """How to guide, with all that belongs to it."""
+        if self.guidance is None:
+            return Guidance()
         return self.guidance if isinstance(self.guidance, Guidance) else Guidance(self.guidance)
 
     @property
@@ -200,6 +206,7 @@ class Result:
             "optimizer": self.settings.optimizer,
             "gradient": self.settings.gradient,
             "lr": self.settings.lr,
+            "ceiling": self.settings.ceiling,
             "iterations": len(losses),
             "stopped": item.stopped,
             "loss": {

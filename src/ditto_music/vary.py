@@ -129,6 +129,7 @@ def resume(
         "gradient": own.gradient,
         "memory_budget": own.memory_budget,
         "later_noises": own.later_noises,
+        "ceiling": own.ceiling,
     }
     settings |= search
     takes = varied_takes(run)

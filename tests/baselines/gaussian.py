@@ -11,6 +11,7 @@ from torch import Tensor
 from ditto_music import Control
 from ditto_music.protocols import Clip, Form
 from ditto_music.sampling import AngleSchedule, Condition, Schedule
+from ditto_music.sampling.guidance import Guidance
 
 MEANS = {"": 0.25, "high": 1.0}
 VARIANCE = 0.5
@@ -25,6 +26,7 @@ class Gaussian:
     channels = 1
     revision = None
     baked = False
+    guidance = Guidance()
     decoder_reach = 0
     seconds_range = (0.25, 10.0)
     seconds_per_frame = 1 / 8

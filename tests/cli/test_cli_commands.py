@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from conftest import QUICK, RATE, Ditto
 
-from ditto_music import load_model, optimize
+from ditto_music import Guidance, generate, load_model, optimize
 from ditto_music.baselines import METHODS
 from ditto_music.cli.app import app
 from ditto_music.cli.methods import NAMES
@@ -246,13 +247,33 @@ def test_every_method_is_called_like_optimize() -> None:
 
 
 def test_defaults_are_those_of_the_library() -> None:
-    shared = Shared()
+    shared, model = Shared(), load_model("debug")
     parameters = inspect.signature(optimize).parameters
-    search = shared.search() | {"duration": shared.duration}
+    search = {**shared.search(model), "duration": shared.duration}
+    assert search.pop("guidance") == model.guidance
+    assert parameters["guidance"].default is None
     assert search == {name: parameters[name].default for name in search}
     loading = inspect.signature(load_model).parameters
     for name, value in (("name", shared.model), ("device", shared.device), ("dtype", shared.dtype)):
         assert loading[name].default == value
+
+
+def test_guidance_not_asked_for_is_the_models_own() -> None:
+    own = Guidance(4.0, (0.2, 0.7), 0.5)
+    assert Shared().guiding(own) == own
+    assert Shared(guidance=2.0).guiding(own) == Guidance(2.0, (0.2, 0.7), 0.5)
+    asked = Shared(guidance_interval="0:1", guidance_rescale=0.0, guidance_threshold=0.99)
+    assert asked.guiding(own) == Guidance(4.0, threshold=0.99)
+
+
+def test_the_report_says_the_models_own_guidance() -> None:
+    model = load_model("debug")
+    model.guidance = Guidance(4.0, (0.2, 0.7))
+    said = generate(model, "calm", duration=0.7, steps=3)
+    assert said.settings.guiding == model.guidance
+    plain = generate(model, "calm", duration=0.7, steps=3, guidance=4.0)
+    assert plain.settings.guiding == Guidance(4.0)
+    assert not torch.equal(said.audio, plain.audio)
 
 
 @pytest.mark.parametrize("command", [*COMMANDS])

@@ -149,7 +149,9 @@ class Commands:
             return MOST_SAMPLED
         model = self._model(shared.model, **shared.loading())
         steps = min(shared.steps, shared.surrogate_steps)
-        settings = Settings(shared.duration, steps, shared.guiding(), sampler=shared.sampler)
+        settings = Settings(
+            shared.duration, steps, shared.guiding(model.guidance), sampler=shared.sampler
+        )
         bytes_an_item = steps * Problem(model, "", None, 0, settings).bytes_a_step()
         budget = memory_budget(model.device, shared.memory_budget) // 2  # the rest is to decode
         return max(1, budget // max(1, bytes_an_item))
@@ -167,7 +169,7 @@ class Commands:
             if orders[0].job.command == "generate":
                 from ditto_music.generate import generate
 
-                sampling = shared.sampling() | {"seed": seeds}
+                sampling = shared.sampling(model) | {"seed": seeds}
                 result = generate(model, prompts, duration=shared.duration, **cast("Any", sampling))
             else:
                 noises = shared.steps if shared.later_noises else 1
@@ -182,7 +184,7 @@ class Commands:
                     duration=shared.duration,
                     callback=states,
                     x_T=states.start(model, shared.duration, seeds, noises) if states else None,
-                    **shared.search(),
+                    **shared.search(model),
                 )
                 if any(item.stopped == "interrupted" for item in result.items):
                     raise KeyboardInterrupt

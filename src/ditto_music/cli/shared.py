@@ -49,7 +49,7 @@ class Sampling(TypedDict):
 
     seed: int
     steps: int
-    guidance: float | Guidance
+    guidance: Guidance
     negative_prompt: str
     sampler: str
 
@@ -88,26 +88,27 @@ class Shared:
         ),
     ] = "adams"
     guidance: Annotated[
-        float,
+        float | None,
         Parameter(
             group=MUSIC,
-            help="How closely to follow the prompt: 1 is loosely and twice as fast, 7 strictly.",
+            help="How closely to follow the prompt: 1 is loosely and twice as fast, 7 strictly. By "
+            "default, as of the next two: what suits the model.",
         ),
-    ] = 3.0
+    ] = None
     guidance_interval: Annotated[
-        str,
+        str | None,
         Parameter(
             group=MUSIC,
             metavar="FROM:TO",
             help="Guide only while noise is this share of the music; faster. 0:1 is always.",
         ),
-    ] = "0:1"
+    ] = None
     guidance_rescale: Annotated[
-        float,
+        float | None,
         Parameter(
             group=MUSIC, help="Undo the gain in contrast that guidance brings, 0 not to 1 wholly."
         ),
-    ] = 0.0
+    ] = None
     guidance_threshold: Annotated[
         float | None,
         Parameter(
@@ -172,6 +173,15 @@ class Shared:
             help="Search the noises that sampler ping-pong adds on the way too.",
         ),
     ] = False
+    ceiling: Annotated[
+        float,
+        Parameter(
+            group=SEARCH,
+            metavar="DBFS",
+            help="As loud as any half second is to get, where no intensity is asked for; 20 lets "
+            "it be.",
+        ),
+    ] = -12.0
     gradient: Annotated[
         str,
         Parameter(
@@ -248,12 +258,13 @@ class Shared:
         """
         from ditto_music.audio import check_output
         from ditto_music.result import Settings
+        from ditto_music.sampling.guidance import Guidance
         from ditto_music.whole import check_target
 
         Settings(
             duration=self.duration,
             steps=self.steps,
-            guidance=self.guiding(),
+            guidance=self.guiding(Guidance()),
             iterations=self.iterations,
             tolerance=self.tolerance,
             optimizer=self.optimizer,
@@ -264,6 +275,7 @@ class Shared:
             gradient=self.gradient,
             memory_budget=self.memory_budget,
             later_noises=self.later_noises,
+            ceiling=self.ceiling,
         )
         if not -1 <= self.seed <= LARGEST_SEED:
             raise InputError(f"seed is {self.seed}: it must be -1 or 0 to {LARGEST_SEED}")
@@ -326,43 +338,46 @@ class Shared:
             name: value for name, value in given.items() if value != default[name]
         }
 
-    def guiding(self) -> float | Guidance:
-        """The guidance scale, or all that belongs to it where more was asked.
+    def guiding(self, own: Guidance) -> Guidance:
+        """As asked for, and where nothing is, as the model's own.
 
         Raises
         ------
         InputError
             If one cannot be used.
         """
-        from ditto_music.sampling.guidance import Guidance
+        asked: dict[str, Any] = {
+            "scale": self.guidance,
+            "rescale": self.guidance_rescale,
+            "threshold": self.guidance_threshold,
+        }
+        if self.guidance_interval is not None:
+            try:
+                low, high = (float(part) for part in self.guidance_interval.split(":"))
+            except ValueError:
+                raise InputError(
+                    f"guidance-interval is '{self.guidance_interval}': give two numbers, as in "
+                    "0.2:0.9"
+                ) from None
+            asked["interval"] = low, high
+        return replace(own, **{name: value for name, value in asked.items() if value is not None})
 
-        try:
-            low, high = (float(part) for part in self.guidance_interval.split(":"))
-        except ValueError:
-            raise InputError(
-                f"guidance-interval is '{self.guidance_interval}': give two numbers, as in 0.2:0.9"
-            ) from None
-        guidance = Guidance(
-            self.guidance, (low, high), self.guidance_rescale, self.guidance_threshold
-        )
-        return self.guidance if guidance == Guidance(self.guidance) else guidance
-
-    def sampling(self) -> Sampling:
+    def sampling(self, model: Model) -> Sampling:
         """Arguments of a plain sample."""
         return Sampling(
             seed=self.seed,
             steps=self.steps,
-            guidance=self.guiding(),
+            guidance=self.guiding(model.guidance),
             negative_prompt=self.negative,
             sampler=self.sampler,
         )
 
-    def search(self) -> Search:
+    def search(self, model: Model) -> Search:
         """Arguments of an optimisation, but for its seed."""
         return {
             "steps": self.steps,
             "surrogate_steps": self.surrogate_steps,
-            "guidance": self.guiding(),
+            "guidance": self.guiding(model.guidance),
             "negative_prompt": self.negative,
             "iterations": self.iterations,
             "tolerance": self.tolerance,
@@ -373,4 +388,5 @@ class Shared:
             "gradient": self.gradient,
             "memory_budget": self.memory_budget,
             "later_noises": self.later_noises,
+            "ceiling": self.ceiling,
         }

@@ -155,6 +155,11 @@ class Aim:
         return self.control.scale
 
     @property
+    def sets_level(self) -> bool:
+        """Whether the control does, or asks for a part of the latent as it is."""
+        return self.control.sets_level or self.known is not None
+
+    @property
     def known(self) -> tuple[Tensor, Tensor] | None:
         """The control's."""
         return self.control.known(self.target)

@@ -60,6 +60,11 @@ class _Within(Control):
         """The control's."""
         return self.control.scale
 
+    @property
+    def sets_level(self) -> bool:
+        """Whether the control does."""
+        return self.control.sets_level
+
     def target(self, form: Form) -> Tensor:
         """The control's, for the form of the stretch."""
         return self.control.target(form)

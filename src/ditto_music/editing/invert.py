@@ -131,7 +131,7 @@ def plain_error(
         control,
         duration=seconds,
         steps=search.get("steps", 20),
-        guidance=search.get("guidance", 3.0),
+        guidance=search.get("guidance"),
         negative_prompt=search.get("negative_prompt", ""),
         sampler=search.get("sampler", "adams"),
         x_T=x_T,

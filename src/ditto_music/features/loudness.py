@@ -17,6 +17,7 @@ from ditto_music.features.smoothing import smooth
 WINDOW_SECONDS = 2048 / 24_000
 HOP_SECONDS = 512 / 24_000
 SMOOTHING_SECONDS = 1.0
+TINY = 1e-12  # dB^2
 FLOOR = 1e-10  # mean square added under the root: -100 dBFS, and a finite gradient at silence
 
 
@@ -58,6 +59,24 @@ def levelled(audio: Tensor, decibels: float = -20.0) -> Tensor:
     """Mono audio (B, N) at an RMS of so many dBFS, which silence below -80 dBFS does not reach."""
     power = audio.square().mean(-1, keepdim=True)
     return audio * 10 ** (decibels / 20) / (power + 1e-8).sqrt()
+
+
+def loudness_over(audio: Tensor, sample_rate: int, ceiling: float) -> Tensor:
+    """How far music is over a level: root mean square over its half seconds of the dB beyond.
+
+    Parameters
+    ----------
+    audio : (B, N), N of a frame or more.
+    ceiling : dBFS.
+
+    Returns
+    -------
+    (B,) in dB; 0, without a gradient, where no half second is louder.
+    """
+    window = min(round(sample_rate / 2), audio.shape[-1])
+    power = F.avg_pool1d(audio.square()[:, None], window, max(1, window // 2))[:, 0]
+    beyond = F.relu(10 * torch.log10(power + FLOOR) - ceiling)
+    return (beyond.square().mean(-1) + TINY).sqrt() - TINY**0.5
 
 
 def intensity_times(samples: int, sample_rate: int) -> Tensor:

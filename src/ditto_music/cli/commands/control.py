@@ -50,7 +50,7 @@ def control(
             seed=shared.seed,
             duration=shared.duration,
             callback=watch,
-            **shared.search(),
+            **shared.search(model),
         )
     item = result.items[0]
     changes = _changes(item, figures, solve.finds)

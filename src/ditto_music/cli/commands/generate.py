@@ -19,6 +19,7 @@ SEARCH_FLAGS = (
     "method",
     "surrogate_steps",
     "later_noises",
+    "ceiling",
     "gradient",
     "memory_budget",
 )
@@ -49,7 +50,7 @@ def generate(
         model = shared.load()
         watch.stage(f"making {shared.duration:g} s of music")
         result = sample(
-            model, prompt, duration=shared.duration, expect=watch.expect, **shared.sampling()
+            model, prompt, duration=shared.duration, expect=watch.expect, **shared.sampling(model)
         )
     line = f"{out}: {shared.duration:.2f} s, seed {shared.seed}, made in {result.seconds:.1f} s"
     return run.deliver(

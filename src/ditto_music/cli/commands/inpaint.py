@@ -75,7 +75,7 @@ def inpaint(
                 seed=seed,
                 method=shared.method,
                 callback=watch,
-                **shared.search(),
+                **shared.search(model),
             )
 
         return make_all(run, out, shared, count, make)

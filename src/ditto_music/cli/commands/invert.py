@@ -43,7 +43,9 @@ def invert(
         watch.stage(f"loading {shared.model}")
         model = shared.load()
         watch.stage("DDIM inversion")
-        found = find(model, original, prompt, seed=shared.seed, callback=watch, **shared.search())
+        found = find(
+            model, original, prompt, seed=shared.seed, callback=watch, **shared.search(model)
+        )
     result = found.result
     read = ", read from the recording" if found.read else ""
     lines = [

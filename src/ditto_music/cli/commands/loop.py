@@ -80,7 +80,7 @@ def loop(
                     seed=seed,
                     method=shared.method,
                     callback=watch,
-                    **shared.search(),
+                    **shared.search(model),
                 )
             return bend(
                 model,
@@ -91,7 +91,7 @@ def loop(
                 seed=seed,
                 method=shared.method,
                 callback=watch,
-                **shared.search(),
+                **shared.search(model),
             )
 
         return make_all(run, out, shared, count, make)

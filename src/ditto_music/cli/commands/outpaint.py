@@ -87,7 +87,7 @@ def outpaint(
                 seed=seed,
                 method=shared.method,
                 callback=watch,
-                **shared.search(),
+                **shared.search(model),
             )
 
         return make_all(run, out, shared, count, make)

@@ -16,6 +16,7 @@ from torch import Tensor
 from ditto_music.models.hub.base import HubModel, audio_like
 from ditto_music.models.hub.blocks import decoded_by_blocks, oobleck_reach
 from ditto_music.sampling import Condition, FlowSchedule, clean
+from ditto_music.sampling.guidance import Guidance
 
 SHIFT = 3.0
 TIMBRE_SECONDS = 30  # of the recording that gives the timbre; here, of silence
@@ -26,6 +27,7 @@ class AceStepModel(HubModel):
     """`diffusers.AceStepPipeline`. Latents (B, 64, T)."""
 
     READS = ("text_encoder", "condition_encoder")
+    guidance = Guidance(5.0)  # its own 7 is for the rule with momentum
 
     def __init__(self, name: str, pipe: Any, device: torch.device, **more: Any) -> None:
         super().__init__(name, pipe, device, **more)

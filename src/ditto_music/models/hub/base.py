@@ -14,6 +14,7 @@ from torch import Tensor
 from ditto_music.models.hub.blocks import decoded_by_stretches
 from ditto_music.models.hub.parts import Offload, Parts, Reader
 from ditto_music.sampling import Condition, Schedule, checkpointed
+from ditto_music.sampling.guidance import Guidance
 
 STRETCH_SECONDS = 4.0  # of audio that the decoder makes at once
 REMEMBERED = 16  # conditions, so that a prompt asked for again needs no text encoder
@@ -35,6 +36,7 @@ class HubModel:
     READS : the parts that only prompts need.
     NETWORK, DECODERS : the parts that denoise and decode.
     baked : whether guidance is trained into the weights, so that a scale other than 1 only harms.
+    guidance : the pipeline's own where nothing else is asked.
     decoder_reach : latent frames that the decoder looks at beyond those of a sample.
     stretch_seconds : of audio that are decoded at once.
     """
@@ -44,6 +46,7 @@ class HubModel:
     DECODERS: tuple[str, ...] = ("vae",)
 
     baked = False
+    guidance = Guidance()
     decoder_reach: int
     channels: int
     sample_rate: int

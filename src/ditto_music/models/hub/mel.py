@@ -19,6 +19,7 @@ from ditto_music.errors import InputError
 from ditto_music.models.hub.base import HubModel, audio_like
 from ditto_music.models.hub.blocks import decoded_by_stretches, hifigan_reach, keep_inputs_only
 from ditto_music.sampling import Condition, DiscreteSchedule, clean
+from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.schedule import cosine_betas, linear_betas, scaled_linear_betas
 
 WINDOW = 1024  # of the spectrogram the autoencoders were trained on
@@ -100,6 +101,7 @@ class MusicLDMModel(MelModel):
     """`diffusers.MusicLDMPipeline` (Chen et al. 2024): conditioned by CLAP's vector of the text."""
 
     READS = ("text_encoder",)
+    guidance = Guidance(2.0)
 
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """CLAP's text vectors (B, 512)."""
@@ -127,6 +129,7 @@ class AudioLDM2Model(MelModel):
     """`diffusers.AudioLDM2Pipeline` (Liu et al. 2024): T5's words, and tokens of a GPT-2."""
 
     READS = ("text_encoder", "text_encoder_2", "projection_model", "language_model")
+    guidance = Guidance(3.5)
 
     @contextmanager
     def sparing(self) -> Generator[None]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from ditto_music.models.hub.base import HubModel, audio_like
 from ditto_music.models.hub.blocks import decoded_by_blocks, oobleck_reach
 from ditto_music.sampling import AngleSchedule, Condition, clean
+from ditto_music.sampling.guidance import Guidance
 
 HIGHEST_LEVEL = 500.0  # sigma_max of the shipped scheduler
 
@@ -25,6 +26,7 @@ class StableAudioModel(HubModel):
     """`diffusers.StableAudioPipeline`. Latents (B, 64, 1024) always last 47.55 s."""
 
     READS = ("text_encoder", "projection_model")
+    guidance = Guidance(7.0)
 
     def __init__(self, name: str, pipe: Any, device: torch.device, **more: Any) -> None:
         super().__init__(name, pipe, device, **more)

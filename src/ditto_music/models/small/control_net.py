@@ -186,7 +186,7 @@ class Branched(SmallModel):
     ) -> None:
         super().__init__(
             model.name, model.codec, model.denoiser, model.words, model.device, model.dtype,
-            model.schedule, [*model.files, *files],
+            model.schedule, [*model.files, *files], model.guidance,
         )  # fmt: skip
         self.branch = branch.to(model.device).eval().requires_grad_(False)
         self.asked = asked.to(model.device)

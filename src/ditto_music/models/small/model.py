@@ -22,6 +22,10 @@ from ditto_music.models.small.denoiser import Denoiser, DenoiserConfig, Text
 from ditto_music.models.small.words import NUMBER, PAD, WordPieces, vocabulary_from_tensor
 from ditto_music.models.weights import fingerprint
 from ditto_music.sampling import Condition, FlowSchedule
+from ditto_music.sampling.guidance import Guidance
+
+#: The best by docs/models/ditto-small.md#guidance.
+MEASURED = Guidance(4.5, interval=(0.3, 0.8))
 
 T = TypeVar("T")
 M = TypeVar("M", bound=torch.nn.Module)
@@ -34,6 +38,7 @@ class SmallModel:
     ----------
     dtype : of the denoiser's matrix products; everything else is float32.
     files : that the weights are of.
+    guidance : where nothing else is asked.
     """
 
     channels = 1
@@ -50,6 +55,7 @@ class SmallModel:
         dtype: torch.dtype = torch.float32,
         schedule: FlowSchedule | None = None,
         files: Sequence[Path] = (),
+        guidance: Guidance | None = None,
     ) -> None:
         self.name = name
         self.files = files
@@ -59,6 +65,7 @@ class SmallModel:
         self.device = device
         self.dtype = dtype
         self.schedule = schedule or FlowSchedule(shift=3.0)
+        self.guidance = guidance or Guidance()
         self.sample_rate = codec.config.sample_rate
         self.seconds_per_frame = codec.config.frame / codec.config.sample_rate
         self.seconds_range = (0.5, 24.0)
@@ -137,7 +144,7 @@ def load_small(folder: Path, device: torch.device, dtype: torch.dtype, name: str
     files = [folder / "codec.safetensors", folder / "denoiser.safetensors"]
     codec = load_codec(files[0])
     denoiser, words = load_denoiser(files[1])
-    return SmallModel(name, codec, denoiser, words, device, dtype, files=files)
+    return SmallModel(name, codec, denoiser, words, device, dtype, files=files, guidance=MEASURED)
 
 
 def load_codec(path: Path) -> Codec:
