@@ -6,7 +6,7 @@ set -e
 MODEL=stabilityai/stable-audio-open-1.0
 
 # A loop that swells, with the least memory; --device cuda on a GPU.
-ditto-music control "warm analog synth pads, 120 bpm" --model $MODEL --intensity=-36:-16 --duration 8 --steps 25 --surrogate-steps 8 --guidance 4 --gradient blocks --dtype bfloat16 -o swell.wav --report swell.json
+ditto-music control "warm analog synth pads, 120 bpm" --model $MODEL --intensity=-36:-16 --duration 8 --steps 25 --surrogate-steps 8 --gradient blocks --dtype bfloat16 -o swell.wav --report swell.json
 
 # Two bad seconds of a recording made new.
-ditto-music inpaint take.wav "acoustic drum kit" --from 3.0 --to 5.0 --model $MODEL --steps 25 --guidance 4 --gradient blocks -o mended.wav
+ditto-music inpaint take.wav "acoustic drum kit" --from 3.0 --to 5.0 --model $MODEL --steps 25 --gradient blocks -o mended.wav

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ditto_music import InputError, Intensity
+from ditto_music import Guidance, InputError, Intensity
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
@@ -97,6 +97,15 @@ def test_an_iteration_costs_what_it_must(model: SmallModel, plan: str, limit: fl
         gradient(problem, x_T)
     ratio = iteration.get_total_flops() / sampling.get_total_flops()
     assert limit - 0.9 < ratio <= 1.05 * limit
+
+
+def test_what_a_step_keeps_is_reckoned_where_it_is_guided(model: SmallModel) -> None:
+    def kept(guidance: Guidance) -> int:
+        settings = Settings(duration=0.7, steps=6, guidance=guidance)
+        return Problem(model, "calm piano", None, 0, settings).bytes_a_step()
+
+    late = kept(Guidance(3.0, interval=(0.0, 0.5)))
+    assert late == kept(Guidance(3.0)) > 1.5 * kept(Guidance(1.0))
 
 
 def test_a_budget_stores_the_last_steps_and_finds_the_same_gradient(model: SmallModel) -> None:

@@ -9,6 +9,7 @@ from scipy.signal import savgol_coeffs, savgol_filter
 
 from ditto_music import InputError
 from ditto_music.features import intensity, intensity_times, savgol_kernel, smooth
+from ditto_music.features.loudness import loudness_over
 
 
 def test_kernel_values_of_the_literature() -> None:
@@ -86,3 +87,21 @@ def test_silence_is_finite_with_a_finite_gradient() -> None:
 def test_audio_shorter_than_a_frame_is_one_clear_line() -> None:
     with pytest.raises(InputError, match="shorter than one intensity frame"):
         intensity(torch.zeros(1, 100), 24_000)
+
+
+def test_how_far_music_is_over_a_level() -> None:
+    """A second at -6 dBFS and one at -26: of seven half seconds two and two halves are over."""
+    rate = 8000
+    noise = torch.randn(2 * rate, generator=torch.Generator().manual_seed(0)).sign()
+    audio = (noise * torch.tensor([0.5, 0.05]).repeat_interleave(rate))[None].requires_grad_()
+    over = loudness_over(audio, rate, -16.0)
+    loud, half = -6.02 + 16, -6.02 - 3.01 + 16  # the window across the edge holds half the power
+    assert float(over.detach()) == pytest.approx(math.sqrt((3 * loud**2 + half**2) / 7), abs=0.1)
+    (slope,) = torch.autograd.grad(over.sum(), audio)
+    assert float((slope * audio)[:, :rate].sum()) > 0
+    assert float(slope[:, int(1.25 * rate) :].abs().max()) == 0
+    quiet = (0.1 * audio).detach().requires_grad_()
+    under = loudness_over(quiet, rate, -16.0)
+    assert float(under) == 0
+    (slope,) = torch.autograd.grad(under.sum(), quiet)
+    assert float(slope.abs().max()) == 0
