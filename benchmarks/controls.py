@@ -14,7 +14,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import soundfile
@@ -22,7 +22,9 @@ import soundfile
 from benchmarks.tasks import TASKS, Figure, Task
 from ditto_music import Progress, generate, load_model
 from ditto_music.baselines import METHODS
+from ditto_music.descent import DESCENTS
 from ditto_music.evaluation.targets import SECONDS, Samples
+from ditto_music.optimize import Search
 from ditto_music.protocols import Model
 from ditto_music.result import Result
 from ditto_music.whole import whole
@@ -31,7 +33,12 @@ Row = dict[str, Any]
 
 
 def run_prompt(
-    model: Model, task: Task, number: int, folder: Path, iterations: int, method: str = "ditto"
+    model: Model,
+    task: Task,
+    number: int,
+    folder: Path,
+    method: str = "ditto",
+    **search: Unpack[Search],
 ) -> list[Row]:
     """All targets of one prompt as one batch, each beside the uncontrolled sample."""
     prompt = task.prompts[number]
@@ -51,8 +58,8 @@ def run_prompt(
         controls,
         seed=seeds,
         duration=SECONDS,
-        iterations=iterations,
         callback=tick,
+        **search,
     )
     rows: list[Row] = []
     for (name, ask), one, free, spent in zip(
@@ -161,6 +168,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, help="the first so many of each task")
     parser.add_argument("--iterations", type=int, default=60)
     parser.add_argument("--method", choices=list(METHODS), default="ditto")
+    parser.add_argument("--optimizer", choices=list(DESCENTS), default="lbfgs")
     parser.add_argument("--compile", action="store_true", help="as the command's: pays from 10 on")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the prompts")
     parser.add_argument("--worker", type=int, default=0, help="which of them this one is, from 0")
@@ -172,13 +180,18 @@ def main() -> None:
         folder = args.out / name.replace(" ", "-")
         if args.method != "ditto":
             folder /= args.method
+        if args.optimizer != "lbfgs":
+            folder /= args.optimizer
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(min(args.prompts or len(task.prompts), len(task.prompts))):
             done = folder / f"{number:02d}.json"
             if not done.exists():
                 if model is None or number % args.workers != args.worker:
                     continue
-                made = run_prompt(model, task, number, folder, args.iterations, args.method)
+                made = run_prompt(
+                    model, task, number, folder, args.method,
+                    iterations=args.iterations, optimizer=args.optimizer,
+                )  # fmt: skip
                 with whole(done) as path:
                     Path(path).write_text(json.dumps(made, indent=1))
                 print(f"{name}: {number + 1}/{len(task.prompts)} prompts", flush=True)
