@@ -301,6 +301,7 @@ class Problem:
         """
         totals: list[Tensor] = []
         rows: list[Row] = []
+        zero = clip.latent.new_zeros(())
         for place, item in enumerate(items):
             one = clip.item(place)
             losses: list[Tensor] = []
@@ -312,22 +313,30 @@ class Problem:
                 row |= {f"{name}.{key}": float(value) for key, value in figures.items()}
             rows.append(Row(loss=self._total(item, row)) | row)
             units = self._units(item, (starts[place] or row) if starts else None)
-            weights = [objective.weight for objective in self.objectives[item]]
-            parts = [w * loss / u for w, loss, u in zip(weights, losses, units, strict=True)]
-            if ceiling is not None and not self._says_how_loud(item):
-                (over,) = loudness_over(one.mono, one.sample_rate, ceiling)
-                if float(over.detach()) > 0:
-                    rows[-1]["over"] = float(over.detach())
-                met = [
-                    o.weight * o.scale / u
-                    for o, u in zip(self.objectives[item], units, strict=True)
-                ]
-                parts.append(sum(met) * (over / STEEPNESS).square())
-            totals.append(sum(parts, clip.latent.new_zeros(())))
+            shares = self._shares(item, units)
+            total = sum((part * loss for part, loss in zip(shares, losses, strict=True)), zero)
+            if ceiling is not None:
+                total = total + self._too_loud(item, one, ceiling, units, rows[-1])
+            totals.append(total)
         return torch.stack(totals), rows
 
-    def _says_how_loud(self, item: int) -> bool:
-        return any(objective.sets_level for objective in self.objectives[item])
+    def _shares(self, item: int, units: Sequence[float]) -> list[float]:
+        """What one of each control's loss counts in the sum."""
+        pairs = zip(self.objectives[item], units, strict=True)
+        return [objective.weight / unit for objective, unit in pairs]
+
+    def _too_loud(
+        self, item: int, clip: Clip, ceiling: float, units: Sequence[float], row: Row
+    ) -> Tensor:
+        """What is to come down in the sum, (), for being louder than the ceiling; told the row."""
+        objectives = self.objectives[item]
+        if any(objective.sets_level for objective in objectives):
+            return clip.latent.new_zeros(())
+        (over,) = loudness_over(clip.mono, clip.sample_rate, ceiling)
+        if float(over.detach()) > 0:
+            row["over"] = float(over.detach())
+        pairs = zip(objectives, self._shares(item, units), strict=True)
+        return sum(share * each.scale for each, share in pairs) * (over / STEEPNESS).square()
 
     def _units(self, item: int, start: Row | None) -> list[float]:
         """Of each control's loss in the sum: its scale, or what it is in a row, if that is more."""
