@@ -90,7 +90,7 @@ def test_audio_shorter_than_a_frame_is_one_clear_line() -> None:
 
 
 def test_how_far_music_is_over_a_level() -> None:
-    """A second at -6 dBFS and one at -26: of seven half seconds two and two halves are over."""
+    """A second at -6 dBFS and one at -26: of seven half seconds three are over, and a half."""
     rate = 8000
     noise = torch.randn(2 * rate, generator=torch.Generator().manual_seed(0)).sign()
     audio = (noise * torch.tensor([0.5, 0.05]).repeat_interleave(rate))[None].requires_grad_()

@@ -222,7 +222,7 @@ class Shared:
             group=FILES,
             show_default=False,
             help="Translate the network into machine code first: faster, after a wait that pays "
-            "for itself in a batch or a long clip. Needs a C++ compiler.",
+            "for itself in a batch. Needs a C++ compiler.",
         ),
     ] = False
     plot: Annotated[
