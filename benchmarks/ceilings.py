@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ditto_music import load_model
+from ditto_music import Melody, load_model
 from ditto_music.evaluation.judges.beats import Pulse, pulse, same_tempo
 from ditto_music.evaluation.judges.loudness import curve_agreement
 from ditto_music.evaluation.judges.notes import (
@@ -30,8 +30,10 @@ from ditto_music.evaluation.judges.notes import (
 from ditto_music.evaluation.judges.tags import tags
 from ditto_music.evaluation.judges.timbre import form_agreement
 from ditto_music.features import intensity, intensity_times
+from ditto_music.features.chroma import chroma
 from ditto_music.models.small.codec import Codec
 from ditto_music.models.small.model import load_codec
+from ditto_music.protocols import Form
 from training.data.dataset import Music, labels_of_crop
 
 RATE = 24_000
@@ -125,6 +127,29 @@ def melodies(music: Music, count: int, hear: Hear) -> list[Row]:
         for key, some in shares.items()
     ]
     return [*rows, Row("Basic Pitch", "recall of whole notes", recalls, {ANOTHER: strange})]
+
+
+def asked(music: Music, count: int, hear: Hear) -> list[Row]:
+    """What the control of melodies itself says of music that has the melody asked for."""
+    own: list[tuple[float, float]] = []
+    other: list[tuple[float, float]] = []
+    before: Melody | None = None
+    form = Form(SECONDS, RATE, (1,), torch.device("cpu"))
+    for clip, labels in crops(music, count, 1, lambda labels: (melody_of(labels) >= 0).sum() > 75):
+        control = Melody(
+            [(start, start + length, pitch) for start, length, pitch in labels["melody"]]
+        )
+        feature = chroma(torch.from_numpy(hear(clip))[None], RATE)
+        for melody, figures in ((control, own), (before, other)):
+            if melody is not None:
+                target = melody.target(form)
+                met = float(melody.loss(feature, target)) <= melody.tolerance
+                figures.append((float(melody.metrics(feature, target)["accuracy"]), float(met)))
+        before = control
+    return [
+        Row("the control", words, [row[i] for row in own], {ANOTHER: [row[i] for row in other]})
+        for i, words in enumerate(("melody: frames right", "melody: within tolerance"))
+    ]
 
 
 def tempi(music: Music, count: int, hear: Hear) -> list[Row]:
@@ -261,6 +286,7 @@ def through(name: str) -> Hear:
 
 MEASURES = {
     "melodies": melodies,
+    "asked": asked,
     "tempi": tempi,
     "levels": levels,
     "forms": forms,

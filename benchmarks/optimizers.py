@@ -37,7 +37,7 @@ STEPS = 20
 
 WAYS = {
     "lbfgs": Way("lbfgs"),
-    "lbfgs, white": Way("lbfgs-white"),
+    "lbfgs, one norm": Way("lbfgs-norm"),
     "lbfgs, norm free": Way("lbfgs-free"),
     "lbfgs, all steps": Way("lbfgs", surrogate_steps=None),
     "adam": Way("adam"),

@@ -253,7 +253,7 @@ def test_report_has_the_stable_names(model: SmallModel, tmp_path: Path) -> None:
         ({"steps": 0}, "steps"),
         ({"surrogate_steps": 0}, "surrogate-steps"),
         ({"lr": 0}, "lr"),
-        ({"optimizer": "newton"}, "lbfgs-white or lbfgs-free or adam"),
+        ({"optimizer": "newton"}, "lbfgs-norm or lbfgs-free or adam"),
         ({"iterations": -1}, "iterations"),
         ({"guidance": math.inf}, "guidance"),
         ({"time_limit": 0}, "time-limit"),

@@ -189,9 +189,10 @@ def optimize(
         ends early where ten of them gain less than 2%.
     tolerance : an item stops when its total loss is this small; None: when each of its controls
         counts as met.
-    optimizer : a name of `ditto_music.descent.DESCENTS`: "lbfgs" keeps the norm of the noise it
-        starts from, which in many dimensions is that of any Gaussian noise; "lbfgs-white" that of
-        each octave along time; "lbfgs-free" and "adam", the papers', keep neither.
+    optimizer : a name of `ditto_music.descent.DESCENTS`: "lbfgs" keeps the norm of each octave
+        along time of the noise it starts from, which in many dimensions is that of any white
+        Gaussian noise; "lbfgs-norm" that of the whole alone; "lbfgs-free" and "adam", the papers',
+        keep neither.
     lr : size of a step in units of the noise: Adam's rate, which halves every 40 iterations, or the
         longest step of L-BFGS (root mean square). None: 0.03 and 0.15.
     time_limit : seconds after which no new iteration starts.

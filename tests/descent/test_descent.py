@@ -117,7 +117,7 @@ def test_adam_takes_smaller_steps_after_a_restart_nearer_the_bottom() -> None:
     assert float(moved.abs().max()) == pytest.approx(0.1 * math.sqrt(1 / 4), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["lbfgs", "lbfgs-white", "lbfgs-free"])
+@pytest.mark.parametrize("name", ["lbfgs", "lbfgs-norm", "lbfgs-free"])
 def test_lbfgs_keeps_the_norm_unless_it_is_free(name: str) -> None:
     start = 2 * torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).double()
     x, losses = walk(DESCENTS[name](None), quadratic, start, 60)
@@ -178,5 +178,5 @@ def test_a_white_search_keeps_every_octave_and_a_free_one_turns_slow() -> None:
         pairs = zip(octaves(x), octaves(start), strict=True)
         return [float(part.norm() / first.norm()) for part, first in pairs]
 
-    assert all(abs(ratio - 1) < 1e-3 for ratio in kept("lbfgs-white"))
-    assert kept("lbfgs")[0] > 3
+    assert all(abs(ratio - 1) < 1e-3 for ratio in kept("lbfgs"))
+    assert kept("lbfgs-norm")[0] > 3

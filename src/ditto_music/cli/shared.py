@@ -130,11 +130,11 @@ class Shared:
         ),
     ] = None
     optimizer: Annotated[
-        Literal["lbfgs", "lbfgs-white", "lbfgs-free", "adam"],
+        Literal["lbfgs", "lbfgs-norm", "lbfgs-free", "adam"],
         Parameter(
             group=SEARCH,
-            help="lbfgs keeps the noise as large as noise is, lbfgs-white each octave of it along "
-            "time, lbfgs-free neither; adam is the papers'.",
+            help="lbfgs keeps each octave of the noise along time as large as noise is, lbfgs-norm "
+            "only all of it, lbfgs-free neither; adam is the papers'.",
         ),
     ] = "lbfgs"
     lr: Annotated[

@@ -21,8 +21,8 @@ def _lbfgs(lr: float | None) -> LBFGS:
 
 #: Made with the size of a step, or with its own where that is None.
 DESCENTS: dict[str, Callable[[float | None], Descent]] = {
-    "lbfgs": lambda lr: OnShell(_lbfgs(lr)),
-    "lbfgs-white": lambda lr: OnShell(_lbfgs(lr), octaves),
+    "lbfgs": lambda lr: OnShell(_lbfgs(lr), octaves),
+    "lbfgs-norm": lambda lr: OnShell(_lbfgs(lr)),
     "lbfgs-free": _lbfgs,
     "adam": lambda lr: Adam() if lr is None else Adam(lr),
 }
