@@ -93,11 +93,16 @@ def copied(room: Room) -> torch.Tensor:
     return torch.from_numpy(clip)
 
 
-def fillings(model: Model, room: Room, seed: int) -> Iterator[tuple[str, Recording, Row]]:
+def fillings(
+    model: Model, room: Room, seed: int, guidance: float | None
+) -> Iterator[tuple[str, Recording, Row]]:
     """Each way to fill the room: its name, the recording, and more figures."""
     window, rate = room.window, room.recording.sample_rate
     words = describe(room.recording, window.begin, window.start)
-    done = fill(model, room.recording, window, words, seed=seed, wish=Wish(level=room.level))
+    done = fill(
+        model, room.recording, window, words, seed=seed, wish=Wish(level=room.level),
+        guidance=guidance,
+    )  # fmt: skip
     item = done.result.items[0]
     more = {
         "match": item.final["match"],
@@ -161,11 +166,13 @@ def heard(piece: Recording) -> list[float]:
     return embedding(levelled(mono(piece, SAMPLE_RATE)), SAMPLE_RATE)[0].tolist()
 
 
-def run(model: Model, name: str, recording: Recording, seed: int, out: Path) -> list[Row]:
+def run(
+    model: Model, name: str, recording: Recording, seed: int, guidance: float | None, out: Path
+) -> list[Row]:
     """All rows of one recording; the audio is written beside."""
     rows = untouched(model, recording)
     for room in rooms(recording, model.seconds_range[1]):
-        for filling, new, more in fillings(model, room, seed):
+        for filling, new, more in fillings(model, room, seed, guidance):
             write_recording(out / f"{name}-{room.kind}-{filling.split()[0]}.wav", new)
             rows.append(measured(room, filling, new, more))
     return [{"recording": name} | row for row in rows]
@@ -230,19 +237,21 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder made by training.data, for renders")
     parser.add_argument("--renders", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--guidance", type=float, help="default: the edits' own")
+    parser.add_argument("--compile", action="store_true", help="as the command's: pays from 10 on")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the work")
     parser.add_argument("--worker", type=int, default=0, help="which of them this is, from 0")
     parser.add_argument("--out", type=Path, default=Path("out/edits"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    model = load_model(args.model)
+    model = load_model(args.model, compiled=args.compile)
     rows: list[Row] = []
     for number, (name, read) in enumerate(sources(args)):
         done = args.out / f"{name}.json"
         if not done.exists():
             if number % args.workers != args.worker:
                 continue
-            made = run(model, name, read(), args.seed, args.out)
+            made = run(model, name, read(), args.seed, args.guidance, args.out)
             with whole(done) as path:
                 Path(path).write_text(json.dumps(made))
             print(f"{name} done", flush=True)
