@@ -45,7 +45,7 @@ class Melody(Control):
     """
 
     name = "melody"
-    tolerance = 0.4
+    tolerance = 0.2
 
     def __init__(
         self,
