@@ -17,8 +17,7 @@ What the papers leave open, decided here:
   undecided, a search whose music is wrong would first make it silent, and stay there.
 * The softmax is over four times the log, so a class that is 3 dB above another is four times as
   likely. Merely squared, it has to outweigh all others together, which a tune over its
-  accompaniment does not: of rendered music with a tune, nine clips in ten are then told they are
-  wrong, and a search that listens takes the accompaniment out.
+  accompaniment mostly does not, and a search takes the accompaniment out (docs/controls.md).
 """
 
 from __future__ import annotations
