@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 BLUE, ORANGE, INK, GRID = "#0072B2", "#D55E00", "#333333", "#E3E3E3"
 COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", INK)
-MARKS = "os^Dv<>"
+MARKS = "os^Dv<>P"  # one more than colours, so that no two of 56 lines look alike
 RANGE_DB = 80.0
 _WIDTH = 10.0  # inches
 _COLUMNS = 1200  # about as many as a figure has pixels to show
