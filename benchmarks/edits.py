@@ -2,9 +2,11 @@
 
 Each recording gets a hole in its middle redone, an extension and a loop; plain fillings of the same
 room, joined the same way, stand beside them: silence, the stretch before copied on (a cross-faded
-repeat), and the model's own sample left uncontrolled. Outside the room every sample must be the
+repeat), the model's own sample left uncontrolled, and where the recording had music there, that
+through the codec: no filling of this model can be closer. Outside the room every sample must be the
 user's; a join's change is held against the changes inside the music; what is new is held against
-what is old by the Frechet distance of MusiCNN embeddings. Resumable: what is done stays done.
+what is old by the Frechet distance of MusiCNN embeddings, and against that of another seed by their
+cosine. Resumable: what is done stays done.
 """
 
 from __future__ import annotations
@@ -18,15 +20,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import cosine_similarity
 
 from ditto_music import generate, load_model
-from ditto_music.audio import Recording, read_recording, resample, write_recording
+from ditto_music.audio import Recording, read_recording, write_recording
 from ditto_music.controls.references import mono
 from ditto_music.editing import measure_seam
 from ditto_music.editing.beats import beat_seconds
 from ditto_music.editing.describe import describe
 from ditto_music.editing.extend import room_to_extend
-from ditto_music.editing.filling import Task, Wish, fill
+from ditto_music.editing.filling import Filled, Task, Wish, fill, latent_of, worded
 from ditto_music.editing.joins import rms
 from ditto_music.editing.loop import plan_loop, room_to_loop
 from ditto_music.editing.windows import Window, window_of
@@ -45,9 +48,19 @@ NAMES = (  # drones, plucked and struck notes, percussion, grooves
     *("loop_amen_full", "loop_compus", "loop_garzul", "loop_mika"),
     *("loop_safari", "loop_tabla"),
 )
-HOLE, MORE, OVERLAP, PIECE = 1.5, 4.0, 3.0, 1.5  # seconds
+HOLE, LONGER, OVERLAP, PIECE = 1.5, 4.0, 3.0, 1.5  # seconds
+MORE = (("match", 3), ("iterations", 0), ("seconds", 1), ("diversity", 2))  # and their digits
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may be asked of the edits."""
+
+    seed: int
+    guidance: float | None
+    fresh: float | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,7 @@ class Room:
     recording: Recording
     window: Window
     level: float | None = None
+    source: tuple[int, int] | None = None
 
     @property
     def edges(self) -> list[float]:
@@ -74,8 +88,8 @@ def rooms(recording: Recording, longest: float) -> Iterator[Room]:
     hole = (start, min(start + HOLE, recording.seconds - 1))
     yield Room("inpaint", recording, window_of(recording, hole, longest))
     reach = min(round(OVERLAP * rate), recording.frames)
-    longer = room_to_extend(recording, round(MORE * rate), reach)
-    yield Room("outpaint", *longer, rms(recording.audio()))
+    longer = room_to_extend(recording, round(LONGER * rate), reach)
+    yield Room("outpaint", *longer, rms(recording.audio()), (0, recording.frames))
     plan = plan_loop(recording, None, beat_seconds(recording), longest - 2)
     circle, window, _ = room_to_loop(recording, plan, longest)
     yield Room("loop", circle, window)
@@ -93,31 +107,50 @@ def copied(room: Room) -> torch.Tensor:
     return torch.from_numpy(clip)
 
 
-def fillings(
-    model: Model, room: Room, seed: int, guidance: float | None
-) -> Iterator[tuple[str, Recording, Row]]:
+def fillings(model: Model, room: Room, how: Settings) -> Iterator[tuple[str, Recording, Row]]:
     """Each way to fill the room: its name, the recording, and more figures."""
     window, rate = room.window, room.recording.sample_rate
     words = describe(room.recording, window.begin, window.start)
-    done = fill(
-        model, room.recording, window, words, seed=seed, wish=Wish(level=room.level),
-        guidance=guidance,
-    )  # fmt: skip
+    fresh, search = worded(None, how.fresh, {"guidance": how.guidance})
+
+    def filled(seed: int) -> Filled:
+        return fill(
+            model, room.recording, window, words, seed=seed, wish=Wish(level=room.level),
+            fresh=fresh, source=room.source, **search,
+        )  # fmt: skip
+
+    done, other = filled(how.seed), filled(how.seed + 1)
     item = done.result.items[0]
+    hole = window.start, window.stop
+    pieces = [torch.tensor(heard(each.recording.part(*hole))) for each in (done, other)]
     more = {
         "match": item.final["match"],
         "iterations": len(item.history),
         "seconds": done.result.seconds,
         "peak_memory_bytes": done.result.peak_memory_bytes,
+        "diversity": 1 - float(cosine_similarity(*pieces, dim=0)),
     }
     yield "ditto", done.recording, more
     seconds = window.frames / rate
-    free = generate(model, words, seed=seed, duration=seconds).audio[0]
+    free = generate(model, words, seed=how.seed, duration=seconds).audio[0]
     task: Task = done.task
     yield "uncontrolled", task.put(room.recording, free, model.sample_rate)[0], {}
     yield "the stretch before, again", task.put(room.recording, copied(room), rate)[0], {}
-    hole = np.zeros((room.recording.channels, window.stop - window.start))
-    yield "silence", room.recording.with_region(window.start, hole), {}
+    if room.kind == "inpaint":
+        clip = through_codec(model, room.recording.part(window.begin, window.end))
+        yield (
+            "the true music by the codec",
+            task.put(room.recording, clip, model.sample_rate)[0],
+            {},
+        )
+    silence = np.zeros((room.recording.channels, window.stop - window.start))
+    yield "silence", room.recording.with_region(window.start, silence), {}
+
+
+@torch.no_grad()
+def through_codec(model: Model, recording: Recording) -> torch.Tensor:
+    """A recording as the model's clip (channels, N)."""
+    return model.decode(latent_of(model, recording.audio(), recording.sample_rate)[None])[0]
 
 
 def measured(room: Room, filling: str, new: Recording, more: Row) -> Row:
@@ -130,9 +163,9 @@ def measured(room: Room, filling: str, new: Recording, more: Row) -> Row:
     return {
         "edit": room.kind,
         "filling": filling,
-        "flux_rank": max(seam.flux_rank for seam in seams),
-        "jump_rank": max(seam.jump_rank for seam in seams),
-        "flux_ratio": max(seam.flux / seam.inside_flux for seam in seams),
+        "flux_rank": [seam.flux_rank for seam in seams],
+        "jump_rank": [seam.jump_rank for seam in seams],
+        "flux_ratio": [seam.flux / seam.inside_flux for seam in seams],
         "differing": int((~same).sum()),
         "heard": heard(new.part(window.start, window.stop)),
         **more,
@@ -146,9 +179,7 @@ def untouched(model: Model, recording: Recording) -> list[Row]:
     rows: list[Row] = []
     for start in range(0, recording.frames - size + 1, size):
         piece = recording.part(start, start + size)
-        audio = resample(piece.audio(), rate, model.sample_rate)
-        with torch.no_grad():
-            back = model.decode(model.encode(torch.from_numpy(audio)[None]))[0].numpy()
+        back = through_codec(model, piece).numpy()
         rows += [
             {"edit": "none", "filling": "untouched", "heard": heard(piece)},
             {
@@ -166,14 +197,12 @@ def heard(piece: Recording) -> list[float]:
     return embedding(levelled(mono(piece, SAMPLE_RATE)), SAMPLE_RATE)[0].tolist()
 
 
-def run(
-    model: Model, name: str, recording: Recording, seed: int, guidance: float | None, out: Path
-) -> list[Row]:
+def run(model: Model, name: str, recording: Recording, how: Settings, out: Path) -> list[Row]:
     """All rows of one recording; the audio is written beside."""
     rows = untouched(model, recording)
     for room in rooms(recording, model.seconds_range[1]):
-        for filling, new, more in fillings(model, room, seed, guidance):
-            write_recording(out / f"{name}-{room.kind}-{filling.split()[0]}.wav", new)
+        for filling, new, more in fillings(model, room, how):
+            write_recording(out / f"{name}-{room.kind}-{'-'.join(filling.split())}.wav", new)
             rows.append(measured(room, filling, new, more))
     return [{"recording": name} | row for row in rows]
 
@@ -182,8 +211,8 @@ def table(rows: Sequence[Row]) -> str:
     """In Markdown, a line an edit and filling."""
     lines = [
         "| edit | filling | Frechet distance | flux / inside | flux rank | jump rank | differing "
-        "| match | iterations | s |",
-        "|---" * 10 + "|",
+        "| match | iterations | s | diversity |",
+        "|---" * 11 + "|",
     ]
     old = [row["heard"] for row in rows if row["filling"] == "untouched"]
     for edit in ("none", "inpaint", "outpaint", "loop", "all three"):
@@ -200,10 +229,10 @@ def table(rows: Sequence[Row]) -> str:
             distance = frechet_distance(old, [row["heard"] for row in some])
             cells = [f"{distance:.1f}"]
             for key in ("flux_ratio", "flux_rank", "jump_rank"):
-                values = [row[key] for row in some if key in row]
+                values = [value for row in some for value in row.get(key, [])]
                 cells.append(f"{np.median(values):.2f}" if values else "")
             cells.append(str(sum(row.get("differing", 0) for row in some)))
-            for key, digits in (("match", 3), ("iterations", 0), ("seconds", 1)):
+            for key, digits in MORE:
                 values = [row[key] for row in some if key in row]
                 cells.append(f"{np.median(values):.{digits}f}" if values else "")
             lines.append(f"| {edit} | {filling} | {' | '.join(cells)} |")
@@ -238,6 +267,7 @@ def main() -> None:
     parser.add_argument("--renders", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--guidance", type=float, help="default: the edits' own")
+    parser.add_argument("--fresh", type=float, help="default: the edits' own")
     parser.add_argument("--compile", action="store_true", help="as the command's: pays from 10 on")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the work")
     parser.add_argument("--worker", type=int, default=0, help="which of them this is, from 0")
@@ -245,13 +275,14 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     model = load_model(args.model, compiled=args.compile)
+    how = Settings(args.seed, args.guidance, args.fresh)
     rows: list[Row] = []
     for number, (name, read) in enumerate(sources(args)):
         done = args.out / f"{name}.json"
         if not done.exists():
             if number % args.workers != args.worker:
                 continue
-            made = run(model, name, read(), args.seed, args.guidance, args.out)
+            made = run(model, name, read(), how, args.out)
             with whole(done) as path:
                 Path(path).write_text(json.dumps(made))
             print(f"{name} done", flush=True)

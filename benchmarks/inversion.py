@@ -20,7 +20,8 @@ import torch
 from benchmarks.edits import NAMES, OURS, SAMPLES
 from ditto_music import load_model
 from ditto_music.audio import read_recording
-from ditto_music.editing.invert import invert, latent_of
+from ditto_music.editing.filling import latent_of
+from ditto_music.editing.invert import invert
 from ditto_music.features.spectrogram import power_spectrogram
 from ditto_music.protocols import Model
 from ditto_music.whole import whole
@@ -40,7 +41,9 @@ def run(model: Model, path: Path, scale: float, iterations: int) -> Row:
     made = invert(model, recording, guidance=scale, iterations=iterations)
     item = made.result.items[0]
     with torch.no_grad():
-        through = model.decode(latent_of(model, recording)[None])[0, :, : item.audio.shape[1]]
+        through = model.decode(latent_of(model, recording.audio(), recording.sample_rate)[None])[
+            0, :, : item.audio.shape[1]
+        ]
     return {
         "recording": path.stem,
         "scale": scale,

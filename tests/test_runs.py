@@ -24,7 +24,8 @@ from ditto_music.audio import write_recording
 from ditto_music.controls import Control
 from ditto_music.editing import inpaint, loop, loop_from_prompt, outpaint
 from ditto_music.editing.edit import Edit
-from ditto_music.editing.invert import invert, latent_of
+from ditto_music.editing.filling import latent_of
+from ditto_music.editing.invert import invert
 from ditto_music.models.small import SmallModel
 from ditto_music.protocols import Clip, Form
 from ditto_music.result import Result
@@ -221,7 +222,7 @@ def test_inversion_beats_noising_and_ddim(model: SmallModel) -> None:
     )  # fmt: skip
     assert found.error < found.inverted < found.noised
     assert found.result.audio.shape[-1] == round(sound.seconds * model.sample_rate)
-    made = latent_of(model, sound)
+    made = latent_of(model, sound.audio(), sound.sample_rate)
     error = float((found.result.items[0].latent - made).square().mean())
     assert error == pytest.approx(found.error, rel=1e-3)
     with pytest.raises(InputError, match=r"lasts 0\.30 s"):

@@ -250,8 +250,6 @@ def test_defaults_are_those_of_the_library() -> None:
     shared, model = Shared(), load_model("debug")
     parameters = inspect.signature(optimize).parameters
     search = {**shared.search(model), "duration": shared.duration}
-    assert search.pop("guidance") == model.guidance
-    assert parameters["guidance"].default is None
     assert search == {name: parameters[name].default for name in search}
     loading = inspect.signature(load_model).parameters
     for name, value in (("name", shared.model), ("device", shared.device), ("dtype", shared.dtype)):
@@ -261,6 +259,8 @@ def test_defaults_are_those_of_the_library() -> None:
 def test_guidance_not_asked_for_is_the_models_own() -> None:
     own = Guidance(4.0, (0.2, 0.7), 0.5)
     assert Shared().guiding(own) == own
+    assert Shared().search(load_model("debug"))["guidance"] is None
+    assert Shared(guidance_threshold=0.9).search(load_model("debug"))["guidance"] is not None
     assert Shared(guidance=2.0).guiding(own) == Guidance(2.0, (0.2, 0.7), 0.5)
     asked = Shared(guidance_interval="0:1", guidance_rescale=0.0, guidance_threshold=0.99)
     assert asked.guiding(own) == Guidance(4.0, threshold=0.99)

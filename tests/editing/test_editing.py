@@ -77,8 +77,9 @@ def test_the_new_part_takes_the_level_and_balance_of_its_surroundings() -> None:
     window = window_of(original, (1.0, 2.0), 24.0)
     clip = original.audio().mean(0)[window.begin : window.end] * 0.6  # a codec that loses 4 dB
     part = made_to_fit(original, window, clip[None], 24_000)
-    out = original.with_region(window.start, part).audio()[:, 26_000:46_000]
-    wanted = original.audio()[:, 26_000:46_000]
+    middle = slice(29_000, 43_000)  # beyond the longest fades
+    out = original.with_region(window.start, part).audio()[:, middle]
+    wanted = original.audio()[:, middle]
     for new, old in zip(out, wanted, strict=True):
         assert 20 * math.log10(joins.rms(new) / joins.rms(old)) == pytest.approx(0, abs=0.5)
 
@@ -127,18 +128,59 @@ def test_crossfade_starts_with_the_old_and_ends_with_the_new() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 5000), st.booleans(), st.booleans())
-def test_splice_is_continuous_where_music_adjoins(length: int, left: bool, right: bool) -> None:
-    t = np.arange(length) / 8_000
+@given(st.integers(1, 5000), st.integers(0, 4000), st.integers(0, 4000))
+def test_splice_is_continuous_where_music_adjoins(length: int, before: int, after: int) -> None:
+    t = np.arange(before + length + after) / 8_000
     old, new = 0.5 * np.sin(2 * np.pi * 200 * t)[None], 0.5 * np.sin(2 * np.pi * 350 * t + 1)[None]
-    out = joins.splice(old, new, 8_000, left=left, right=right)
-    assert out.shape == old.shape
+    hole = slice(before, before + length)
+    out = joins.splice(old, new, new[:, hole], hole, 8_000)
+    assert out.shape == (1, length)
     assert np.isfinite(out).all()
     if length > 400:
-        if left:
-            assert out[0, 0] == pytest.approx(old[0, 0], abs=0.1)
-        if right:
-            assert out[0, -1] == pytest.approx(old[0, -1], abs=0.1)
+        if before > 1000:
+            assert out[0, 0] == pytest.approx(old[0, before], abs=0.1)
+        if after > 1000:
+            assert out[0, -1] == pytest.approx(old[0, before + length - 1], abs=0.1)
+
+
+def test_what_stood_in_the_hole_is_gone_wholly() -> None:
+    old = music(3.0, 24_000, 2).audio().astype(np.float64)
+    hole = slice(24_000, 48_000)
+    loud, new = old.copy(), old * 0.5
+    loud[:, hole] = 0.9
+    assert np.array_equal(
+        *(joins.splice(each, new, new[:, hole], hole, 24_000) for each in (old, loud))
+    )
+
+
+HELD = ((220.0, 331.0, 662.0), (196.0, 415.0, 880.0))  # hertz
+
+
+def test_held_sounds_get_longer_fades_than_struck_ones() -> None:
+    rng = np.random.default_rng(2)
+    t = np.arange(72_000) / 24_000
+    strokes = np.exp(-40 * (t % 0.25)) * rng.standard_normal(len(t))
+
+    def given_way(old: joins.Audio, new: joins.Audio) -> int:
+        """Samples after which nothing of the old is left."""
+        out = joins.splice(old, new, new[:, 24_000:], slice(24_000, 72_000), 24_000)
+        return int(np.argmax((out == new[:, 24_000:]).all(0)))
+
+    held, other = (sum(np.sin(2 * np.pi * f * t) for f in tones) for tones in HELD)
+    assert given_way(held[None], 3 * other[None]) > 3_000
+    assert given_way(strokes[None], strokes[None]) < 1_500
+
+
+def test_new_music_gets_the_colour_of_what_stands_beside_it() -> None:
+    rng = np.random.default_rng(3)
+    old = rng.standard_normal((1, 48_000))
+    spectrum = np.fft.rfft(old) * np.where(np.arange(24_001) / 2 > 2000, 0.5, 1.0)
+    dull = np.fft.irfft(spectrum, 48_000)  # a codec that loses 6 dB above 2 kHz
+    response = joins.colour(dull, old)
+    low, high = response[20:300].mean(), response[400:2000].mean()
+    assert 20 * math.log10(high / low) == pytest.approx(6, abs=0.2)
+    far = joins.colour(np.fft.irfft(spectrum * np.where(np.arange(24_001) > 4000, 0, 1)), old)
+    assert 20 * math.log10(far.max()) <= joins.MOST_GAIN_DB + 1e-9
 
 
 def test_mirror_fill_is_blind_to_the_hole() -> None:

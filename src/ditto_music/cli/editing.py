@@ -34,6 +34,15 @@ Count = Annotated[
         "and so on.",
     ),
 ]
+Fresh = Annotated[
+    float | None,
+    Parameter(
+        group=MUSIC,
+        metavar="SHARE",
+        help="How much of the new music's beginnings are chance: 0 varies what the recording has "
+        "elsewhere, 1 owes it nothing. By default 0.5 without words, 1 with them.",
+    ),
+]
 
 
 def check_count(count: int, shared: Shared) -> None:

@@ -338,6 +338,12 @@ class Shared:
             name: value for name, value in given.items() if value != default[name]
         }
 
+    @property
+    def guides(self) -> bool:
+        """Whether anything is asked of guidance."""
+        asked = self.guidance, self.guidance_interval, self.guidance_rescale
+        return asked != (None, None, None) or self.guidance_threshold is not None
+
     def guiding(self, own: Guidance) -> Guidance:
         """As asked for, and where nothing is, as the model's own.
 
@@ -377,7 +383,7 @@ class Shared:
         return {
             "steps": self.steps,
             "surrogate_steps": self.surrogate_steps,
-            "guidance": self.guiding(model.guidance),
+            "guidance": self.guiding(model.guidance) if self.guides else None,
             "negative_prompt": self.negative,
             "iterations": self.iterations,
             "tolerance": self.tolerance,

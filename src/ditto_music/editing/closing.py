@@ -51,6 +51,6 @@ class Closing:
         end = round(self.seconds * rate)
         overlap = min(round(self.clip_seconds * rate), audio.shape[1]) - end
         after, first = audio[:, end : end + overlap], audio[:, :overlap]
-        head = joins.splice(after, first, rate, left=True, right=False)
+        head = joins.join(audio[:, :end], after, first, audio, end, rate)
         closed = np.concatenate([head, audio[:, overlap:end]], axis=1)
         return Recording.of(closed, rate), int((np.abs(closed) > 1).sum())

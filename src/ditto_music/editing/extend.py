@@ -12,15 +12,13 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Unpack
 
-import numpy as np
-
 from ditto_music.audio import Recording
 from ditto_music.controls.base import Term
 from ditto_music.editing import joins
 from ditto_music.editing.describe import describe
 from ditto_music.editing.drift import measure_drift
 from ditto_music.editing.edit import Edit, assembled
-from ditto_music.editing.filling import Callback, Filled, Wish, fill
+from ditto_music.editing.filling import Callback, Filled, Wish, fill, worded
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.editing.windows import Window, with_room
 from ditto_music.errors import InputError
@@ -30,8 +28,9 @@ from ditto_music.protocols import Model
 WINDOW_SECONDS = 12.0  # of a clip: overlap and new music
 SHORTEST, LONGEST = 0.1, 3600.0  # seconds of new music
 LEAST_OVERLAP, SHORTEST_NEW = 0.5, 1.0
-SOURCE_SECONDS = 12.0  # of the recording: what level and drift are measured against
-GOES_ON_SECONDS = 0.08  # of the recording's own continuation, to fade out from
+SOURCE_SECONDS = (
+    12.0  # of the recording: what level and drift are measured against, and new music begins from
+)
 
 Prompts = str | Sequence[tuple[float, str]]
 
@@ -45,6 +44,7 @@ def outpaint(
     overlap: float = 3.0,
     before: bool = False,
     control: Term | None = None,
+    fresh: float | None = None,
     seed: int = 0,
     method: str = "ditto",
     callback: Callback | None = None,
@@ -60,6 +60,8 @@ def outpaint(
     overlap : seconds of what is there that each window continues.
     before : whether the new music leads to the recording's beginning instead.
     control : asked of all the new music as if it were a clip of its own.
+    fresh : share of fresh noise in what the new music begins with: 0 varies the recording's own
+        music, 1 owes it nothing; None: 0.5 without a prompt of yours, else 1.
     method : how, a name of `ditto_music.baselines.METHODS`.
     search : as `optimize`, for each window.
 
@@ -75,6 +77,7 @@ def outpaint(
         asked of new music that long.
     """
     check_sound(recording)
+    fresh, search = worded(prompt, fresh, search)
     rate = recording.sample_rate
     edges = windows_of(recording, seconds, overlap, model.seconds_range[1])
     reach = min(round(overlap * rate), recording.frames)
@@ -88,6 +91,7 @@ def outpaint(
         for number, (start, stop) in enumerate(pairwise(edges)):
             offset = seconds - stop / rate if before else start / rate
             roomy, window = room_to_extend(grown, stop - start, reach, before)
+            moved = roomy.frames - recording.frames if before else 0
             filled = fill(
                 model,
                 roomy,
@@ -95,6 +99,8 @@ def outpaint(
                 prompt_at(schedule, offset),
                 seed=seed + number,
                 wish=Wish(control, offset, seconds, level),
+                fresh=fresh,
+                source=(end.start + moved, end.stop + moved),
                 method=method,
                 callback=callback,
                 **search,
@@ -170,21 +176,15 @@ def prompt_at(schedule: Sequence[tuple[float, str]], seconds: float) -> str:
 def room_to_extend(
     recording: Recording, frames: int, reach: int, before: bool = False
 ) -> tuple[Recording, Window]:
-    """The recording with a hole at one end, in which it first goes on by itself, and the window.
+    """The recording with a hole at one end, and the window.
 
     Parameters
     ----------
     frames, reach : of the hole, and of what it continues.
     """
-    fade = min(frames, round(GOES_ON_SECONDS * recording.sample_rate))
     reach = min(reach, recording.frames)
     if before:
-        roomy = with_room(recording, 0, frames)
-        after = recording.audio(0, joins.LOOK_BACK).astype(np.float64)
-        back = joins.continued(after[:, ::-1], fade)[:, ::-1]
-        return roomy.with_region(frames - fade, back), Window(0, 0, frames, frames + reach)
+        return with_room(recording, 0, frames), Window(0, 0, frames, frames + reach)
     end = recording.frames
-    roomy = with_room(recording, end, frames)
-    known = recording.audio(max(0, end - joins.LOOK_BACK)).astype(np.float64)
-    roomy = roomy.with_region(end, joins.continued(known, fade))
-    return roomy, Window(end - reach, end, end + frames, end + frames)
+    window = Window(end - reach, end, end + frames, end + frames)
+    return with_room(recording, end, frames), window

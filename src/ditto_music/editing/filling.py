@@ -1,8 +1,9 @@
 """Fill one window: the function under every edit (DITTO, sections 3.1 to 3.3).
 
 What stays is encoded, the model's own noise for it is found by DDIM inversion, the hole starts from
-fresh noise, and the optimiser then makes the whole clip agree with what stays. Only the hole is
-taken from the result: everything else is the user's own samples, bit for bit.
+fresh noise mixed with that of the recording's own music, and the optimiser then makes the whole
+clip agree with what stays. Only the hole is taken from the result: everything else is the user's
+own samples, bit for bit.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from ditto_music.controls.base import Term
 from ditto_music.controls.match import Match
 from ditto_music.controls.part import Part
 from ditto_music.editing import joins
+from ditto_music.editing.alike import filled_alike
+from ditto_music.editing.spectra import filtered
 from ditto_music.editing.stereo import spread
 from ditto_music.editing.windows import Window
 from ditto_music.errors import InputError
@@ -30,6 +33,8 @@ from ditto_music.protocols import Model
 from ditto_music.result import Result
 from ditto_music.sampling import draw_noise, guided, invert_ddim
 
+FRESH = 0.5
+COLOUR_SECONDS = 3.0  # on either side, whose colour the new music gets
 EDGE_SECONDS = 0.5  # in which a level that a control asks for takes over from the level beside it
 
 Callback = Callable[[Progress], bool | None]
@@ -108,40 +113,63 @@ def fill(
     *,
     seed: int,
     wish: Wish = Wish(),
+    fresh: float = 1.0,
+    source: tuple[int, int] | None = None,
     method: str = "ditto",
     callback: Callback | None = None,
     **search: Unpack[Search],
 ) -> Filled:
     """The recording with the window's hole filled, and the optimisation behind it.
 
-    What stands in the hole is faded out where it adjoins what stays, so it should go on from there.
     All methods begin with the same noise.
 
     Parameters
     ----------
+    fresh : share of fresh noise in what the hole begins with, from 0 to 1; the rest is the noise of
+        the recording's own music.
+    source : frames of the recording which that may come from; None: all that stay.
     method : a name of `ditto_music.baselines.METHODS`.
 
     Raises
     ------
     InputError
-        If there is only silence beside the hole, or a control cannot be asked of it.
+        If there is only silence beside the hole, a control cannot be asked of it, or `fresh` is
+        out of range.
     """
+    if not 0 <= fresh <= 1:
+        raise InputError(f"fresh is {fresh:g}: give a share from 0 to 1")
     reference, mask = reference_of(model, recording, window)
     task = Task(window, wish, reference, mask, recording.sample_rate)
     seconds = window.frames / recording.sample_rate
     steps = search.get("steps", 20)
+    if fresh < 1:
+        alike = latent_of(model, filled_alike(recording, window, source), recording.sample_rate)
+        reference = torch.where(mask.to(reference) > 0, reference, alike)
     result = METHODS[method](
         model,
         prompt,
         task.goal(),
         seed=seed,
         duration=seconds,
-        x_T=initial_noise(model, prompt, reference, mask, seconds, seed, steps),
+        x_T=initial_noise(model, prompt, reference, mask, seconds, seed, steps, fresh),
         callback=callback,
         **search,
     )
     filled, clipped = task.put(recording, result.audio[0], result.sample_rate)
     return Filled(filled, task, result, clipped)
+
+
+def worded(prompt: object, fresh: float | None, search: Search) -> tuple[float, Search]:
+    """Share of fresh noise and settings of an edit, as asked or as suits its prompt.
+
+    What is worded by the user is made anew and guided by the words. Without words the new music
+    begins half from the recording's own and goes unguided, several times as fast.
+    """
+    if prompt:
+        return 1.0 if fresh is None else fresh, search
+    if search.get("guidance") is None:
+        search = {**search, "guidance": 1.0}
+    return FRESH if fresh is None else fresh, search
 
 
 def reference_of(model: Model, recording: Recording, window: Window) -> tuple[Tensor, Tensor]:
@@ -152,13 +180,18 @@ def reference_of(model: Model, recording: Recording, window: Window) -> tuple[Te
         at = window.start / rate
         raise InputError(f"beside the region at {at:g} s is only silence: use generate for it")
     filled = joins.mirror_fill(audio, hole.start, hole.stop)
-    sound = torch.from_numpy(resample(filled, rate, model.sample_rate))
-    reference = model.encode(sound[None])[0]
+    reference = latent_of(model, filled, rate)
     seconds = model.seconds_per_frame
     times = torch.arange(reference.shape[-1]) * seconds
     outside = (times + seconds <= hole.start / rate) | (times >= hole.stop / rate)
     inside = times + seconds <= window.frames / rate
     return reference, (outside & inside).float()
+
+
+def latent_of(model: Model, audio: joins.Audio, sample_rate: int) -> Tensor:
+    """Of a clip (channels, N): (..., T)."""
+    sound = torch.from_numpy(resample(audio, sample_rate, model.sample_rate))
+    return model.encode(sound[None])[0]
 
 
 def initial_noise(
@@ -169,14 +202,19 @@ def initial_noise(
     seconds: float,
     seed: int,
     steps: int,
+    fresh: float,
 ) -> Tensor:
-    """Inverted noise where the reference is kept, fresh noise in the hole: (1, ..., T)."""
+    """Inverted noise where the reference is kept, and a share of fresh noise in the hole.
+
+    The shares are of power, so that both together have that of either: (1, ..., T).
+    """
     condition = model.condition([prompt], seconds)
     with torch.no_grad():
         denoise = guided(model.denoise, condition, condition, 1.0)
         inverted = invert_ddim(denoise, reference[None], model.schedule, steps)
-    fresh = draw_noise(tuple(reference.shape), [seed]).to(inverted)
-    return torch.where(mask.to(inverted) > 0, inverted, fresh)
+    noise = draw_noise(tuple(reference.shape), [seed]).to(inverted)
+    hole = (1 - fresh) ** 0.5 * inverted + fresh**0.5 * noise
+    return torch.where(mask.to(inverted) > 0, inverted, hole)
 
 
 def made_to_fit(
@@ -196,12 +234,28 @@ def made_to_fit(
     new = resample(clip, sample_rate, rate).astype(np.float64)
     new = np.pad(new, ((0, 0), (0, max(0, old.shape[1] - new.shape[1]))))[:, : old.shape[1]]
     start, stop = window.hole.start, window.hole.stop
+    new = _coloured(old, new, window.hole, rate)
     before, after = slice(max(0, start - rate), start), slice(stop, stop + rate)
     gains = _gains(old, new, (before, after), wish, rate)
     kept = np.concatenate([old[:, :start], old[:, stop:]], axis=1)
     part = spread(new[:, start:stop] * gains, kept, rate)
-    right = stop < old.shape[1]
-    return joins.splice(old[:, start:stop], part, rate, left=start > 0, right=right)
+    return joins.splice(old, new, part, window.hole, rate)
+
+
+def _coloured(old: joins.Audio, new: joins.Audio, hole: slice, rate: int) -> joins.Audio:
+    """`new` (C, N) with the colour that what stays has beside the hole, from either side's on."""
+    reach = round(COLOUR_SECONDS * rate)
+    before = slice(max(0, hole.start - reach), hole.start)
+    after = slice(hole.stop, min(old.shape[1], hole.stop + reach))
+    ways = [
+        filtered(new, joins.colour(new[:, side], old[:, side]))
+        for side in (before, after)
+        if side.start < side.stop and np.abs(old[:, side]).max() > SILENCE
+    ]
+    if len(ways) < 2:
+        return ways[0] if ways else new
+    ramp = np.clip((np.arange(new.shape[1]) - hole.start) / (hole.stop - hole.start), 0, 1)
+    return (1 - ramp) * ways[0] + ramp * ways[1]
 
 
 def _gains(

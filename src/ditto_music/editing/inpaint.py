@@ -12,7 +12,7 @@ from ditto_music.audio import Recording, is_silent
 from ditto_music.controls.base import Term
 from ditto_music.editing.describe import describe
 from ditto_music.editing.edit import Edit, assembled
-from ditto_music.editing.filling import Callback, Filled, Wish, fill
+from ditto_music.editing.filling import Callback, Filled, Wish, fill, worded
 from ditto_music.editing.windows import CONTEXT_SECONDS, window_of
 from ditto_music.errors import InputError
 from ditto_music.optimize import Search
@@ -28,6 +28,7 @@ def inpaint(
     prompt: str | None = None,
     *,
     control: Term | None = None,
+    fresh: float | None = None,
     seed: int = 0,
     method: str = "ditto",
     callback: Callback | None = None,
@@ -42,6 +43,8 @@ def inpaint(
     prompt : what the new part should be; None: what taggers hear around it; empty: nothing but its
         surroundings.
     control : asked of each region as if it were a clip of its own.
+    fresh : share of fresh noise in what the new music begins with: 0 varies the recording's own
+        music, 1 owes it nothing; None: 0.5 without a prompt of yours, else 1.
     method : how, a name of `ditto_music.baselines.METHODS`.
     search : as `optimize`; the loss is the mean squared error of latents of unit variance.
 
@@ -55,6 +58,7 @@ def inpaint(
         If a region is reversed, too short or long, outside the recording or overlaps another, or
         if there is no sound beside it to follow.
     """
+    fresh, search = worded(prompt, fresh, search)
     longest = model.seconds_range[1]
     ordered = check_regions(recording, regions, longest)
     edited, made = recording, list[Filled]()
@@ -69,6 +73,7 @@ def inpaint(
                 words,
                 seed=seed + number,
                 wish=Wish(control),
+                fresh=fresh,
                 method=method,
                 callback=callback,
                 **search,

@@ -12,10 +12,10 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ditto_music.audio import Recording, resample
+from ditto_music.audio import Recording
 from ditto_music.controls.match import Match
 from ditto_music.editing.describe import describe
-from ditto_music.editing.filling import Callback
+from ditto_music.editing.filling import Callback, latent_of
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.errors import InputError
 from ditto_music.generate import generate
@@ -81,7 +81,7 @@ def invert(
             f"{longest:g} s at once: cut it"
         )
     words = describe(recording) if prompt is None else prompt
-    reference = latent_of(model, recording)
+    reference = latent_of(model, recording.audio(), recording.sample_rate)
     control = Match(reference, torch.ones(reference.shape[-1]))
     steps = search.get("steps", 20)
     condition = model.condition([words], seconds)
@@ -103,12 +103,6 @@ def invert(
         **search,
     )
     return Inversion(result, control, prompt is None, *errors)
-
-
-def latent_of(model: Model, recording: Recording) -> Tensor:
-    """Of all of a recording, (..., T)."""
-    audio = resample(recording.audio(), recording.sample_rate, model.sample_rate)
-    return model.encode(torch.from_numpy(audio)[None])[0]
 
 
 def noised_to_start(model: Model, reference: Tensor, seed: int) -> Tensor:

@@ -11,11 +11,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter, lfiltic
 
+from ditto_music.editing.seams import changes
+from ditto_music.editing.spectra import spectra, thirds
+
 Audio = npt.NDArray[np.floating[Any]]
 
-FADE_SECONDS = 0.04
+FADES_SECONDS = (0.02, 0.04, 0.08, 0.16, 0.32)
 SEARCH_SECONDS = 0.03
-MOST_GAIN_DB = 6.0
+GOES_ON_SECONDS = 0.35  # of a sound cut off, to fade out from
+LISTEN_SECONDS = 0.1  # on either side of a join
+MOST_GAIN_DB = 12.0
+WEAK_DB = -50.0  # under the strongest band: left as it is
 LOOK_BACK, ORDER = 8192, 512  # samples that a continuation is predicted from, and its memory
 
 
@@ -25,10 +31,23 @@ def rms(audio: Audio) -> float:
 
 
 def level_gain(new: Audio, old: Audio | float) -> float:
-    """Factor that brings `new` to the level of `old`, or to an RMS, at most 6 dB either way."""
+    """Factor that brings `new` to the level of `old`, or to an RMS, at most 12 dB either way."""
     most = 10 ** (MOST_GAIN_DB / 20)
     wanted = rms(old) if isinstance(old, np.ndarray) else old
     return float(np.clip(wanted / rms(new), 1 / most, most))
+
+
+def colour(new: Audio, old: Audio) -> Audio:
+    """Response (BINS + 1,) that gives `new` (C, N) the spectrum of `old`, at the level of `new`.
+
+    Both are of the same music. In thirds of an octave, at most 12 dB either way; what is weak in
+    both is left as it is.
+    """
+    most = 10 ** (MOST_GAIN_DB / 20)
+    has, wanted = (thirds((np.abs(spectra(x.mean(0))) ** 2).sum(0)) for x in (new, old))
+    wanted = wanted * (has.sum() / (wanted.sum() + 1e-20))
+    floor = 10 ** (WEAK_DB / 10) * wanted.max() + 1e-20
+    return np.sqrt(np.clip((wanted + floor) / (has + floor), most**-2, most**2))
 
 
 def crossfade(old: Audio, new: Audio) -> Audio:
@@ -56,25 +75,58 @@ def best_join(old: Audio, new: Audio, fade: int, search: int) -> int:
     return max(places, key=lambda p: correlation(old[:, p : p + fade], new[:, p : p + fade]))
 
 
-def splice(old: Audio, new: Audio, sample_rate: int, *, left: bool, right: bool) -> Audio:
-    """`new` in place of `old`, both (C, N), faded over where they adjoin what stays.
+def join(
+    before: Audio, leaving: Audio, new: Audio, clip: Audio, at: int, sample_rate: int
+) -> Audio:
+    """`new` (C, N) after `before` (C, M), whose continuation `leaving` (C, n) gives way to it.
+
+    Of several lengths of fade, each where the two are most alike, that which changes as the new
+    clip does: a long one in a held sound, a short one where a note begins.
 
     Parameters
     ----------
-    left, right : whether music that stays adjoins on that side; the fades lie inside.
+    clip, at : the new clip (C', L) by itself, and where in it the join is.
     """
-    length = old.shape[1]
-    fade = max(1, min(round(FADE_SECONDS * sample_rate), length // 4))
-    search = min(round(SEARCH_SECONDS * sample_rate), length // 4)
-    out = np.array(new, dtype=np.float64)
-    if left:
-        place = best_join(old, new, fade, search)
-        out[:, :place] = old[:, :place]
-        out[:, place : place + fade] = crossfade(
-            old[:, place : place + fade], new[:, place : place + fade]
-        )
-    if right:
-        out = splice(old[:, ::-1], out[:, ::-1], sample_rate, left=True, right=False)[:, ::-1]
+    search, listen = (round(x * sample_rate) for x in (SEARCH_SECONDS, LISTEN_SECONDS))
+    longest = min(leaving.shape[1], new.shape[1])
+    reach = min(longest + listen, new.shape[1])
+    lead = min(listen, at, before.shape[1])
+    known = before[:, before.shape[1] - lead :]
+    wanted, _, _ = changes(clip[:, at - lead : at + reach], sample_rate)
+
+    def faded(seconds: float) -> Audio:
+        fade = max(1, min(round(seconds * sample_rate), longest // 2))
+        place = best_join(leaving[:, :longest], new[:, :longest], fade, search)
+        middle = slice(place, place + fade)
+        mixed = crossfade(leaving[:, middle], new[:, middle])
+        return np.concatenate([leaving[:, :place], mixed, new[:, place + fade :]], axis=1)
+
+    def unlike(way: Audio) -> float:
+        flux, _, _ = changes(np.concatenate([known, way[:, :reach]], axis=1), sample_rate)
+        return float(np.square(flux - wanted).mean()) if len(flux) else 0.0
+
+    return min((faded(seconds) for seconds in FADES_SECONDS), key=unlike)
+
+
+def splice(old: Audio, clip: Audio, part: Audio, hole: slice, sample_rate: int) -> Audio:
+    """`part` (C, n) for the hole of `old` (C, N), joined to what stays on either side.
+
+    What stood in the hole is gone wholly: either side goes on by linear prediction to fade out.
+
+    Parameters
+    ----------
+    clip : the new clip (C', N) whose hole the part is.
+    """
+    out = np.array(part, dtype=np.float64)
+    before, after = old[:, : hole.start], old[:, hole.stop :]
+    length = min(round(GOES_ON_SECONDS * sample_rate), max(1, out.shape[1] // 2))
+    if before.shape[1]:
+        leaving = continued(before, length)
+        out = join(before, leaving, out, clip, hole.start, sample_rate)
+    if after.shape[1]:
+        back, turned, at = after[:, ::-1], clip[:, ::-1], clip.shape[1] - hole.stop
+        leaving = continued(back, length)
+        out = join(back, leaving, out[:, ::-1], turned, at, sample_rate)[:, ::-1]
     return out
 
 

@@ -12,17 +12,14 @@ import re
 from dataclasses import dataclass
 from typing import Unpack
 
-import numpy as np
-
 from ditto_music.audio import Recording
 from ditto_music.baselines import METHODS
 from ditto_music.controls.base import Term
-from ditto_music.editing import joins
 from ditto_music.editing.beats import beat_seconds
 from ditto_music.editing.closing import Closing
 from ditto_music.editing.describe import describe
 from ditto_music.editing.edit import Edit, assembled, looped, measured
-from ditto_music.editing.filling import Callback, Wish, fill
+from ditto_music.editing.filling import Callback, Wish, fill, worded
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.editing.windows import CONTEXT_SECONDS, Window, rolled, window_of, with_room
 from ditto_music.errors import InputError
@@ -32,7 +29,6 @@ from ditto_music.protocols import Model
 BRIDGE_SECONDS = 2.0  # about: to the next beat
 SHORTEST = 1.0  # of a loop, and of a recording to make one of
 OVERLAP_SECONDS = 1.0
-GOES_ON_SECONDS = 0.08
 
 
 @dataclass(frozen=True)
@@ -50,6 +46,7 @@ def loop(
     *,
     seconds: float | None = None,
     control: Term | None = None,
+    fresh: float | None = None,
     seed: int = 0,
     method: str = "ditto",
     callback: Callback | None = None,
@@ -64,6 +61,8 @@ def loop(
         found it is moved to a whole number of beats. A loop no longer than the recording keeps its
         beginning and redoes its last 2 s.
     control : asked of the bridge as if it were a clip of its own.
+    fresh : share of fresh noise in what the new music begins with: 0 varies the recording's own
+        music, 1 owes it nothing; None: 0.5 without a prompt of yours, else 1.
     method : how, a name of `ditto_music.baselines.METHODS`.
     search : as `optimize`.
 
@@ -77,6 +76,7 @@ def loop(
         If the recording is silent or too short, or the bridge would be longer than a clip.
     """
     check_sound(recording)
+    fresh, search = worded(prompt, fresh, search)
     rate, longest = recording.sample_rate, model.seconds_range[1]
     beat = beat_seconds(recording)
     plan = plan_loop(recording, seconds, beat, longest - 2 * CONTEXT_SECONDS[0])
@@ -89,6 +89,7 @@ def loop(
         words,
         seed=seed,
         wish=Wish(control),
+        fresh=fresh,
         method=method,
         callback=callback,
         **search,
@@ -150,19 +151,12 @@ def loop_from_prompt(
 
 
 def room_to_loop(recording: Recording, plan: Plan, longest: float) -> tuple[Recording, Window, int]:
-    """The circle with a hole for the bridge, in which both ends go on by themselves, its window,
-    and the frame at which it is cut open.
-    """
+    """The circle with a hole for the bridge, its window, and the frame at which it is cut open."""
     rate, bridge = recording.sample_rate, plan.length - plan.kept
     kept = recording.part(0, plan.kept)
     cut = plan.kept // 2
     roomy = rolled(with_room(kept, plan.kept, bridge), cut)
     start, stop = plan.kept - cut, plan.length - cut
-    fade = min(bridge // 2, round(GOES_ON_SECONDS * rate))
-    known = kept.audio().astype(np.float64)
-    roomy = roomy.with_region(start, joins.continued(known, fade))
-    back = joins.continued(known[:, ::-1], fade)[:, ::-1]
-    roomy = roomy.with_region(stop - fade, back)
     return roomy, window_of(roomy, (start / rate, stop / rate), longest), cut
 
 

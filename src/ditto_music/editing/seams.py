@@ -22,7 +22,8 @@ Array = npt.NDArray[np.floating[Any]]
 FRAME_SECONDS = 1024 / 24_000
 HOP_SECONDS = FRAME_SECONDS / 8
 REACH_SECONDS = 0.04
-FLOOR_DB = -80.0
+LOUD = 0.95  # quantile of the overall level that counts as the music's own
+WEAK_DB = -60.0  # under that nothing is heard
 AROUND_SECONDS = 15.0
 
 
@@ -87,20 +88,28 @@ def changes(audio: Array, sample_rate: int) -> tuple[Array, Array, Array]:
     mono = audio.mean(0)
     if len(mono) < 2 * frame:
         return np.zeros(0), np.zeros(0), np.zeros(0)
-    frames = np.lib.stride_tricks.sliding_window_view(mono, frame)[::hop]
-    power = np.abs(np.fft.rfft(frames * np.hanning(frame))) ** 2 / (frame / 4) ** 2
-    bands = power @ _third_octaves(frame, sample_rate)
-    levels = 10 * np.log10(np.maximum(bands, 10 ** (FLOOR_DB / 10)))
-    overall = 10 * np.log10(np.maximum(power.sum(1), 10 ** (FLOOR_DB / 10)))
+    bands = band_powers(mono, frame, hop, sample_rate)
+    whole = bands.sum(1)
+    floor = max(10 ** (WEAK_DB / 10) * float(np.quantile(whole, LOUD)), 1e-12)
+    levels, overall = (10 * np.log10(np.maximum(power, floor)) for power in (bands, whole))
     gap = round(frame / hop)
     flux = np.abs(levels[gap:] - levels[:-gap]).mean(1)
     jump = np.abs(overall[gap:] - overall[:-gap])
     return flux, jump, (np.arange(len(flux)) * hop + frame) / sample_rate
 
 
+def band_powers(mono: Array, frame: int, hop: int, sample_rate: int) -> Array:
+    """Power under 80 Hz and of thirds of an octave above, in frames of `mono` (N,): (F, bands)."""
+    if len(mono) < frame:
+        return np.zeros((0, 1))
+    frames = np.lib.stride_tricks.sliding_window_view(mono, frame)[::hop]
+    power = np.abs(np.fft.rfft(frames * np.hanning(frame))) ** 2 / (frame / 4) ** 2
+    return power @ _third_octaves(frame, sample_rate)
+
+
 def _third_octaves(frame: int, sample_rate: int) -> Array:
-    """Sums of bins (bins, bands) in thirds of an octave from 80 Hz up."""
-    edges = 80 * 2 ** (np.arange(0, 30) / 3)
+    """Sums of bins (bins, bands): all under 80 Hz, then thirds of an octave."""
+    edges = np.append(0.0, 80 * 2 ** (np.arange(0, 30) / 3))
     edges = edges[edges < sample_rate / 2]
     hertz = np.fft.rfftfreq(frame, 1 / sample_rate)
     banks = (hertz[:, None] >= edges[:-1]) & (hertz[:, None] < edges[1:])

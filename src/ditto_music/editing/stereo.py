@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ditto_music.editing.joins import Audio, rms
+from ditto_music.editing.spectra import filtered, spectra, thirds
 
-BINS = 2048  # of the filters
 SMEAR_SECONDS = 0.02  # of the version with other phases
 WIDEST = 1.5  # sides over middle, amplitudes
 
@@ -36,47 +36,24 @@ def spread(new: Audio, like: Audio, sample_rate: int) -> Audio:
         return np.clip(gains, 0, 4)[:, None] * mono
     panning, width = _sides(like)
     if width.max() < 1e-3:
-        side = _filtered(mono, panning)
+        side = filtered(mono, panning)
     else:
         other = np.convolve(mono, _other_phases(sample_rate))[: len(mono)]
-        side = _filtered(mono, panning) + _filtered(other, width)
+        side = filtered(mono, panning) + filtered(other, width)
     return np.stack([mono + side, mono - side])
 
 
 def _sides(stereo: Audio) -> tuple[Audio, Audio]:
     """Of a recording (2, N): share of the middle in its sides, and the rest, a bin (BINS + 1,)."""
     middle, side = (stereo[0] + stereo[1]) / 2, (stereo[0] - stereo[1]) / 2
-    size, hop = 2 * BINS, BINS
-    pad = (0, max(0, size - len(middle)))
-    window = np.hanning(size)
-    a, b = (
-        np.fft.rfft(np.lib.stride_tricks.sliding_window_view(np.pad(x, pad), size)[::hop] * window)
-        for x in (middle, side)
-    )
+    a, b = spectra(middle), spectra(side)
     power, cross, rest = (
-        _thirds(x.sum(0)) for x in (np.abs(a) ** 2, (b * a.conj()).real, np.abs(b) ** 2)
+        thirds(x.sum(0)) for x in (np.abs(a) ** 2, (b * a.conj()).real, np.abs(b) ** 2)
     )
     floor = 1e-8 * power.max() + 1e-12
     panning = np.clip(cross / (power + floor), -WIDEST, WIDEST)
     width = np.sqrt(np.clip(rest / (power + floor) - panning**2, 0, WIDEST**2))
     return panning, width
-
-
-def _thirds(bins: Audio) -> Audio:
-    """Each bin's mean over the third of an octave around it."""
-    sums = np.concatenate([[0.0], np.cumsum(bins)])
-    place = np.arange(len(bins))
-    low = np.floor(place * 2 ** (-1 / 6)).astype(int)
-    high = np.minimum(np.ceil(place * 2 ** (1 / 6)).astype(int) + 1, len(bins))
-    return (sums[high] - sums[low]) / (high - low)
-
-
-def _filtered(mono: Audio, response: Audio) -> Audio:
-    """`mono` (N,) under a real response (BINS + 1,), without delay."""
-    size = 1 << int(np.ceil(np.log2(len(mono) + 2 * BINS)))
-    impulse = np.roll(np.fft.irfft(response), BINS) * np.hanning(2 * BINS)
-    both = np.fft.irfft(np.fft.rfft(mono, size) * np.fft.rfft(impulse, size), size)
-    return both[BINS : BINS + len(mono)]
 
 
 @cache

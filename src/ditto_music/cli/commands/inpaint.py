@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ditto_music.cli.controls import Asked
-from ditto_music.cli.editing import Count, Source, Words, check_count, make_all
+from ditto_music.cli.editing import Count, Fresh, Source, Words, check_count, make_all
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
@@ -36,6 +36,7 @@ def inpaint(
     ],
     out: Out,
     count: Count = 1,
+    fresh: Fresh = None,
     asked: Asked = Asked(),  # noqa: B008 - frozen
     shared: Shared = Shared(),  # noqa: B008 - frozen
     run: Injected,
@@ -72,6 +73,7 @@ def inpaint(
                 regions,
                 prompt,
                 control=control,
+                fresh=fresh,
                 seed=seed,
                 method=shared.method,
                 callback=watch,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ditto_music.cli.controls import Asked
-from ditto_music.cli.editing import Count, Words, check_count, make_all
+from ditto_music.cli.editing import Count, Fresh, Words, check_count, make_all
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
@@ -39,6 +39,7 @@ def loop(
     ] = None,
     out: Out,
     count: Count = 1,
+    fresh: Fresh = None,
     asked: Asked = Asked(),  # noqa: B008 - frozen
     shared: Shared = Shared(),  # noqa: B008 - frozen
     run: Injected,
@@ -64,6 +65,8 @@ def loop(
         raise InputError(
             f"{source}: there is no such file; put a prompt of several words in quotes"
         )
+    if fresh is not None and not from_file:
+        raise InputError("--fresh is for loops of a recording: leave it out")
     original = read_recording(Path(source)) if from_file else None
     with watching(shared, asked.figures(), parts=count) as watch:
         watch.stage(f"loading {shared.model}")
@@ -88,6 +91,7 @@ def loop(
                 prompt,
                 seconds=seconds,
                 control=control,
+                fresh=fresh,
                 seed=seed,
                 method=shared.method,
                 callback=watch,

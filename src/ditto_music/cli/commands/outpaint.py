@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ditto_music.cli.controls import Asked
-from ditto_music.cli.editing import Count, Source, check_count, make_all
+from ditto_music.cli.editing import Count, Fresh, Source, check_count, make_all
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
@@ -45,6 +45,7 @@ def outpaint(
     ] = False,
     out: Out,
     count: Count = 1,
+    fresh: Fresh = None,
     asked: Asked = Asked(),  # noqa: B008 - frozen
     shared: Shared = Shared(),  # noqa: B008 - frozen
     run: Injected,
@@ -84,6 +85,7 @@ def outpaint(
                 overlap=overlap,
                 before=before,
                 control=control,
+                fresh=fresh,
                 seed=seed,
                 method=shared.method,
                 callback=watch,
