@@ -1,6 +1,6 @@
 """A recording's own music for a hole in it: what follows where it sounds most like here.
 
-New music begins its search from this, half lost in noise (`filling.initial_noise`), and so has the
+New music begins its search from this, mostly lost in noise (`filling.initial_noise`), and so has the
 sound, the density and the beat of what it joins. The levels of thirds of an octave beside the hole
 are looked for in all that stays; a stretch that fits both sides is taken where one is long enough,
 else several in a row, each where it goes on best.

@@ -33,7 +33,7 @@ from ditto_music.protocols import Model
 from ditto_music.result import Result
 from ditto_music.sampling import draw_noise, guided, invert_ddim
 
-FRESH = 0.5
+FRESH = 0.75
 COLOUR_SECONDS = 3.0  # on either side, whose colour the new music gets
 EDGE_SECONDS = 0.5  # in which a level that a control asks for takes over from the level beside it
 
@@ -163,7 +163,7 @@ def worded(prompt: object, fresh: float | None, search: Search) -> tuple[float, 
     """Share of fresh noise and settings of an edit, as asked or as suits its prompt.
 
     What is worded by the user is made anew and guided by the words. Without words the new music
-    begins half from the recording's own and goes unguided, several times as fast.
+    begins a quarter from the recording's own and goes unguided, several times as fast.
     """
     if prompt:
         return 1.0 if fresh is None else fresh, search
