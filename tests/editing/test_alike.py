@@ -29,7 +29,7 @@ def test_a_pattern_goes_on_in_its_place() -> None:
     whole = pattern(16.0)
     hole = window_of(whole, (7.3, 8.9), 24.0)
     blank = whole.with_region(hole.start, np.zeros((1, hole.stop - hole.start)))
-    filled = filled_alike(blank, hole)
+    filled = filled_alike(blank, hole, 0)
     wanted = whole.audio(hole.begin, hole.end)
     assert np.array_equal(filled[:, : hole.hole.start - 500], wanted[:, : hole.hole.start - 500])
     assert joins.rms(filled - wanted) < 0.25 * joins.rms(wanted)
@@ -39,12 +39,12 @@ def test_it_goes_on_to_either_end_from_a_named_source() -> None:
     whole = pattern(12.0)
     kept = whole.part(0, 8 * RATE)
     after = Window(5 * RATE, 8 * RATE, 12 * RATE, 12 * RATE)
-    filled = filled_alike(with_room(kept, 8 * RATE, 4 * RATE), after, (0, 8 * RATE))
+    filled = filled_alike(with_room(kept, 8 * RATE, 4 * RATE), after, 0, (0, 8 * RATE))
     wanted = whole.audio(after.begin, after.end)
     assert joins.rms(filled - wanted) < 0.4 * joins.rms(wanted)
     before = Window(0, 0, 4 * RATE, 7 * RATE)
     roomy = with_room(whole.part(4 * RATE, 12 * RATE), 0, 4 * RATE)
-    filled = filled_alike(roomy, before, (4 * RATE, 12 * RATE))
+    filled = filled_alike(roomy, before, 0, (4 * RATE, 12 * RATE))
     wanted = whole.audio(0, 7 * RATE)
     assert filled.shape == wanted.shape
     assert joins.rms(filled[:, : 4 * RATE]) > 0.5 * joins.rms(wanted)
@@ -54,7 +54,7 @@ def test_a_dying_note_goes_on_dying() -> None:
     t = np.arange(8 * RATE) / RATE
     note = Recording.of((0.5 * np.exp(-t) * np.sin(2 * np.pi * 220 * t))[None], RATE, "FLOAT")
     hole = window_of(note, (3.0, 4.0), 24.0)
-    filled = filled_alike(note.with_region(hole.start, np.zeros((1, RATE))), hole)
+    filled = filled_alike(note.with_region(hole.start, np.zeros((1, RATE))), hole, 0)
     for new, old in zip(
         np.array_split(filled[0, hole.hole], 4),
         np.array_split(note.audio(hole.start, hole.stop)[0], 4),
@@ -63,12 +63,25 @@ def test_a_dying_note_goes_on_dying() -> None:
         assert abs(20 * np.log10(joins.rms(new) / joins.rms(old))) < 2.5
 
 
+def test_other_seeds_take_other_places_that_fit() -> None:
+    whole = pattern(16.0)
+    hole = window_of(whole, (7.3, 8.9), 24.0)
+    noise = 0.02 * np.random.default_rng(4).standard_normal((1, whole.frames))
+    noisy = whole.with_region(0, whole.audio() + noise)  # no two bars are the same
+    filled = [filled_alike(noisy, hole, seed) for seed in (0, 0, 1, 2, 3)]
+    assert np.array_equal(filled[0], filled[1])
+    assert len({each.tobytes() for each in filled}) > 2
+    wanted = whole.audio(hole.begin, hole.end)
+    for each in filled:
+        assert joins.rms(each - wanted) < 0.4 * joins.rms(wanted)
+
+
 def test_too_little_to_choose_from_is_mirrored() -> None:
     short = music(1.2, RATE, 2)
     hole = window_of(short, (0.4, 0.8), 24.0)
     clip = short.audio(hole.begin, hole.end).astype(np.float64)
     mirrored = joins.mirror_fill(clip, hole.hole.start, hole.hole.stop)
-    assert np.array_equal(filled_alike(short, hole), mirrored)
+    assert np.array_equal(filled_alike(short, hole, 0), mirrored)
 
 
 def test_the_share_of_fresh_noise(model: SmallModel) -> None:

@@ -40,7 +40,7 @@ Fresh = Annotated[
         group=MUSIC,
         metavar="SHARE",
         help="How much of the new music's beginnings are chance: 0 varies what the recording has "
-        "elsewhere, 1 owes it nothing. By default 0.75 without words, 1 with them.",
+        "elsewhere, 1 owes it nothing. By default 0.25 without words, 1 with them.",
     ),
 ]
 

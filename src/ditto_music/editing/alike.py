@@ -1,6 +1,6 @@
 """A recording's own music for a hole in it: what follows where it sounds most like here.
 
-New music begins its search from this, mostly lost in noise (`filling.initial_noise`), and so has the
+New music begins its search from this and some chance (`filling.initial_noise`), and so has the
 sound, the density and the beat of what it joins. The levels of thirds of an octave beside the hole
 are looked for in all that stays; a stretch that fits both sides is taken where one is long enough,
 else several in a row, each where it goes on best.
@@ -25,6 +25,8 @@ HOP_SECONDS = 0.01
 FRAME, FADE = 4, 2  # hops
 BESIDE, LEAST = 150, 25  # hops compared on either side, and at least
 SHORTEST, LONGEST = 50, 600  # hops of one of several stretches
+PLACES, APART = 8, 20  # chosen from, and hops between them
+ALIKE_DB2 = 2.0  # that much worse is hardly told from the best
 WEAK_DB = 60.0  # under the loudest moment nothing is heard
 
 Array = npt.NDArray[np.floating[Any]]
@@ -32,7 +34,7 @@ Counts = npt.NDArray[np.integer[Any]]
 
 
 def filled_alike(
-    recording: Recording, window: Window, source: tuple[int, int] | None = None
+    recording: Recording, window: Window, seed: int, source: tuple[int, int] | None = None
 ) -> Audio:
     """The window (C, N), its hole filled with the recording's own music from elsewhere.
 
@@ -40,6 +42,7 @@ def filled_alike(
 
     Parameters
     ----------
+    seed : draws one of the places that fit about as well as the best.
     source : frames of the recording that may be taken; None: what stays within 30 s of the hole.
     """
     rate = recording.sample_rate
@@ -49,15 +52,16 @@ def filled_alike(
     spans = [before, after] if source is None else [source]
     pieces = [recording.audio(*span).astype(np.float64) for span in spans]
     clip = recording.audio(window.begin, window.end).astype(np.float64)
-    filled = _grown(pieces, clip, window.hole, rate)
+    filled = _grown(pieces, clip, window.hole, rate, seed)
     if filled is None:  # too little before it: from its end to its beginning
         turned = slice(window.end - window.stop, window.end - window.start)
-        backwards = _grown([piece[:, ::-1] for piece in pieces], clip[:, ::-1], turned, rate)
+        pieces = [piece[:, ::-1] for piece in pieces]
+        backwards = _grown(pieces, clip[:, ::-1], turned, rate, seed)
         filled = None if backwards is None else backwards[:, ::-1]
     return mirror_fill(clip, window.hole.start, window.hole.stop) if filled is None else filled
 
 
-def _grown(pieces: Sequence[Audio], clip: Audio, hole: slice, rate: int) -> Audio | None:
+def _grown(pieces: Sequence[Audio], clip: Audio, hole: slice, rate: int, seed: int) -> Audio | None:
     """`clip` (C, N) with the hole filled from its beginning on; None where no piece fits."""
     hop = round(HOP_SECONDS * rate)
     audio = np.concatenate(pieces, axis=1)
@@ -65,7 +69,8 @@ def _grown(pieces: Sequence[Audio], clip: Audio, hole: slice, rate: int) -> Audi
     levels = Levels(audio, rate, hop)
     rows = np.arange(len(levels(audio))) * hop
     owners = np.searchsorted(ends, rows, side="right")
-    finder = Finder(levels(audio), levels.floor, owners, (ends[owners] - rows) // hop)
+    chance = np.random.default_rng(seed)
+    finder = Finder(levels(audio), levels.floor, owners, (ends[owners] - rows) // hop, chance)
     after = levels(clip[:, hole.stop :][:, : (BESIDE + FRAME) * hop])
     out, place = clip.copy(), hole.start
     while place < hole.stop:
@@ -114,12 +119,14 @@ class Finder:
     ----------
     levels, floor : of the pieces there are (T, 1 + B), and under which nothing is heard, in dB.
     owners, runs : the piece of each hop, and how many hops of it are left (T,).
+    chance : chooses among places.
     """
 
     levels: Array
     floor: float
     owners: Counts
     runs: Counts
+    chance: np.random.Generator
 
     def best(self, before: Array, after: Array, wanted: int) -> Stretch | None:
         """The stretch that fits best, or None.
@@ -132,13 +139,26 @@ class Finder:
         met = np.isfinite(there).any()
         both = np.where(self.runs >= wanted, here + there if met else here, np.inf)
         if np.isfinite(both).any():
-            start = int(both.argmin())
+            start = self.one_of(both)
             return Stretch(start, wanted, (first[start], last[start] if met else first[start]))
         some = np.where(self.runs >= SHORTEST, here, np.inf)
         if not np.isfinite(some).any():
             return None
-        start = int(some.argmin())
+        start = self.one_of(some)
         return Stretch(start, min(int(self.runs[start]), LONGEST), (first[start], first[start]))
+
+    def one_of(self, cost: Array) -> int:
+        """One of the least costly places (T,), none within `APART` of a better one.
+
+        The worse, the less likely, by the measure of the best.
+        """
+        left, places = cost.copy(), list[int]()
+        while len(places) < PLACES and np.isfinite(left).any():
+            places.append(int(left.argmin()))
+            left[max(0, places[-1] - APART) : places[-1] + APART + 1] = np.inf
+        costs = cost[places]
+        likely = np.exp((costs[0] - costs) / (costs[0] / 4 + ALIKE_DB2))
+        return places[int(self.chance.choice(len(places), p=likely / likely.sum()))]
 
     def mismatch(self, rows: Array, offset: int) -> tuple[Array, Array]:
         """Of `rows` (K, 1 + B) against those from each hop + offset on, in any loudness.

@@ -33,7 +33,7 @@ from ditto_music.protocols import Model
 from ditto_music.result import Result
 from ditto_music.sampling import draw_noise, guided, invert_ddim
 
-FRESH = 0.75
+FRESH = 0.25
 COLOUR_SECONDS = 3.0  # on either side, whose colour the new music gets
 EDGE_SECONDS = 0.5  # in which a level that a control asks for takes over from the level beside it
 
@@ -143,7 +143,9 @@ def fill(
     seconds = window.frames / recording.sample_rate
     steps = search.get("steps", 20)
     if fresh < 1:
-        alike = latent_of(model, filled_alike(recording, window, source), recording.sample_rate)
+        alike = latent_of(
+            model, filled_alike(recording, window, seed, source), recording.sample_rate
+        )
         reference = torch.where(mask.to(reference) > 0, reference, alike)
     result = METHODS[method](
         model,
@@ -163,7 +165,7 @@ def worded(prompt: object, fresh: float | None, search: Search) -> tuple[float, 
     """Share of fresh noise and settings of an edit, as asked or as suits its prompt.
 
     What is worded by the user is made anew and guided by the words. Without words the new music
-    begins a quarter from the recording's own and goes unguided, several times as fast.
+    begins mostly from the recording's own and goes unguided, several times as fast.
     """
     if prompt:
         return 1.0 if fresh is None else fresh, search

@@ -44,7 +44,7 @@ def inpaint(
         surroundings.
     control : asked of each region as if it were a clip of its own.
     fresh : share of fresh noise in what the new music begins with: 0 varies the recording's own
-        music, 1 owes it nothing; None: 0.75 without a prompt of yours, else 1.
+        music, 1 owes it nothing; None: 0.25 without a prompt of yours, else 1.
     method : how, a name of `ditto_music.baselines.METHODS`.
     search : as `optimize`; the loss is the mean squared error of latents of unit variance.
 
