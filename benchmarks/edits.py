@@ -113,10 +113,12 @@ def fillings(model: Model, room: Room, how: Settings) -> Iterator[tuple[str, Rec
     words = describe(room.recording, window.begin, window.start)
     fresh, search = worded(None, how.fresh, {"guidance": how.guidance})
 
+    wish = Wish(level=room.level, within=True)
+
     def filled(seed: int) -> Filled:
         return fill(
-            model, room.recording, window, words, seed=seed, wish=Wish(level=room.level),
-            fresh=fresh, source=room.source, **search,
+            model, room.recording, window, words, seed=seed, wish=wish, fresh=fresh,
+            source=room.source, **search,
         )  # fmt: skip
 
     done, other = filled(how.seed), filled(how.seed + 1)

@@ -206,6 +206,7 @@ def _take_to_plain(number: int, take: Take, store: Store) -> dict[str, Any]:
                 "offset": wish.offset,
                 "whole": wish.whole,
                 "level": wish.level,
+                "within": wish.within,
             },
             "reference": store.add(take.task.reference),
             "mask": store.add(take.task.mask),
@@ -229,7 +230,13 @@ def _take_from_plain(plain: Mapping[str, Any], store: Store, control: Term | Non
             control = from_spec(wish, store)
         task = Task(
             Window(**said["window"]),
-            Wish(control, wished["offset"], wished["whole"], wished["level"]),
+            Wish(
+                control,
+                wished["offset"],
+                wished["whole"],
+                wished["level"],
+                wished.get("within", False),
+            ),
             store.tensors[said["reference"]],
             store.tensors[said["mask"]],
             said["sample_rate"],

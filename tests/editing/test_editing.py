@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ditto_music import InputError
 from ditto_music.audio import Recording
 from ditto_music.editing import inpaint, joins, measure_seam
-from ditto_music.editing.filling import made_to_fit
+from ditto_music.editing.filling import Wish, made_to_fit
 from ditto_music.editing.inpaint import check_regions
 from ditto_music.editing.windows import window_of
 from ditto_music.models.small import SmallModel
@@ -141,6 +141,25 @@ def test_splice_is_continuous_where_music_adjoins(length: int, before: int, afte
             assert out[0, 0] == pytest.approx(old[0, before], abs=0.1)
         if after > 1000:
             assert out[0, -1] == pytest.approx(old[0, before + length - 1], abs=0.1)
+
+
+def test_without_words_nothing_is_louder_than_what_stands_beside_it() -> None:
+    rng = np.random.default_rng(5)
+    t = np.arange(144_000) / 24_000
+    sound = 0.1 * np.sin(2 * np.pi * 440 * t) + 1e-4 * rng.standard_normal(len(t))
+    rumble = sound + 0.2 * np.sin(2 * np.pi * 60 * t) * ((t > 2) & (t < 4))
+    original = Recording.of(sound[None], 24_000, "FLOAT")
+    window = window_of(original, (2.0, 4.0), 24.0)
+    clip = rumble[None, window.begin : window.end]
+
+    def powers(within: bool) -> tuple[float, float]:
+        part = made_to_fit(original, window, clip, 24_000, Wish(within=within))[0, 12_000:36_000]
+        spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part))))
+        return spectrum[60], spectrum[440]
+
+    (low, tone), (asked, same) = powers(True), powers(False)
+    assert tone == pytest.approx(same, rel=0.1)
+    assert 20 * math.log10(asked / low) > 20
 
 
 def test_what_stood_in_the_hole_is_gone_wholly() -> None:

@@ -98,7 +98,7 @@ def outpaint(
                 window,
                 prompt_at(schedule, offset),
                 seed=seed + number,
-                wish=Wish(control, offset, seconds, level),
+                wish=Wish(control, offset, seconds, level, within=not prompt),
                 fresh=fresh,
                 source=(end.start + moved, end.stop + moved),
                 method=method,

@@ -8,7 +8,7 @@ own samples, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Unpack
 
@@ -51,12 +51,14 @@ class Wish:
         in seconds.
     level : root mean square that new music without an end to meet goes back to; None: it stays as
         it was at the join.
+    within : whether no third of an octave may be louder than it is beside the hole.
     """
 
     control: Term | None = None
     offset: float = 0.0
     whole: float | None = None
     level: float | None = None
+    within: bool = False
 
     @property
     def sets_level(self) -> bool:
@@ -236,7 +238,13 @@ def made_to_fit(
     new = resample(clip, sample_rate, rate).astype(np.float64)
     new = np.pad(new, ((0, 0), (0, max(0, old.shape[1] - new.shape[1]))))[:, : old.shape[1]]
     start, stop = window.hole.start, window.hole.stop
-    new = _coloured(old, new, window.hole, rate)
+    reach = round(COLOUR_SECONDS * rate)
+    near = slice(max(0, start - reach), start), slice(stop, min(stop + reach, old.shape[1]))
+    sides = [side for side in near if np.abs(old[:, side]).max(initial=0) > SILENCE]
+    new = _coloured(old, new, sides, window.hole)
+    if wish.within and sides and not wish.sets_level:
+        beside = [old[:, side] for side in sides]
+        new = filtered(new, joins.restraint(new[:, window.hole], beside))
     before, after = slice(max(0, start - rate), start), slice(stop, stop + rate)
     gains = _gains(old, new, (before, after), wish, rate)
     kept = np.concatenate([old[:, :start], old[:, stop:]], axis=1)
@@ -244,16 +252,14 @@ def made_to_fit(
     return joins.splice(old, new, part, window.hole, rate)
 
 
-def _coloured(old: joins.Audio, new: joins.Audio, hole: slice, rate: int) -> joins.Audio:
-    """`new` (C, N) with the colour that what stays has beside the hole, from either side's on."""
-    reach = round(COLOUR_SECONDS * rate)
-    before = slice(max(0, hole.start - reach), hole.start)
-    after = slice(hole.stop, min(old.shape[1], hole.stop + reach))
-    ways = [
-        filtered(new, joins.colour(new[:, side], old[:, side]))
-        for side in (before, after)
-        if side.start < side.stop and np.abs(old[:, side]).max() > SILENCE
-    ]
+def _coloured(
+    old: joins.Audio, new: joins.Audio, sides: Sequence[slice], hole: slice
+) -> joins.Audio:
+    """`new` (C, N) with the colour of what stays on either side of the hole, from one to the other.
+
+    The model's clip holds what stays as well: what it lacks there is given back to all of it.
+    """
+    ways = [filtered(new, joins.colour(new[:, side], old[:, side])) for side in sides]
     if len(ways) < 2:
         return ways[0] if ways else new
     ramp = np.clip((np.arange(new.shape[1]) - hole.start) / (hole.stop - hole.start), 0, 1)

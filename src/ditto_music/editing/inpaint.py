@@ -72,7 +72,7 @@ def inpaint(
                 window,
                 words,
                 seed=seed + number,
-                wish=Wish(control),
+                wish=Wish(control, within=not prompt),
                 fresh=fresh,
                 method=method,
                 callback=callback,

@@ -5,6 +5,7 @@ Audio here is float64 (channels, N) at the recording's own rate.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ SEARCH_SECONDS = 0.03
 GOES_ON_SECONDS = 0.35  # of a sound cut off, to fade out from
 LISTEN_SECONDS = 0.1  # on either side of a join
 MOST_GAIN_DB = 12.0
+LEAST_GAIN_DB = 24.0  # softer, of what is louder than all beside it
+LOUD = 0.9  # quantile of moments
 WEAK_DB = -50.0  # under the strongest band: left as it is
 LOOK_BACK, ORDER = 8192, 512  # samples that a continuation is predicted from, and its memory
 
@@ -48,6 +51,18 @@ def colour(new: Audio, old: Audio) -> Audio:
     wanted = wanted * (has.sum() / (wanted.sum() + 1e-20))
     floor = 10 ** (WEAK_DB / 10) * wanted.max() + 1e-20
     return np.sqrt(np.clip((wanted + floor) / (has + floor), most**-2, most**2))
+
+
+def restraint(new: Audio, sides: Sequence[Audio]) -> Audio:
+    """Response (BINS + 1,) under which `new` (C, N) is nowhere louder than what is beside it.
+
+    In thirds of an octave, its mean against the loud moments of either side (C, M), and at most
+    24 dB softer.
+    """
+    has = thirds((np.abs(spectra(new.mean(0))) ** 2).mean(0))
+    loud = [np.quantile(np.abs(spectra(x.mean(0))) ** 2, LOUD, axis=0) for x in sides]
+    most = np.max([thirds(each) for each in loud], axis=0)
+    return np.sqrt(np.clip((most + 1e-20) / (has + 1e-20), 10 ** (-LEAST_GAIN_DB / 10), 1))
 
 
 def crossfade(old: Audio, new: Audio) -> Audio:

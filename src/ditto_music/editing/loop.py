@@ -88,7 +88,7 @@ def loop(
         window,
         words,
         seed=seed,
-        wish=Wish(control),
+        wish=Wish(control, within=not prompt),
         fresh=fresh,
         method=method,
         callback=callback,
