@@ -35,6 +35,7 @@ from ditto_music.sampling import draw_noise, guided, invert_ddim
 
 FRESH = 0.25
 COLOUR_SECONDS = 3.0  # on either side, whose colour the new music gets
+EASE_SECONDS = 2.0  # in which an open end's level takes over from that of the join
 EDGE_SECONDS = 0.5  # in which a level that a control asks for takes over from the level beside it
 
 Callback = Callable[[Progress], bool | None]
@@ -281,7 +282,11 @@ def _gains(
         return np.exp(first * np.clip(1 - away, 0, None) + last * np.clip(1 - away[::-1], 0, None))
     free = None if wish.level is None else joins.level_gain(mono[start:stop], wish.level)
     first, last = (gain or free or ends[1 - i] or 1.0 for i, gain in enumerate(ends))
-    return np.geomspace(first, last, stop - start)
+    ease = stop - start if free is None else min(stop - start, round(EASE_SECONDS * rate))
+    away = np.clip(np.arange(stop - start) / ease, 0, 1)
+    if ends[0] is None:
+        away = 1 - away[::-1]
+    return np.exp((1 - away) * np.log(first) + away * np.log(last))
 
 
 def _audio(recording: Recording, window: Window) -> joins.Audio:

@@ -56,13 +56,18 @@ def colour(new: Audio, old: Audio) -> Audio:
 def restraint(new: Audio, sides: Sequence[Audio]) -> Audio:
     """Response (BINS + 1,) under which `new` (C, N) is nowhere louder than what is beside it.
 
-    In thirds of an octave, its mean against the loud moments of either side (C, M), and at most
-    24 dB softer.
+    In thirds of an octave, its mean against that of either side (C, M), or what is exceeded a tenth
+    of the time there if that is more; at most 24 dB softer.
     """
-    has = thirds((np.abs(spectra(new.mean(0))) ** 2).mean(0))
-    loud = [np.quantile(np.abs(spectra(x.mean(0))) ** 2, LOUD, axis=0) for x in sides]
-    most = np.max([thirds(each) for each in loud], axis=0)
-    return np.sqrt(np.clip((most + 1e-20) / (has + 1e-20), 10 ** (-LEAST_GAIN_DB / 10), 1))
+
+    def powers(audio: Audio) -> Audio:
+        return np.abs(spectra(audio.mean(0))) ** 2
+
+    has = thirds(powers(new).mean(0))
+    beside = [powers(side) for side in sides]
+    most = [thirds(np.maximum(x.mean(0), np.quantile(x, LOUD, axis=0))) for x in beside]
+    room = (np.max(most, axis=0) + 1e-20) / (has + 1e-20)
+    return np.sqrt(np.clip(room, 10 ** (-LEAST_GAIN_DB / 10), 1))
 
 
 def crossfade(old: Audio, new: Audio) -> Audio:
