@@ -132,7 +132,7 @@ class Finder:
         """The stretch that fits best, or None.
 
         It should come after what is like `before` and last `wanted` hops, to what is like `after`;
-        else it is as long as it may be.
+        else it is as long as it may be. Without an end to meet it goes back to its own loudness.
         """
         here, first = self.mismatch(before, 1 - FRAME - len(before))
         there, last = self.mismatch(after, wanted)
@@ -140,12 +140,13 @@ class Finder:
         both = np.where(self.runs >= wanted, here + there if met else here, np.inf)
         if np.isfinite(both).any():
             start = self.one_of(both)
-            return Stretch(start, wanted, (first[start], last[start] if met else first[start]))
+            return Stretch(start, wanted, (first[start], last[start] if met else 0.0))
         some = np.where(self.runs >= SHORTEST, here, np.inf)
         if not np.isfinite(some).any():
             return None
         start = self.one_of(some)
-        return Stretch(start, min(int(self.runs[start]), LONGEST), (first[start], first[start]))
+        gains = first[start], first[start] if met else 0.0
+        return Stretch(start, min(int(self.runs[start]), LONGEST), gains)
 
     def one_of(self, cost: Array) -> int:
         """One of the least costly places (T,), none within `APART` of a better one.
