@@ -102,6 +102,7 @@ def test_the_share_of_fresh_noise(model: SmallModel) -> None:
 
 def test_without_words_the_edits_go_unguided_and_begin_from_the_recording() -> None:
     assert worded(None, None, {}) == worded("", None, {}) == (FRESH, {"guidance": 1.0})
+    assert worded(None, None, {"negative_prompt": "noise"})[1] == {"negative_prompt": "noise"}
     assert worded("calm", None, {"steps": 3}) == (1.0, {"steps": 3})
     assert worded(None, 0.2, {"guidance": 4.0}) == (0.2, {"guidance": 4.0})
 

@@ -145,18 +145,18 @@ def fill(
     task = Task(window, wish, reference, mask, recording.sample_rate)
     seconds = window.frames / recording.sample_rate
     steps = search.get("steps", 20)
+    begins = reference
     if fresh < 1:
-        alike = latent_of(
-            model, filled_alike(recording, window, seed, source), recording.sample_rate
-        )
-        reference = torch.where(mask.to(reference) > 0, reference, alike)
+        alike = filled_alike(recording, window, seed, source)
+        begins = latent_of(model, alike, recording.sample_rate)
+        begins = torch.where(mask.to(reference) > 0, reference, begins)
     result = METHODS[method](
         model,
         prompt,
         task.goal(),
         seed=seed,
         duration=seconds,
-        x_T=initial_noise(model, prompt, reference, mask, seconds, seed, steps, fresh),
+        x_T=initial_noise(model, prompt, begins, mask, seconds, seed, steps, fresh),
         callback=callback,
         **search,
     )
@@ -168,11 +168,12 @@ def worded(prompt: object, fresh: float | None, search: Search) -> tuple[float, 
     """Share of fresh noise and settings of an edit, as asked or as suits its prompt.
 
     What is worded by the user is made anew and guided by the words. Without words the new music
-    begins mostly from the recording's own and goes unguided, several times as fast.
+    begins mostly from the recording's own and goes unguided, several times as fast, if there is
+    nothing to stay away from.
     """
     if prompt:
         return 1.0 if fresh is None else fresh, search
-    if search.get("guidance") is None:
+    if search.get("guidance") is None and not search.get("negative_prompt"):
         search = {**search, "guidance": 1.0}
     return FRESH if fresh is None else fresh, search
 
