@@ -17,7 +17,7 @@ from ditto_music.editing.spectra import spectra, thirds
 
 Audio = npt.NDArray[np.floating[Any]]
 
-FADES_SECONDS = (0.02, 0.04, 0.08, 0.16, 0.32)
+FADES_SECONDS = (0.02, 0.04, 0.08, 0.16, 0.175)
 SEARCH_SECONDS = 0.03
 GOES_ON_SECONDS = 0.35  # of a sound cut off, to fade out from
 LISTEN_SECONDS = 0.1  # on either side of a join

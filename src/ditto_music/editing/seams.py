@@ -2,8 +2,9 @@
 
 The change at a moment compares the 43 ms before it with the 43 ms after: the *flux* is the mean
 absolute difference of third-octave band levels in dB, the *jump* that of the overall level. A join
-is as large as the largest change within 40 ms of it; inside the music the same maximum is taken
-everywhere else, so like is compared with like.
+lasts from the edge as far into the new music as it may be faded, 0.2 s, and is as large as the
+largest change there or within 40 ms of it; inside the music the maximum over as long a time is
+taken everywhere else, so like is compared with like.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ Array = npt.NDArray[np.floating[Any]]
 FRAME_SECONDS = 1024 / 24_000
 HOP_SECONDS = FRAME_SECONDS / 8
 REACH_SECONDS = 0.04
+JOIN_SECONDS = 0.2  # the longest fade, and where it may begin
 LOUD = 0.95  # quantile of the overall level that counts as the music's own
 WEAK_DB = -60.0  # under that nothing is heard
 AROUND_SECONDS = 15.0
@@ -60,16 +62,22 @@ def measure_seam(recording: Recording, seconds: float, new: Sequence[tuple[float
     audio = recording.audio(first, round((seconds + AROUND_SECONDS) * rate))
     flux, jump, times = changes(audio, rate)
     times = times + first / rate
-    near = np.abs(times - seconds) <= REACH_SECONDS
+    before, after = (
+        REACH_SECONDS + JOIN_SECONDS * any(abs(edge - seconds) < 1e-3 for edge in edges)
+        for edges in ([stop for _, stop in new], [start for start, _ in new])
+    )
+    near = (times >= seconds - before) & (times <= seconds + after)
+    half = (before + after) / 2
     inside = np.ones(len(times), dtype=bool)
     for start, stop in new:
-        inside &= (times < start - 2 * REACH_SECONDS) | (times > stop + 2 * REACH_SECONDS)
+        inside &= (times < start - half - REACH_SECONDS) | (times > stop + half + REACH_SECONDS)
     if not inside.any():
-        inside = np.abs(times - seconds) > 2 * REACH_SECONDS
+        middle = seconds + (after - before) / 2
+        inside = np.abs(times - middle) > 2 * half
     if not inside.any() or not near.any():
         nothing = float("nan")
         return Seam(seconds, nothing, nothing, nothing, nothing, nothing, nothing)
-    own_flux, own_jump = (_maxima(x, times)[inside] for x in (flux, jump))
+    own_flux, own_jump = (_maxima(x, times, half)[inside] for x in (flux, jump))
     here_flux, here_jump = float(flux[near].max()), float(jump[near].max())
     return Seam(
         seconds,
@@ -116,8 +124,8 @@ def _third_octaves(frame: int, sample_rate: int) -> Array:
     return banks[:, banks.any(0)].astype(np.float64)
 
 
-def _maxima(values: Array, times: Array) -> Array:
-    """Running maximum over `REACH_SECONDS` to either side."""
-    reach = int(REACH_SECONDS / (times[1] - times[0])) if len(times) > 1 else 0
+def _maxima(values: Array, times: Array, half: float) -> Array:
+    """Running maximum over `half` seconds to either side."""
+    reach = int(half / (times[1] - times[0])) if len(times) > 1 else 0
     padded = np.pad(values, reach, mode="edge")
     return np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(1)
