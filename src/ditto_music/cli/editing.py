@@ -39,8 +39,8 @@ Fresh = Annotated[
     Parameter(
         group=MUSIC,
         metavar="SHARE",
-        help="How much of the new music's beginnings are chance: 0 varies what the recording has "
-        "elsewhere, 1 owes it nothing. By default 0.25 without words, 1 with them.",
+        help="How much of what the new music begins with is chance: 0 varies what the recording "
+        "has elsewhere, 1 owes it nothing. By default 0.25 without words, 1 with them.",
     ),
 ]
 
