@@ -213,6 +213,14 @@ def test_mirror_fill_is_blind_to_the_hole() -> None:
     assert abs(filled).max() < 0.6
 
 
+def test_a_join_lasts_as_long_as_it_may_be_faded() -> None:
+    sound = music(6.0, 24_000, 1)
+    noise = 0.4 * np.random.default_rng(0).standard_normal((1, 9_600))
+    late = sound.with_region(76_800 + 3_600, noise)  # 0.15 s into the new part
+    assert measure_seam(late, 3.2, [(3.2, 3.8)]).flux_rank == 1.0
+    assert measure_seam(late, 3.2, [(2.6, 3.2)]).flux_rank < 0.95
+
+
 def test_a_bad_seam_ranks_high_and_an_untouched_moment_does_not() -> None:
     sound = music(6.0, 24_000, 1)
     quiet = measure_seam(sound, 3.2, [(3.2, 3.6)])

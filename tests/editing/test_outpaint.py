@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from ditto_music import InputError, Intensity, Structure, Style
-from ditto_music.editing import outpaint
+from ditto_music.audio import Recording
+from ditto_music.editing import extend, joins, outpaint
 from ditto_music.editing.drift import drift_panels
-from ditto_music.editing.extend import check_prompts, prompt_at, windows_of
+from ditto_music.editing.extend import check_prompts, prompt_at, room_to_extend, windows_of
+from ditto_music.editing.filling import Filled, Wish, fill, made_to_fit
 from ditto_music.models.small import SmallModel
 from tests.editing.sounds import music
 
@@ -132,3 +134,33 @@ def test_plans_begin_at_zero_and_rise() -> None:
     for bad in ([], [(1.0, "a")], [(0.0, "a"), (0.0, "b")]):
         with pytest.raises(InputError, match="rise from 0"):
             check_prompts(bad)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_every_window_begins_from_the_recording_itself(
+    model: SmallModel, before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = music(2.0, 8_000, 1)
+    sources: list[np.ndarray] = []
+
+    def watched(model: SmallModel, recording: Recording, *args: object, **more: object) -> Filled:
+        first, last = more["source"]
+        sources.append(recording.samples[first:last])
+        return fill(model, recording, *args, **more)
+
+    monkeypatch.setattr(extend, "fill", watched)
+    outpaint(model, original, 20.0, "", overlap=2.0, before=before, **FAST)
+    assert len(sources) == 2
+    assert all(np.array_equal(source, original.samples) for source in sources)
+
+
+def test_an_open_end_is_soon_back_at_the_recordings_level() -> None:
+    loud = music(8.0, 24_000, 1)
+    soft = loud.with_region(5 * 24_000, loud.audio(5 * 24_000) * 0.25)  # ends 12 dB down
+    roomy, window = room_to_extend(soft, 6 * 24_000, 3 * 24_000)
+    clip = 0.25 * music(9.0, 24_000, 1).audio()
+    part = made_to_fit(roomy, window, clip, 24_000, Wish(level=joins.rms(loud.audio())))
+    first, later = part[:, : 24_000 // 2], part[:, 2 * 24_000 :]
+    wanted = joins.rms(loud.audio())
+    assert joins.rms(first) < 0.6 * wanted
+    assert joins.rms(later) == pytest.approx(wanted, rel=0.2)
