@@ -67,10 +67,11 @@ def _grown(pieces: Sequence[Audio], clip: Audio, hole: slice, rate: int, seed: i
     audio = np.concatenate(pieces, axis=1)
     ends = np.cumsum([piece.shape[1] for piece in pieces])
     levels = Levels(audio, rate, hop)
-    rows = np.arange(len(levels(audio))) * hop
+    there = levels(audio)
+    rows = np.arange(len(there)) * hop
     owners = np.searchsorted(ends, rows, side="right")
     chance = np.random.default_rng(seed)
-    finder = Finder(levels(audio), levels.floor, owners, (ends[owners] - rows) // hop, chance)
+    finder = Finder(there, levels.floor, owners, (ends[owners] - rows) // hop, chance)
     after = levels(clip[:, hole.stop :][:, : (BESIDE + FRAME) * hop])
     out, place = clip.copy(), hole.start
     while place < hole.stop:
