@@ -28,9 +28,7 @@ from ditto_music.protocols import Model
 WINDOW_SECONDS = 12.0  # of a clip: overlap and new music
 SHORTEST, LONGEST = 0.1, 3600.0  # seconds of new music
 LEAST_OVERLAP, SHORTEST_NEW = 0.5, 1.0
-SOURCE_SECONDS = (
-    12.0  # of the recording: what level and drift are measured against, and new music begins from
-)
+SOURCE_SECONDS = 12.0  # of the recording, which new music begins from and is held against
 
 Prompts = str | Sequence[tuple[float, str]]
 
