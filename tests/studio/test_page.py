@@ -18,6 +18,7 @@ import torch
 from ditto_music.audio import Recording, read_recording, write_recording
 from ditto_music.cli.app import app
 from ditto_music.features import intensity
+from ditto_music.studio.desk import _Listener
 from tests.editing.sounds import music
 from tests.studio.conftest import OpenPage
 
@@ -74,7 +75,16 @@ def correlation(a: torch.Tensor) -> float:
     return float(torch.corrcoef(torch.stack([a, torch.linspace(0, 1, len(a))]))[0, 1])
 
 
-def test_a_drawn_rise_is_in_the_file_that_is_downloaded(open_page: OpenPage) -> None:
+def test_a_drawn_rise_is_in_the_file_that_is_downloaded(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = _Listener._draft
+
+    def lingering(self: _Listener, audio: torch.Tensor, sample_rate: int) -> None:
+        written(self, audio, sample_rate)
+        time.sleep(2)  # a fast machine would be done before the page asks for the draft
+
+    monkeypatch.setattr(_Listener, "_draft", lingering)
     page = open_page()
     settle(page, iterations=20, seconds=2)
     draw(page, "#intensity svg", [(0.12, 0.75), (0.95, 0.35)])
