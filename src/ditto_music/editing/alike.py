@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ditto_music.audio import Recording
 from ditto_music.editing.joins import MOST_GAIN_DB, Audio, crossfade, mirror_fill
-from ditto_music.editing.seams import band_powers
+from ditto_music.editing.seams import WEAK_DB, band_powers
 from ditto_music.editing.windows import Window
 
 AROUND_SECONDS = 30.0  # looked through on either side of the hole
@@ -27,7 +27,6 @@ BESIDE, LEAST = 150, 25  # hops compared on either side, and at least
 SHORTEST, LONGEST = 50, 600  # hops of one of several stretches
 PLACES, APART = 8, 20  # chosen from, and hops between them
 ALIKE_DB2 = 2.0  # that much worse is hardly told from the best
-WEAK_DB = 60.0  # under the loudest moment nothing is heard
 
 Array = npt.NDArray[np.floating[Any]]
 Counts = npt.NDArray[np.integer[Any]]
@@ -95,7 +94,7 @@ class Levels:
     def __init__(self, audio: Audio, rate: int, hop: int) -> None:
         self.rate, self.hop = rate, hop
         power = band_powers(audio.mean(0), FRAME * hop, hop, rate)
-        self.floor = 10 * np.log10(float(power.sum(1).max(initial=1e-4))) - WEAK_DB
+        self.floor = 10 * np.log10(float(power.sum(1).max(initial=1e-4))) + WEAK_DB
 
     def __call__(self, audio: Audio) -> Array:
         """Of audio (C, N); row t is of the four hops from hop t on."""
