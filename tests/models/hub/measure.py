@@ -1,4 +1,7 @@
-"""Run in a process of its own: how much memory one iteration takes, and what was foretold."""
+"""Run in a process of its own: how much memory an iteration takes, and what was foretold.
+
+Two are made, since no gradient is taken in a search's last.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +35,14 @@ class Watch:
         self.before = status("VmRSS")
 
     def __call__(self, progress: object) -> None:
-        """One iteration is done."""
+        """An iteration is done."""
 
 
 def main(folder: str, plan: str, items: int, seconds: float, guidance: float) -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     model = load_model(folder, dtype="float32")
-    settings = {"steps": 2, "surrogate_steps": None, "iterations": 1, "guidance": guidance}
+    settings = {"steps": 2, "surrogate_steps": None, "iterations": 2, "guidance": guidance}
     control = Intensity([-40, -20])
     optimize(model, "calm", control, duration=1.0, gradient=plan, **settings)  # libraries wake up
     watch = Watch()
