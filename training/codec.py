@@ -35,22 +35,28 @@ MARGIN = 12  # latent frames on either side that are analysed and thrown away: w
 WEIGHTS = {"presence": 6.0, "level": 0.15, "noise": 0.3, "power": 0.3, "energy": 0.003}
 
 
+def clips_at_gains(
+    music: Music, pieces: np.ndarray, size: int, seconds: float, rng: np.random.Generator
+) -> Tensor:
+    """Audio (size, N) of random crops from anywhere in a bar, each at a random gain."""
+    clips: list[np.ndarray] = []
+    while len(clips) < size:
+        bars, _ = music.crop(int(rng.choice(pieces)), 2 * seconds, rng)
+        start = int(rng.integers(len(bars) // 2))
+        clip = bars[start : start + len(bars) // 2]
+        if float(np.abs(clip).max()) < 1e-4 and rng.random() > 0.1:
+            continue  # a little silence is enough
+        clips.append(clip * 10 ** (rng.uniform(-9, 5) / 20))
+    return torch.from_numpy(np.stack(clips)).float()
+
+
 @torch.no_grad()
 def draw(
     codec: Codec, music: Music, pieces: np.ndarray, size: int, rng: np.random.Generator
 ) -> Parts:
     """The parts of `size` random crops, each at a random gain."""
-    frame = codec.config.frame
-    length = (FRAMES + 2 * MARGIN) * frame
-    clips: list[np.ndarray] = []
-    while len(clips) < size:
-        bars, _ = music.crop(int(rng.choice(pieces)), 2 * length / codec.config.sample_rate, rng)
-        start = int(rng.integers(len(bars) - length))
-        clip = bars[start : start + length]
-        if float(np.abs(clip).max()) < 1e-4 and rng.random() > 0.1:
-            continue  # a little silence is enough
-        clips.append(clip * 10 ** (rng.uniform(-9, 5) / 20))
-    parts = codec.analyse(torch.from_numpy(np.stack(clips)).float())
+    seconds = (FRAMES + 2 * MARGIN) * codec.config.frame / codec.config.sample_rate
+    parts = codec.analyse(clips_at_gains(music, pieces, size, seconds, rng))
     latent = slice(MARGIN, MARGIN + FRAMES)
 
     def inner(x: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ SETTINGS = {
     "2": (20, Guidance(2.0)),
     "4.5": (20, Guidance(4.5)),
     "3, noise 0 to 0.8": (20, Guidance(3.0, interval=(0.0, 0.8))),
+    "3, noise 0.3 to 0.8": (20, Guidance(3.0, interval=(0.3, 0.8))),
     "3, noise 0.3 to 0.9": (20, Guidance(3.0, interval=(0.3, 0.9))),
     "3, noise 0.5 to 1": (20, Guidance(3.0, interval=(0.5, 1.0))),
     "4.5, noise 0.5 to 1": (20, Guidance(4.5, interval=(0.5, 1.0))),
@@ -42,8 +43,8 @@ SETTINGS = {
     "3, noise 0.3 to 0.9, rescaled by 1": (20, Guidance(3.0, (0.3, 0.9), 1.0)),
     "4.5, noise 0.3 to 0.8, rescaled by 1": (20, Guidance(4.5, (0.3, 0.8), 1.0)),
     "4.5, noise 0.3 to 0.9, rescaled by 1": (20, Guidance(4.5, (0.3, 0.9), 1.0)),
-    "3, 10 steps": (10, Guidance(3.0)),
-    "3, 50 steps": (50, Guidance(3.0)),
+    "4.5, noise 0.3 to 0.8, 10 steps": (10, Guidance(4.5, interval=(0.3, 0.8))),
+    "4.5, noise 0.3 to 0.8, 50 steps": (50, Guidance(4.5, interval=(0.3, 0.8))),
 }
 
 Row = dict[str, Any]

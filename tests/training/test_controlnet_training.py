@@ -81,8 +81,8 @@ def test_it_learns_to_heed_what_it_is_told(model: SmallModel) -> None:
         return float(branch_loss(branch, model.denoiser, pairs, told, noise))
 
     own, no = loss_by(pairs.heard), loss_by(0 * pairs.heard)
-    assert own < 0.8 * no
-    assert loss_by(pairs.heard.roll(1, 0)) > no
+    assert own < 0.9 * no
+    assert loss_by(pairs.heard.roll(1, 0)) > 1.1 * no
 
 
 def test_what_is_heard_are_the_products_features() -> None:

@@ -3,7 +3,7 @@
 What is coded is not the spectrum but its parts: the amplitudes of tones on a fixed grid, three to a
 semitone over seven octaves, and the power of what is left in bands of noise. A harmonic-plus-noise
 model (Serra and Smith 1990; DDSP, Engel et al. 2020), with a network between its two halves that
-squeezes 664 numbers a latent frame into 32.
+squeezes 664 numbers a latent frame into 32, and equalisers behind it (`equaliser.py`).
 
 Octaves are alike: each is one token of the network, and they share all weights but a place of their
 own. An eighth token is the noise. So ordered it learns in minutes what a dense network from spectra
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ditto_music.models.small.equaliser import Equaliser
 from ditto_music.models.small.noise import NoiseBank
 from ditto_music.models.small.tones import ToneBank, steady_tones, tone_frequencies
 
@@ -45,6 +46,9 @@ class CodecConfig:
     decoder_blocks: int = 4
     channels_a_token: int = 4
     posterior_std: float = 0.15
+    equaliser_windows: tuple[int, ...] = (1024, 512)
+    equaliser_widths: tuple[int, ...] = (256, 128)
+    equaliser_blocks: tuple[int, ...] = (6, 4)
 
     @property
     def frame(self) -> int:
@@ -195,16 +199,16 @@ class Decoder(nn.Module):
         tones = self.tone_bank(parts.tones, start * self.config.fold)
         return tones + self.noise_bank(parts.noise)
 
-    def forward(self, latent: Tensor) -> Tensor:
-        """Audio (B, 512 T)."""
-        return self.render(self.parts(self.guess(latent)))
+    def forward(self, latent: Tensor, start: int = 0) -> Tensor:
+        """Audio (B, 512 T) of the latent frames from number `start` of the clip."""
+        return self.render(self.parts(self.guess(latent)), start)
 
 
 class Codec(nn.Module):
     """Encoder and decoder with latents standardised to zero mean and unit variance a channel.
 
     ``shift`` and ``scale`` (C,) are measured on the training set once the encoder is final; before
-    that they are 0 and 1.
+    that they are 0 and 1. Equalisers that have learnt nothing change nothing.
     """
 
     shift: Tensor
@@ -215,6 +219,7 @@ class Codec(nn.Module):
         self.config = config or CodecConfig()
         self.encoder = Encoder(self.config)
         self.decoder = Decoder(self.config)
+        self.equalisers = nn.ModuleList(equalisers(self.config))
         self.register_buffer("shift", torch.zeros(self.config.channels))
         self.register_buffer("scale", torch.ones(self.config.channels))
 
@@ -228,6 +233,30 @@ class Codec(nn.Module):
         """Audio (B, N), N a multiple of 512 and over 2,048, to standardised latents (B, C, T)."""
         return (self.encoder(self.analyse(audio)) - self.shift[:, None]) / self.scale[:, None]
 
-    def decode(self, latent: Tensor) -> Tensor:
-        """Standardised latents (B, C, T) to audio (B, 512 T); differentiable."""
-        return self.decoder(latent * self.scale[:, None] + self.shift[:, None])
+    def draft(self, latent: Tensor, start: int = 0) -> Tensor:
+        """Tones and noise alone, (B, 512 T), of the latent frames from number `start` of a clip."""
+        return self.decoder(latent * self.scale[:, None] + self.shift[:, None], start)
+
+    def equalise(self, audio: Tensor, latent: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """What a draft (B, 512 T) of standardised latents becomes; matrix products in `dtype`."""
+        for equaliser in self.equalisers:
+            audio = equaliser(audio, latent, dtype)
+        return audio
+
+    def decode(self, latent: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Standardised latents (B, C, T) to audio (B, 512 T); differentiable.
+
+        The equalisers' matrix products are in `dtype`.
+        """
+        return self.equalise(self.draft(latent), latent, dtype)
+
+
+def equalisers(config: CodecConfig) -> list[Equaliser]:
+    """One for each window, in the order of their work."""
+    shapes = zip(
+        config.equaliser_windows, config.equaliser_widths, config.equaliser_blocks, strict=True
+    )
+    return [
+        Equaliser(config.channels, 4 * config.frame // window, window, window // 4, width, blocks)
+        for window, width, blocks in shapes
+    ]

@@ -36,14 +36,14 @@ class SmallModel:
 
     Parameters
     ----------
-    dtype : of the denoiser's matrix products; everything else is float32.
+    dtype : of the matrix products of denoiser and equalisers; everything else is float32.
     files : that the weights are of.
     guidance : where nothing else is asked.
     """
 
     channels = 1
     baked = False
-    decoder_reach = 16
+    decoder_reach = 28
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class SmallModel:
 
     def decode(self, latent: Tensor) -> Tensor:
         """Latents (B, C, T) to audio (B, 1, 512 T)."""
-        return self.codec.decode(latent)[:, None]
+        return self.codec.decode(latent, self.dtype)[:, None]
 
 
 def shipped_weights() -> Path:
@@ -175,7 +175,12 @@ def debug_model(device: torch.device | None = None, seed: int = 0) -> SmallModel
     pieces = [PAD, NUMBER, "calm", "piano", "techno", "jazz", "slow", "fast", "drums", "bpm"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        codec = Codec(CodecConfig(width=16, encoder_blocks=1, decoder_blocks=1, channels_a_token=1))
+        codec = Codec(
+            CodecConfig(
+                width=16, encoder_blocks=1, decoder_blocks=1, channels_a_token=1,
+                equaliser_widths=(8, 8), equaliser_blocks=(1, 1),
+            )
+        )  # fmt: skip
         denoiser = Denoiser(
             DenoiserConfig(
                 channels=8, width=32, depth=2, heads=2, cross_width=32, vocabulary=len(pieces),
