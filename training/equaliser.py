@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 from torch.utils.data import DataLoader, Dataset
 
+from ditto_music.models import fastest_dtype
 from ditto_music.models.small.codec import Codec
 from ditto_music.models.small.equaliser import bin_levels
 from ditto_music.models.small.model import load_codec
@@ -191,12 +192,15 @@ def train(codec: Codec, music: Music, args: argparse.Namespace) -> Mapping[str, 
     run = Run(args.out / "equaliser", args.steps, parts | {"average": average}, save_every=100)
     steps = range(run.step, args.steps)
     batches = Drawn(codec, music, args.batch, args.seed)
+    dtype = fastest_dtype(torch.device("cpu"))
     drawn = DataLoader(batches, batch_size=None, sampler=steps, num_workers=1, prefetch_factor=4)
     for step, crops in zip(run, drawn, strict=False):
-        for group in (*optimizer.param_groups, *learner.param_groups):
-            rate = args.lr if group in optimizer.param_groups else args.lr / 2
-            group["lr"] = rate * trapezoid(step, args.steps, warm=100)
-        sound = codec.equalise(crops.draft, crops.latent, torch.bfloat16)
+        rate = args.lr * trapezoid(step, args.steps, warm=100)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        for group in learner.param_groups:
+            group["lr"] = rate / 2
+        sound = codec.equalise(crops.draft, crops.latent, dtype)
         seen = [scale(sound) for scale in scales]
         with torch.no_grad():
             true = [scale(crops.true) for scale in scales]

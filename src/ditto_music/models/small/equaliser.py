@@ -6,9 +6,9 @@ octave's tones there is nothing. Here the rendered sound is taken apart into sho
 twice, in long frames and then in short ones, and a network that sees the spectrum and the latent
 says by how much each bin is to be louder or softer. Phases stay, so what was in tune is in tune.
 
-With gains made of the true spectra, long frames then short, sounds of the codec are as far from
-held-out music as held-out music is from itself (docs/models/ditto-small.md): it is the network,
-not the form, that bounds what is heard.
+With gains made of the true spectra, long frames then short, the codec's sound is nearly as near to
+held-out music as that is to itself (docs/models/ditto-small.md): it is the network, not the form,
+that bounds what is heard.
 """
 
 from __future__ import annotations
