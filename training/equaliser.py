@@ -11,7 +11,7 @@ part. Resumable; ends with ``codec.safetensors``.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +58,6 @@ class Drawn(Dataset[Crops]):
 
     def __getitem__(self, step: int) -> Crops:
         """Random crops of training pieces."""
-        torch.set_num_threads(1)
         rng = np.random.default_rng([self.seed, 1, step])
         return draw(self.codec, self.music, self.pieces, self.size, rng)
 
@@ -180,8 +179,8 @@ def held_out(codec: Codec, music: Music, scales: Iterable[Levels]) -> dict[str, 
     }
 
 
-def train(codec: Codec, music: Music, args: argparse.Namespace) -> Mapping[str, Tensor]:
-    """The averaged weights of the equalisers after all steps."""
+def train(codec: Codec, music: Music, args: argparse.Namespace) -> None:
+    """All steps; the codec with the averaged equalisers is saved on the way and at the end."""
     ours = codec.equalisers
     scales = [Levels(length, bands, codec.config.sample_rate) for length, bands in SCALES]
     judges = nn.ModuleList(Discriminator() for _ in SCALES)
@@ -193,6 +192,7 @@ def train(codec: Codec, music: Music, args: argparse.Namespace) -> Mapping[str, 
     steps = range(run.step, args.steps)
     batches = Drawn(codec, music, args.batch, args.seed)
     dtype = fastest_dtype(torch.device("cpu"))
+    judged = load_codec(args.codec)
     drawn = DataLoader(batches, batch_size=None, sampler=steps, num_workers=1, prefetch_factor=4)
     for step, crops in zip(run, drawn, strict=False):
         rate = args.lr * trapezoid(step, args.steps, warm=100)
@@ -223,21 +223,19 @@ def train(codec: Codec, music: Music, args: argparse.Namespace) -> Mapping[str, 
         average.update(ours)
         run.log(**{name: value.detach() for name, value in each.items()})
         if (step + 1) % 500 == 0 or step + 1 == args.steps:
-            judged = load_codec(args.codec)
             judged.equalisers.load_state_dict(average.values)
             told = ", ".join(f"{k} {v:.4f}" for k, v in held_out(judged, music, scales).items())
             print(f"held-out at step {step + 1}: {told}", flush=True)
             save_weights(args.out / "codec.safetensors", judged.state_dict(), codec.config)
-    return average.values
 
 
 def main() -> None:
-    """Parse the flags, train, save."""
+    """Parse the flags, train."""
     parser = argparse.ArgumentParser(description="Train the codec's equalisers.")
     parser.add_argument("--data", type=Path, required=True, help="folder made by training.data")
     parser.add_argument("--codec", type=Path, required=True, help="made by training.codec")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run and weights")
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=4200)
     parser.add_argument("--alone", type=int, default=400, help="steps before judges take part")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1e-3)
@@ -246,8 +244,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     codec = load_codec(args.codec).requires_grad_(False)
     codec.equalisers.requires_grad_(True)
-    codec.equalisers.load_state_dict(train(codec, Music(args.data), args))
-    save_weights(args.out / "codec.safetensors", codec.state_dict(), codec.config)
+    train(codec, Music(args.data), args)
 
 
 if __name__ == "__main__":
