@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 QUICK = {
     "duration": 1,
     "steps": 3,
-    "surrogate_steps": None,
+    "surrogate_steps": 3,
     "iterations": 8,
     "lr": 0.3,
 }

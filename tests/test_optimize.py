@@ -204,11 +204,10 @@ def test_far_off_each_control_counts_by_its_share_of_the_start(model: SmallModel
 
 
 def test_two_controls_are_met_on_the_same_steps_throughout(model: SmallModel) -> None:
-    settings = FAST | {"surrogate_steps": None}
     plain = generate(model, "calm", Intensity([-40, -40]), duration=0.7, steps=3)
     level = float(plain.items[0].panels[0].achieved.mean())
     control = Energy(2.0) + Intensity([level - 3, level - 3])
-    result = optimize(model, "calm", control, iterations=30, **settings)
+    result = optimize(model, "calm", control, iterations=30, **FAST)
     history = result.items[0].history
     assert len({row["steps"] for row in history}) == 1
     for name in ("energy", "intensity"):
@@ -300,6 +299,14 @@ def test_a_surrogate_of_many_steps_has_a_coarser_one_before_it(model: SmallModel
     assert [row["steps"] for row in result.items[0].history] == [4] * 4 + [8] * 3 + [9] * 3
 
 
+def test_steps_are_the_models_own_and_two_fifths_of_them_at_first(model: SmallModel) -> None:
+    result = optimize(model, "calm", Energy(50.0), duration=0.7, iterations=6)
+    assert [row["steps"] for row in result.items[0].history] == [4] * 4 + [10] * 2
+    assert result.report()["steps"] == generate(model, "calm", duration=0.7).report()["steps"] == 10
+    asked = optimize(model, "calm", Energy(50.0), duration=0.7, iterations=5, steps=20)
+    assert [row["steps"] for row in asked.items[0].history] == [4] * 2 + [8] * 2 + [20]
+
+
 def counted(model: SmallModel, seen: list[int], gradients: list[str] | None = None) -> SmallModel:
     """The same model, which notes the clips of each call, and each way back through one."""
 
@@ -330,7 +337,7 @@ def test_neither_a_gradient_nor_a_sample_is_made_that_nothing_uses(model: SmallM
     seen: list[int] = []
     gradients: list[str] = []
     counting = counted(model, seen, gradients)
-    settings = {"duration": 0.7, "steps": 3, "surrogate_steps": None, "gradient": "plain"}
+    settings = {"duration": 0.7, "steps": 3, "surrogate_steps": 3, "gradient": "plain"}
     found = optimize(counting, "calm", Energy(50.0), iterations=2, **settings).items[0]
     assert (len(seen), len(gradients)) == (2 * 3, 3)
     again = generate(model, "calm", duration=0.7, steps=3, x_T=found.x_T[None]).items[0]
@@ -356,7 +363,7 @@ class Brighter(Control):
 
 
 def test_what_knows_no_level_does_not_get_louder_than_the_ceiling(model: SmallModel) -> None:
-    settings = {"duration": 1.0, "steps": 3, "surrogate_steps": None, "iterations": 40}
+    settings = {"duration": 1.0, "steps": 3, "surrogate_steps": 3, "iterations": 40}
 
     def loudest(ceiling: float, control: Term) -> float:
         audio = optimize(model, "calm", control, ceiling=ceiling, tolerance=0.0, **settings).audio
@@ -386,7 +393,7 @@ class Stubborn(Control):
 
 
 def test_a_search_that_gains_nothing_ends_early(model: SmallModel) -> None:
-    settings = {"duration": 1.0, "steps": 2, "surrogate_steps": None, "iterations": 60}
+    settings = {"duration": 1.0, "steps": 2, "surrogate_steps": 2, "iterations": 60}
     item = optimize(model, "calm", Stubborn(), **settings).items[0]
     assert item.stopped == "stalled"
     assert len(item.history) == 11

@@ -90,7 +90,7 @@ def prompt_of(labels: Mapping[str, Any]) -> str:
 
 
 def sing(
-    model: SmallModel, prompts: Sequence[str], seed: int, guidance: float | None, steps: int
+    model: SmallModel, prompts: Sequence[str], seed: int, guidance: float | None, steps: int | None
 ) -> Audio:
     """One clip a prompt, (n, N)."""
     made: list[Audio] = []
@@ -325,7 +325,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="clips of each set")
     parser.add_argument("--each", type=int, default=10, help="clips a style and kind of prompt")
     parser.add_argument("--guidance", type=float, help="default: the model's own")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, help="default: the model's own")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     model = load_model(args.model)

@@ -44,6 +44,9 @@ SETTINGS = {
     "4.5, noise 0.3 to 0.8, rescaled by 1": (20, Guidance(4.5, (0.3, 0.8), 1.0)),
     "4.5, noise 0.3 to 0.9, rescaled by 1": (20, Guidance(4.5, (0.3, 0.9), 1.0)),
     "4.5, noise 0.3 to 0.8, 10 steps": (10, Guidance(4.5, interval=(0.3, 0.8))),
+    "4.5, noise 0.3 to 0.9, 10 steps": (10, Guidance(4.5, interval=(0.3, 0.9))),
+    "6, noise 0.3 to 0.8, 10 steps": (10, Guidance(6.0, interval=(0.3, 0.8))),
+    "8, noise 0.3 to 0.8, 10 steps": (10, Guidance(8.0, interval=(0.3, 0.8))),
     "4.5, noise 0.3 to 0.8, 50 steps": (50, Guidance(4.5, interval=(0.3, 0.8))),
 }
 

@@ -20,7 +20,7 @@ def generate(
     *,
     seed: int | Sequence[int] = 0,
     duration: float = 6.0,
-    steps: int = 20,
+    steps: int | None = None,
     guidance: float | Guidance | None = None,
     negative_prompt: str = "",
     sampler: str = "adams",
@@ -40,6 +40,7 @@ def generate(
     InputError
         If a setting cannot be used.
     """
+    steps = model.steps if steps is None else steps
     settings = Settings(duration, steps, guidance, sampler=sampler, negative_prompt=negative_prompt)
     problem = Problem(model, prompt, control, seed, settings)
     problem.expect(expect, searches=False)

@@ -23,7 +23,7 @@ from ditto_music.descent import DESCENTS, Descent
 from ditto_music.item import Row, Stopped
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
-from ditto_music.result import CEILING, Result, Settings
+from ditto_music.result import CEILING, Result, Settings, fewer
 from ditto_music.sampling.guidance import Guidance
 
 COARSE_FROM = 6  # sampler steps of a surrogate that is worth a coarser one before it
@@ -34,7 +34,7 @@ STALLED_AFTER, LEAST_FALL = 10, 0.02  # iterations in which the loss has not fal
 class Search(TypedDict, total=False):
     """The settings of `optimize` that everything built on it hands on as they are."""
 
-    steps: int
+    steps: int | None
     surrogate_steps: int | None
     guidance: float | Guidance | None
     negative_prompt: str
@@ -154,8 +154,8 @@ def optimize(
     *,
     seed: int | Sequence[int] = 0,
     duration: float = 6.0,
-    steps: int = 20,
-    surrogate_steps: int | None = 8,
+    steps: int | None = None,
+    surrogate_steps: int | None = None,
     guidance: float | Guidance | None = None,
     negative_prompt: str = "",
     iterations: int = 60,
@@ -179,9 +179,10 @@ def optimize(
     Parameters
     ----------
     duration : seconds of audio.
-    steps : sampler steps of the result and of the last iterations.
+    steps : sampler steps of the result and of the last iterations; None: the model's own.
     surrogate_steps : sampler steps of the first iterations; where these are 6 or more, the very
-        first run on half of them. None, or no fewer than `steps`: all iterations run on all steps.
+        first run on half of them. None: two fifths of `steps`, 8 at most. No fewer than `steps`:
+        all iterations run on all steps.
     guidance : classifier-free guidance scale, 1 is off, at half the cost; or all of a `Guidance`;
         None: the model's own.
     negative_prompt : what guidance moves away from.
@@ -217,6 +218,7 @@ def optimize(
     FloatingPointError
         If an item never had a finite loss.
     """
+    steps = model.steps if steps is None else steps
     settings = Settings(
         duration,
         steps,
@@ -225,7 +227,7 @@ def optimize(
         tolerance,
         optimizer,
         lr,
-        surrogate_steps,
+        fewer(steps) if surrogate_steps is None else surrogate_steps,
         time_limit,
         gradient,
         memory_budget,

@@ -76,6 +76,11 @@ class Model(Protocol):
         ...
 
     @property
+    def steps(self) -> int:
+        """Sampler steps of a result where nothing else is asked."""
+        ...
+
+    @property
     def decoder_reach(self) -> int:
         """Latent frames that the decoder looks at beyond those of a sample."""
         ...

@@ -29,6 +29,11 @@ from ditto_music.whole import whole
 CEILING = -12.0  # dBFS: as loud as mixes with some headroom are
 
 
+def fewer(steps: int) -> int:
+    """Sampler steps that a search begins with, of as many in the end: two fifths, 8 at most."""
+    return max(1, min(8, round(0.4 * steps)))
+
+
 @dataclass(frozen=True)
 class Settings:
     """The numbers of one run. See `optimize` for what each means.

@@ -64,7 +64,7 @@ def test_the_search_goes_towards_it(model: SmallModel) -> None:
     control = Brightness(torch.stack([panel.times, wanted], dim=1).tolist())
     result = optimize(
         *(model, "calm", control),
-        **{"duration": 1.0, "steps": 3, "surrogate_steps": None, "iterations": 8, "lr": 0.1},
+        **{"duration": 1.0, "steps": 3, "surrogate_steps": 3, "iterations": 8, "lr": 0.1},
     )
     history = [row["brightness"] for row in result.items[0].history]
     assert min(history) < 0.9 * history[0]

@@ -184,7 +184,7 @@ def test_a_recording_is_most_like_itself(tiny: Path, tmp_path: Path) -> None:
 def test_the_optimiser_gets_nearer(tiny: Path) -> None:
     control = Clap("loud drums", model=tiny)
     result = optimize(
-        load_model("debug"), "x", control, duration=1, steps=2, surrogate_steps=None, iterations=8
+        load_model("debug"), "x", control, duration=1, steps=2, surrogate_steps=2, iterations=8
     )
     item = result.items[0]
     assert item.final["loss"] < item.history[0]["loss"]

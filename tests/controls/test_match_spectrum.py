@@ -76,7 +76,7 @@ def test_bands_that_the_recording_has_not_are_free(tmp_path: Path) -> None:
 def test_the_search_goes_towards_it(model: SmallModel, reference: Path) -> None:
     result = optimize(
         *(model, "calm", MatchSpectrum(reference)),
-        **{"duration": 1.0, "steps": 3, "surrogate_steps": None, "iterations": 8, "lr": 0.1},
+        **{"duration": 1.0, "steps": 3, "surrogate_steps": 3, "iterations": 8, "lr": 0.1},
     )
     history = [row["match-spectrum"] for row in result.items[0].history]
     assert min(history) < 0.9 * history[0]

@@ -137,7 +137,7 @@ def test_the_panel_shows_classes_by_name() -> None:
 
 def test_a_search_goes_towards_the_tune(model: SmallModel) -> None:
     control = Melody("C . E G")
-    settings = {"duration": 1.0, "steps": 2, "surrogate_steps": None, "tolerance": 0.0}
+    settings = {"duration": 1.0, "steps": 2, "surrogate_steps": 2, "tolerance": 0.0}
     result = optimize(model, "calm", control, iterations=6, **settings)
     item = result.items[0]
     assert item.final["loss"] < item.history[0]["loss"] - 0.1

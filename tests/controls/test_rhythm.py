@@ -70,7 +70,7 @@ def test_the_loss_has_a_finite_gradient_at_silence() -> None:
 def test_the_search_goes_towards_it(model: SmallModel) -> None:
     result = optimize(
         *(model, "calm", Rhythm(LOOP)),
-        **{"duration": 1.0, "steps": 3, "surrogate_steps": None, "iterations": 8, "lr": 0.1},
+        **{"duration": 1.0, "steps": 3, "surrogate_steps": 3, "iterations": 8, "lr": 0.1},
     )
     history = [row["rhythm"] for row in result.items[0].history]
     assert min(history) < 0.95 * history[0]

@@ -207,7 +207,7 @@ def test_the_optimiser_brings_the_form_about() -> None:
         control,
         duration=1,
         steps=3,
-        surrogate_steps=None,
+        surrogate_steps=3,
         iterations=10,
         lr=0.2,
     )

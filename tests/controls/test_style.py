@@ -184,7 +184,7 @@ def test_a_recording_is_drawn_by_its_own_strongest() -> None:
 @pytest.mark.parametrize("what", ["jazz", "guit_em9"])
 def test_the_optimiser_gets_nearer(what: str) -> None:
     model, control = load_model("debug"), make(what)
-    result = optimize(model, "x", control, duration=1, steps=2, surrogate_steps=None, iterations=4)
+    result = optimize(model, "x", control, duration=1, steps=2, surrogate_steps=2, iterations=4)
     item = result.items[0]
     assert item.final["loss"] < item.history[0]["loss"]
     assert item.metrics["style"]

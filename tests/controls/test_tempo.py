@@ -77,7 +77,7 @@ def test_the_tempo_heard_is_reported() -> None:
 def test_the_search_goes_towards_it(model: SmallModel) -> None:
     result = optimize(
         *(model, "calm", Tempo(150)),
-        **{"duration": 2.0, "steps": 3, "surrogate_steps": None, "iterations": 8, "lr": 0.1},
+        **{"duration": 2.0, "steps": 3, "surrogate_steps": 3, "iterations": 8, "lr": 0.1},
     )
     history = [row["tempo"] for row in result.items[0].history]
     assert min(history) < 0.9 * history[0]

@@ -17,10 +17,10 @@ from ditto_music.baselines.keeper import Keeper
 from ditto_music.baselines.walking import Callback, check_size, generators, problem_of, starts_of
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
-from ditto_music.result import Result
+from ditto_music.result import Result, fewer
 
 PASSES = 3  # of an update, in samples of as many steps
-ITERATIONS, SURROGATE_STEPS = 60, 8  # of `optimize`
+ITERATIONS = 60  # of `optimize`
 
 
 def best_of(
@@ -46,10 +46,11 @@ def best_of(
     """
     if draws is not None:
         check_size("draws", draws, 1)
-    asked: Search = {"iterations": ITERATIONS, "surrogate_steps": SURROGATE_STEPS, **search}
-    problem = problem_of(model, prompt, control, seed, duration, asked)
+    problem = problem_of(
+        model, prompt, control, seed, duration, {"iterations": ITERATIONS, **search}
+    )
     settings = problem.settings
-    share = settings.sampled_steps / settings.steps
+    share = min(1.0, (settings.surrogate_steps or fewer(settings.steps)) / settings.steps)
     most = draws or max(1, math.ceil(PASSES * settings.iterations * share))
     redraw = starts_of(problem, x_T, generators(problem))
     noise = next(redraw)

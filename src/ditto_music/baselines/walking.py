@@ -184,6 +184,8 @@ def problem_of(
         As `optimize`.
     """
     asked: dict[str, Any] = {**search, **own}
+    if asked.get("steps") is None:
+        asked["steps"] = model.steps
     return Problem(model, prompt, control, seed, Settings(duration=duration, **asked))
 
 

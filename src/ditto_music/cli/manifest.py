@@ -141,14 +141,15 @@ class Commands:
     def _fitting(self, order: Order) -> int:
         """How many items' activations fit at once, none of them made twice."""
         from ditto_music.problem import Problem
-        from ditto_music.result import Settings
+        from ditto_music.result import Settings, fewer
         from ditto_music.sampling.plans import memory_budget
 
         shared = parse(order.job, Path(f"x{self.suffix}")).shared
         if order.job.command == "generate":
             return MOST_SAMPLED
         model = self._model(shared.model, **shared.loading())
-        steps = min(shared.steps, shared.surrogate_steps)
+        steps = shared.steps_on(model)
+        steps = min(steps, shared.surrogate_steps or fewer(steps))
         settings = Settings(
             shared.duration, steps, shared.guiding(model.guidance), sampler=shared.sampler
         )
@@ -172,7 +173,7 @@ class Commands:
                 sampling = shared.sampling(model) | {"seed": seeds}
                 result = generate(model, prompts, duration=shared.duration, **cast("Any", sampling))
             else:
-                noises = shared.steps if shared.later_noises else 1
+                noises = shared.steps_on(model) if shared.later_noises else 1
                 controls = [one.asked.control() for one in parsed]
                 terms = [*controls]
                 states = States(store, [order.key for order in orders]) if self.save_run else None

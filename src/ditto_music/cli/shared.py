@@ -76,9 +76,13 @@ class Shared:
         Parameter(group=MUSIC, help="Number the music grows from; -1 draws one and reports it."),
     ] = 0
     steps: Annotated[
-        Whole,
-        Parameter(group=MUSIC, help="Sampler steps of the result; more are finer and slower."),
-    ] = 20
+        Whole | None,
+        Parameter(
+            group=MUSIC,
+            help="Sampler steps of the result; more are finer and slower. By default the model's "
+            "own.",
+        ),
+    ] = None
     sampler: Annotated[
         Literal["adams", "ddim", "dpm", "heun", "edict", "ping-pong"],
         Parameter(
@@ -159,11 +163,13 @@ class Shared:
         ),
     ] = "ditto"
     surrogate_steps: Annotated[
-        Whole,
+        Whole | None,
         Parameter(
-            group=SEARCH, help="Sampler steps while improving; fewer are faster and rougher."
+            group=SEARCH,
+            help="Sampler steps while improving; fewer are faster and rougher. By default two "
+            "fifths of --steps, 8 at most.",
         ),
-    ] = 8
+    ] = None
 
     later_noises: Annotated[
         bool,
@@ -263,7 +269,7 @@ class Shared:
 
         Settings(
             duration=self.duration,
-            steps=self.steps,
+            steps=Settings.steps if self.steps is None else self.steps,
             guidance=self.guiding(Guidance()),
             iterations=self.iterations,
             tolerance=self.tolerance,
@@ -368,11 +374,15 @@ class Shared:
             asked["interval"] = low, high
         return replace(own, **{name: value for name, value in asked.items() if value is not None})
 
+    def steps_on(self, model: Model) -> int:
+        """Sampler steps of the result."""
+        return model.steps if self.steps is None else self.steps
+
     def sampling(self, model: Model) -> Sampling:
         """Arguments of a plain sample."""
         return Sampling(
             seed=self.seed,
-            steps=self.steps,
+            steps=self.steps_on(model),
             guidance=self.guiding(model.guidance),
             negative_prompt=self.negative,
             sampler=self.sampler,
@@ -381,7 +391,7 @@ class Shared:
     def search(self, model: Model) -> Search:
         """Arguments of an optimisation, but for its seed."""
         return {
-            "steps": self.steps,
+            "steps": self.steps_on(model),
             "surrogate_steps": self.surrogate_steps,
             "guidance": self.guiding(model.guidance) if self.guides else None,
             "negative_prompt": self.negative,

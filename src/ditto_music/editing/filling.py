@@ -144,7 +144,7 @@ def fill(
     reference, mask = reference_of(model, recording, window)
     task = Task(window, wish, reference, mask, recording.sample_rate)
     seconds = window.frames / recording.sample_rate
-    steps = search.get("steps", 20)
+    steps = search.get("steps") or model.steps
     begins = reference
     if fresh < 1:
         alike = filled_alike(recording, window, seed, source)

@@ -83,7 +83,7 @@ def invert(
     words = describe(recording) if prompt is None else prompt
     reference = latent_of(model, recording.audio(), recording.sample_rate)
     control = Match(reference, torch.ones(reference.shape[-1]))
-    steps = search.get("steps", 20)
+    steps = search.get("steps") or model.steps
     condition = model.condition([words], seconds)
     with torch.no_grad():
         denoise = guided(model.denoise, condition, condition, 1.0)
@@ -124,7 +124,7 @@ def plain_error(
         prompt,
         control,
         duration=seconds,
-        steps=search.get("steps", 20),
+        steps=search.get("steps"),
         guidance=search.get("guidance"),
         negative_prompt=search.get("negative_prompt", ""),
         sampler=search.get("sampler", "adams"),

@@ -42,7 +42,7 @@ def main(folder: str, plan: str, items: int, seconds: float, guidance: float) ->
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     model = load_model(folder, dtype="float32")
-    settings = {"steps": 2, "surrogate_steps": None, "iterations": 2, "guidance": guidance}
+    settings = {"steps": 2, "surrogate_steps": 2, "iterations": 2, "guidance": guidance}
     control = Intensity([-40, -20])
     optimize(model, "calm", control, duration=1.0, gradient=plan, **settings)  # libraries wake up
     watch = Watch()

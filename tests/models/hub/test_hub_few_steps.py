@@ -23,7 +23,7 @@ FEW = ("distilled", "AceStepPipeline")
 QUICK: dict[str, Any] = {
     "duration": 1.0,
     "steps": 3,
-    "surrogate_steps": None,
+    "surrogate_steps": 3,
     "sampler": "ping-pong",
     "guidance": 1.0,
 }

@@ -49,7 +49,7 @@ def test_controls_hear_both_channels_at_their_rate(folders: dict[str, Path], nam
 def test_a_curve_is_followed(folders: dict[str, Path], name: str) -> None:
     model = load_model(str(folders[name]), dtype="float32")
     made = optimize(
-        model, "calm", Intensity([-45, -25]), duration=SECONDS, steps=2, surrogate_steps=None,
+        model, "calm", Intensity([-45, -25]), duration=SECONDS, steps=2, surrogate_steps=2,
         iterations=5, guidance=1.0,
     )  # fmt: skip
     item = made.items[0]
@@ -65,7 +65,7 @@ def test_an_edit_keeps_rate_channels_and_the_rest(
     """Of a recording at the model's own rate and at the other one."""
     model, original = load_model(str(folders[name]), dtype="float32"), take(rate)
     made = inpaint(
-        model, original, [(2.0, 2.6)], "calm", steps=2, surrogate_steps=None, iterations=1,
+        model, original, [(2.0, 2.6)], "calm", steps=2, surrogate_steps=2, iterations=1,
         guidance=1.0,
     ).recording  # fmt: skip
     assert made.sample_rate == rate

@@ -68,7 +68,7 @@ def measure(model: Model, item: Item) -> list[Row]:
     control = control_of(name, item)
     free, one = counted(lambda: plain(model, item, control))
     made, took = counted(
-        lambda: solved(model, item, control, sampler=sampler, steps=steps, surrogate_steps=None)
+        lambda: solved(model, item, control, sampler=sampler, steps=steps, surrogate_steps=steps)
     )
     clip = made.items[0]
     many = max(1, item.scale.steps // a_step)

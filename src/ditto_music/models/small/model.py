@@ -26,6 +26,7 @@ from ditto_music.sampling.guidance import Guidance
 
 #: The best by docs/models/ditto-small.md#guidance.
 MEASURED = Guidance(4.5, interval=(0.3, 0.8))
+STEPS = 10  # as good as 20, by the same table
 
 T = TypeVar("T")
 M = TypeVar("M", bound=torch.nn.Module)
@@ -43,6 +44,7 @@ class SmallModel:
 
     channels = 1
     baked = False
+    steps = STEPS
     decoder_reach = 28
 
     def __init__(
