@@ -159,7 +159,6 @@ Rule = Callable[[Walk, Tensor, Place], Tensor]
 Calls = Callable[[Place], int]
 Redraw = Iterator[Tensor]
 
-PLAIN = 1 / 3  # of a step that is not looked at, in those that are
 FEWEST = 8  # steps of a walk that a time limit may leave
 
 
@@ -250,16 +249,16 @@ def steered(
         If no walk of an item had a finite loss.
     """
     limit = problem.settings.time_limit if calls else None
-    if limit is not None and calls:
-        fit(problem, rule, calls, limit)
+    end = fit(problem, rule, calls, limit) if limit is not None and calls else 0.0
     total = sum(map(calls, places_of(problem))) if calls else None
     walk = Walk(problem, callback, total)
     redraw = starts_of(problem, x_T, walk.generators)
     noise = next(redraw)
     best, lowest = noise, torch.full((len(problem),), math.inf)
     ended: Stopped = "iterations"
-    starts, runs = noise, 0
+    starts, runs, longest = noise, 0, 0.0
     while True:
+        began = time.monotonic()
         walk.start, walk.total = noise, total and total * (runs + 1)
         x, interrupted = walked(walk, rule, noise)
         with torch.no_grad():
@@ -275,12 +274,13 @@ def steered(
         if interrupted:
             ended = "interrupted"
             break
-        spent = time.monotonic() - problem.started
         if meets:
             ended = "tolerance"
         if limit is None or meets:
             break
-        if spent * (runs + 1) / runs > limit:
+        now = time.monotonic()
+        longest = max(longest, now - began)
+        if now - problem.started + longest + end > limit:
             ended = "time"
             break
         noise = next(redraw)
@@ -290,23 +290,44 @@ def steered(
     return problem.packed(method, starts, best, stopped, walk.histories)
 
 
-def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> None:
+def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> float:
     """Take fewer steps where one walk would last longer than `limit` seconds.
 
-    A step is made twice, since the first of all is slower, and timed.
+    One step of each kind is made twice, since a first is slower, and timed: with or without a look
+    at the loss, and with or without the second pass of classifier-free guidance. So is the end, a
+    decode and what is measured of it.
+
+    Returns
+    -------
+    Seconds that packing the result takes.
     """
-    places = places_of(problem)
-    dearest = max(places, key=calls)
-    probe, x = Walk(problem), problem.noise()
-    rule(probe, x, dearest)
-    began = time.monotonic()
-    rule(probe, x, dearest)
-    each = (time.monotonic() - began) / max(1, calls(dearest))
-    cost = each * sum(max(calls(place), PLAIN) for place in places)
-    left = limit - (time.monotonic() - problem.started)
+    places, probe, x = places_of(problem), Walk(problem), problem.noise()
+    guidance, schedule = problem.settings.guiding, problem.model.schedule
+
+    def kind(place: Place) -> tuple[bool, bool]:
+        return guidance.acts_at(place.t, schedule), calls(place) > 0
+
+    kinds = {kind(place): place for place in sorted(places, key=calls, reverse=True)}
+    rule(probe, x, places[0])  # a rule may keep something of a walk's first step
+    each = {
+        name: seconds_of(lambda place=place: rule(probe, x, place)) / max(1, calls(place))
+        for name, place in kinds.items()
+    }
+    end = seconds_of(lambda: problem.packed("", x, x))
+    cost = sum(each[kind(place)] * max(1, calls(place)) for place in places)
+    left = limit - (time.monotonic() - problem.started) - 2 * end  # a walk is measured, then packed
     if cost > left:
         steps = max(FEWEST, math.floor(len(places) * left / cost))
         problem.settings = replace(problem.settings, steps=min(steps, len(places)))
+    return end
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Of the second of two calls."""
+    work()
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
 
 
 def walked(walk: Walk, rule: Rule, noise: Tensor) -> tuple[Tensor, bool]:
