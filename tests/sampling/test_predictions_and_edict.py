@@ -222,6 +222,25 @@ def test_the_last_steps_approximate_and_all_of_them_are_exact(network: torch.nn.
     assert gradient_by("last-2", network).abs().min() > 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_as_many_last_steps_are_kept_as_were_asked_for(dtype: torch.dtype, shift: float) -> None:
+    """Whatever the times are rounded to, each step is on its side."""
+    schedule, steps = FlowSchedule(shift=shift), 20
+    x_T = noise().to(dtype).requires_grad_()
+    kept: list[bool] = []
+
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        kept.append(torch.is_grad_enabled())
+        return x / (1 + t)
+
+    for last in range(1, steps + 1):
+        for plan, fitting in ((f"last-{last}", 0), ("auto", last)):
+            kept.clear()
+            ddim(planned(denoise, plan, schedule.times(steps), fitting), x_T, schedule, steps)
+            assert kept == [False] * (steps - last) + [True] * last
+
+
 def test_the_bytes_of_a_call_are_its_activations(network: torch.nn.Module) -> None:
     denoise = denoiser(network)
     one = activation_bytes(denoise, noise()[:1], torch.tensor(0.5))

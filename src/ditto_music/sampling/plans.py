@@ -50,9 +50,19 @@ def last_steps(plan: str) -> int | None:
     return int(found[1])
 
 
-def from_time(near: Denoise, far: Denoise, time: float) -> Denoise:
-    """One way to call the denoiser up to a time (clean is 0), another before it."""
-    return lambda x_t, t: near(x_t, t) if float(t) <= time else far(x_t, t)
+def from_step(near: Denoise, far: Denoise, times: Tensor, last: int) -> Denoise:
+    """One way to call the denoiser in the last so many steps, another before them.
+
+    They part half-way between two times of the run: a time rounded to the latent's precision stays
+    on its side.
+
+    Parameters
+    ----------
+    last : 1 to steps - 1.
+    """
+    first = len(times) - 1 - last
+    middle = float(times[first - 1 : first + 1].mean())
+    return lambda x_t, t: near(x_t, t) if float(t) < middle else far(x_t, t)
 
 
 def stored(denoise: Denoise) -> Denoise:
@@ -90,13 +100,13 @@ def planned(denoise: Denoise, plan: str, times: Tensor, fitting: int = 0) -> Den
     if plan in ("checkpoint", "blocks"):
         return checkpointed(denoise)
     if kept is not None:
-        return from_time(stored(denoise), constant(denoise), float(times[steps - kept]))
+        return from_step(stored(denoise), constant(denoise), times, kept)
     fit = min(fitting, steps)
     if fit == 0:
         return checkpointed(denoise)
     if fit == steps:
         return stored(denoise)
-    return from_time(stored(denoise), checkpointed(denoise), float(times[steps - fit]))
+    return from_step(stored(denoise), checkpointed(denoise), times, fit)
 
 
 def activation_bytes(denoise: Denoise, x_t: Tensor, t: Tensor) -> int:
