@@ -102,6 +102,7 @@ def test_equal_seconds_are_other_clips_than_own_settings(folder: Path) -> None:
     assert "time_limit" not in own[0].fields
     assert equal[0].fields["time_limit"] == 9
     assert equal[0].fields["iterations"] > 1000
+    assert [each.fields.get("tolerance") for each in (*own, *equal)] == [None, None, 0, 0]
     assert not {each.name for each in own} & {each.name for each in equal}
     asked = Plan("debug", ["intensity"], ["freedom"], 1, flags={"steps": 7})
     assert entries_of(asked, [])[0].fields["steps"] == 7

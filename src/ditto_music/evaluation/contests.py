@@ -116,13 +116,15 @@ def entry(
 ) -> Entry:
     """An item for a method: with its paper's own settings, or with so many seconds.
 
+    Seconds are used up: none stops where the control counts as met and lets others go further.
+
     Parameters
     ----------
     shared : flags of all jobs; they go before the method's own.
     """
     fields: Fields = {"method": method, **METHODS[method].own}
     if seconds_each is not None:
-        fields |= {"time_limit": seconds_each, "iterations": UNBOUNDED}
+        fields |= {"time_limit": seconds_each, "iterations": UNBOUNDED, "tolerance": 0.0}
     fields |= shared
     fields["seed"] = int(fields.get("seed", 0)) + item
     return Entry(contest, item, method, contest.fields(item, seconds, source) | fields)
