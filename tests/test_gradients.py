@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ditto_music import Guidance, InputError, Intensity
+from ditto_music import Guidance, InputError, Intensity, load_model
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
@@ -143,6 +143,44 @@ def test_the_reversible_gradient_is_that_of_edict(double_model: SmallModel) -> N
     x_T = problem("plain").noise().double()
     plain, rebuilt = (gradient(problem(plan), x_T) for plan in ("plain", "reversible"))
     assert (plain - rebuilt).norm() <= 1e-5 * plain.norm()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "steps", "error"),
+    [
+        (torch.float32, 8, 1e-5),
+        (torch.float32, 20, 1e-5),
+        (torch.float32, 40, 1e-5),
+        (torch.bfloat16, 8, 0.01),
+        (torch.bfloat16, 20, 0.01),
+        (torch.bfloat16, 40, 0.01),
+    ],
+)
+def test_what_is_rebuilt_in_low_precision_is_near(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, steps: int, error: float
+) -> None:
+    monkeypatch.setattr(model, "dtype", dtype)
+
+    def problem(plan: str) -> Problem:
+        settings = Settings(duration=0.7, steps=steps, sampler="edict", gradient=plan)
+        return Problem(model, "calm piano", Intensity([-35, -14]), 0, settings)
+
+    x_T = problem("plain").noise()
+    plain, rebuilt = (gradient(problem(plan), x_T) for plan in ("plain", "reversible"))
+    assert 0 < (plain - rebuilt).norm() <= error * plain.norm()
+
+
+@pytest.mark.slow
+def test_rebuilding_in_bfloat16_holds_on_the_shipped_model() -> None:
+    model = load_model(dtype="bfloat16")
+
+    def problem(plan: str) -> Problem:
+        settings = Settings(duration=3.0, steps=40, sampler="edict", gradient=plan)
+        return Problem(model, "calm piano", Intensity([-35, -14]), 0, settings)
+
+    x_T = problem("plain").noise()
+    plain, rebuilt = (gradient(problem(plan), x_T) for plan in ("plain", "reversible"))
+    assert (plain - rebuilt).norm() <= 0.02 * plain.norm()
 
 
 def test_a_plan_that_does_not_fit_the_sampler_is_one_clear_line() -> None:

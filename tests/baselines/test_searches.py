@@ -73,7 +73,7 @@ def test_its_gradient_is_plain_backpropagation_through_edict(
     _, _, gradient = tied_gradient(problem, x)
 
     pair = (x.clone().requires_grad_(), x.clone().requires_grad_())
-    ends = edict_pair(problem.denoiser([0, 1]), pair, double_model.schedule, 5, 0.83)
+    ends = edict_pair(problem.denoiser([0, 1]), pair, double_model.schedule, 5, 6.5e-4**0.1)
     losses = [problem.measure(problem.clip(end), [0, 1])[0].sum() for end in ends]
     chains = torch.autograd.grad(losses[0] + losses[1], pair)
     by_hand = (chains[0] + chains[1]) / 2

@@ -1,5 +1,7 @@
 """Parameterisations against one another, EDICT and its inverse, guidance options, and plans."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
@@ -21,9 +23,11 @@ from ditto_music.sampling import (
     edm_clean,
     guided,
     invert_edict,
+    mixing,
     predicted,
     reversible,
 )
+from ditto_music.sampling.edict import _step
 from ditto_music.sampling.guidance import Guidance, rescaled, thresholded
 from ditto_music.sampling.plans import activation_bytes, planned
 from ditto_music.sampling.schedule import linear_betas
@@ -108,6 +112,44 @@ def test_edict_is_undone_exactly(
     back = invert_edict(denoise, pair, schedule, steps, mix)
     for latent in back:
         assert float((latent - noise()).abs().max()) < 1e-6
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("steps", [5, 10, 20, 49, 50, 100])
+def test_edict_is_undone_in_single_precision(
+    name: str, steps: int, network: torch.nn.Module
+) -> None:
+    denoise, schedule, x_T = denoiser(network.float()), SCHEDULES[name], noise().float()
+    pair = edict_pair(denoise, (x_T, x_T), schedule, steps, mixing(steps))
+    back = invert_edict(denoise, pair, schedule, steps, mixing(steps))
+    for latent in back:
+        assert float((latent - x_T).abs().max()) < 1e-4
+
+
+@pytest.mark.parametrize(("steps", "mix"), [(10, 0.69), (20, 0.83), (50, 0.93), (100, 0.96)])
+def test_a_run_of_any_length_closes_the_gap_alike(steps: int, mix: float) -> None:
+    assert mixing(steps) == pytest.approx(mix, abs=0.005)
+    assert 5e-4 < mixing(steps) ** (2 * steps) < 8e-4
+
+
+@pytest.mark.parametrize("mix", [0.69, 0.83, 0.93])
+def test_mixing_closes_the_gap_by_its_square(mix: float) -> None:
+    """Of latents that the model moves alike, in each step and so over a run."""
+    schedule = SCHEDULES["flow"]
+    times = schedule.times(6)
+
+    def denoise(x: Tensor, t: Tensor) -> Tensor:  # no noise in it: a step scales both latents
+        return x / schedule.alpha(t)
+
+    pair = noise(1), noise(2)
+    for t, s in pairwise(times):
+        scale = schedule.alpha(s) / schedule.alpha(t)
+        gap = scale * (pair[0] - pair[1])
+        pair = _step(denoise, pair, schedule, t, s, mix, turned=False)
+        assert torch.allclose(pair[0] - pair[1], mix**2 * gap, rtol=1e-10)
+    whole = edict_pair(denoise, (noise(1), noise(2)), schedule, 6, mix)
+    shrunk = mix**12 * schedule.alpha(times[-1]) / schedule.alpha(times[0])
+    assert torch.allclose(whole[0] - whole[1], shrunk * (noise(1) - noise(2)), rtol=1e-9)
 
 
 def test_edict_with_equal_estimates_is_ddim() -> None:
