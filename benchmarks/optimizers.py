@@ -3,7 +3,7 @@
 Intensity curves, tunes and forms are asked of a few prompts by each way down, from the same noise,
 one clip at a time. A search ends when what was asked is reached on all of the result's steps, so
 seconds to it are compared, and the clips that are kept can be: with ``--out`` they are written, a
-folder a way, for ``ditto-music evaluate``.
+folder a way, for ``ditto-music evaluate``. With ``--figure`` the losses are drawn against seconds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ditto_music import Intensity, Melody, Progress, Structure, load_model, optimize
 from ditto_music.controls.base import Term
@@ -25,7 +26,7 @@ from ditto_music.protocols import Model
 
 @dataclass(frozen=True)
 class Way:
-    """How to search; the papers' is Adam on all steps of DDIM."""
+    """How to search; the papers' is plain Adam on all steps of DDIM."""
 
     optimizer: str
     lr: float | None = None
@@ -41,7 +42,10 @@ WAYS = {
     "lbfgs, norm free": Way("lbfgs-free"),
     "lbfgs, all steps": Way("lbfgs", surrogate_steps=None),
     "adam": Way("adam"),
-    "the paper's": Way("adam", 5e-3, None, "ddim"),
+    "plain adam": Way("adam-plain", 3e-2),
+    "adam, warm restarts": Way("adam-cosine"),
+    "normalised": Way("ngd"),
+    "the paper's": Way("adam-plain", 5e-3, None, "ddim"),
 }
 
 
@@ -75,12 +79,19 @@ TASKS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """One search: whether it got there, after how many iterations and seconds, and the noise."""
+    """One search: whether it got there, after how many iterations and seconds, and the noise.
+
+    Attributes
+    ----------
+    curve : seconds and lowest loss so far after each iteration; where the sampler's steps change,
+        what was lowest on the others is forgotten.
+    """
 
     reached: bool
     iterations: int
     seconds: float
     deviation: float
+    curve: list[tuple[float, float]]
 
 
 def run(
@@ -90,9 +101,13 @@ def run(
     seen: list[Row] = []
     started = time.monotonic()
     waited: list[float] = []
+    curve: list[tuple[float, float]] = []
 
     def watch(progress: Progress) -> bool:
         seen.extend(progress.rows)
+        now = seen[-1]
+        alike = [row["loss"] for row in seen if row["steps"] == now["steps"]]
+        curve.append((time.monotonic() - started, min(alike)))
         there = seen[-1]["steps"] == STEPS and task.reached(seen[-1], seen[0])
         if there:
             waited.append(time.monotonic() - started)
@@ -114,7 +129,7 @@ def run(
     )
     result.save(out)
     spent = waited[0] if waited else time.monotonic() - started
-    return Outcome(bool(waited), len(seen), spent, float(result.x_T.std()))
+    return Outcome(bool(waited), len(seen), spent, float(result.x_T.std()), curve)
 
 
 def line(task: str, name: str, outcomes: list[Outcome]) -> str:
@@ -129,8 +144,36 @@ def line(task: str, name: str, outcomes: list[Outcome]) -> str:
     )
 
 
+def median_curve(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds (N,) and the median loss of the searches at each, none before all have one.
+
+    A search that has ended counts with its last loss.
+    """
+    begun = max(one.curve[0][0] for one in outcomes)
+    ended = max(one.curve[-1][0] for one in outcomes)
+    seconds = np.linspace(begun, ended, 400)
+    losses: list[np.ndarray] = []
+    for one in outcomes:
+        at, loss = np.array(one.curve).T
+        losses.append(loss[np.searchsorted(at, seconds, side="right") - 1])
+    return seconds, np.median(losses, axis=0)
+
+
+def figure(found: dict[str, dict[str, list[Outcome]]]) -> Figure:
+    """Median loss against seconds, a panel a task and a line a way."""
+    drawn = Figure((4.5 * len(found), 4), layout="constrained")
+    panels = drawn.subplots(1, len(found), squeeze=False)[0]
+    for axes, (task, ways) in zip(panels, found.items(), strict=True):
+        for name, outcomes in ways.items():
+            axes.plot(*median_curve(outcomes), label=name)
+        axes.set(title=f"{task}: {TASKS[task].goal}", xlabel="seconds", xscale="log", yscale="log")
+    panels[0].set_ylabel("loss, median")
+    panels[-1].legend()
+    return drawn
+
+
 def main() -> None:
-    """Print the table, a row as soon as it is known."""
+    """Print the table, a row as soon as it is known, and draw the figure."""
     parser = argparse.ArgumentParser(description="Ways down at equal control.")
     parser.add_argument("--prompts", type=int, default=2)
     parser.add_argument("--task", choices=list(TASKS), action="append", help="default: all")
@@ -138,10 +181,12 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=150)
     parser.add_argument("--model", default="ditto-small")
     parser.add_argument("--out", type=Path, default=Path("out/optimizers"))
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="losses against seconds")
     args = parser.parse_args()
     model = load_model(args.model)
     print("| task | way | reached | iterations | s (median) | s (worst) | deviation of x_T |")
     print("|---" * 7 + "|")
+    found: dict[str, dict[str, list[Outcome]]] = {}
     for task in args.task or TASKS:
         for name in args.way or WAYS:
             folder = args.out / name.replace(" ", "-").replace(",", "").replace("'", "")
@@ -153,6 +198,9 @@ def main() -> None:
                 for target, control in TASKS[task].controls.items()
             ]  # fmt: skip
             print(line(task, name, outcomes), flush=True)
+            found.setdefault(task, {})[name] = outcomes
+            if args.figure:
+                figure(found).savefig(args.figure, dpi=150)
 
 
 if __name__ == "__main__":

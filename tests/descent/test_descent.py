@@ -6,11 +6,25 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import (
+    ConstantLR,
+    CosineAnnealingWarmRestarts,
+    LambdaLR,
+    LRScheduler,
+)
 
 from ditto_music.descent import DESCENTS, LBFGS, Adam, Descent, OnShell, octaves
-from ditto_music.descent.adam import BETAS, HALF_LIFE
+from ditto_music.descent.adam import BETAS, HALF_LIFE, PERIOD
 
 Function = Callable[[Tensor], Tensor]
+
+WAYS = [
+    ("lbfgs-free", None),
+    ("adam", 0.1),
+    ("adam-plain", 0.1),
+    ("adam-cosine", 0.1),
+    ("ngd", 0.02),
+]
 
 
 def quadratic(x: Tensor) -> Tensor:
@@ -34,7 +48,7 @@ def walk(descent: Descent, function: Function, x: Tensor, steps: int) -> tuple[T
     return x.detach(), losses
 
 
-@pytest.mark.parametrize(("name", "lr"), [("lbfgs-free", None), ("adam", 0.1)])
+@pytest.mark.parametrize(("name", "lr"), WAYS)
 def test_it_gets_down_a_bowl(name: str, lr: float | None) -> None:
     _, losses = walk(DESCENTS[name](lr), quadratic, torch.zeros(3, 4).double(), 150)
     assert min(losses) < 1e-3 * losses[0]
@@ -91,22 +105,60 @@ def test_a_restart_keeps_the_curvature_and_forgets_the_point() -> None:
 
 def test_a_zero_gradient_leaves_the_point_where_it_is() -> None:
     x = torch.randn(5, generator=torch.Generator().manual_seed(0))
-    for descent in (LBFGS(), Adam()):
-        assert torch.equal(descent.step(x, 0.0, torch.zeros(5)), x)
+    for name in DESCENTS:
+        descent = DESCENTS[name](None)
+        assert torch.allclose(descent.step(x, 0.0, torch.zeros(5)), x)
 
 
-def test_adam_is_torchs_under_a_falling_rate() -> None:
+def plain_rate(adam: torch.optim.Optimizer) -> LRScheduler:
+    return ConstantLR(adam, factor=1.0)
+
+
+def falling_rate(adam: torch.optim.Optimizer) -> LRScheduler:
+    return LambdaLR(adam, lambda age: 0.5 ** (age / HALF_LIFE))
+
+
+def cosine_rate(adam: torch.optim.Optimizer) -> LRScheduler:
+    return CosineAnnealingWarmRestarts(adam, T_0=PERIOD, T_mult=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "betas", "schedule"),
+    [
+        ("adam", BETAS, falling_rate),
+        ("adam-plain", (0.9, 0.999), plain_rate),
+        ("adam-cosine", (0.9, 0.999), cosine_rate),
+    ],
+)
+def test_adam_is_torchs(
+    name: str,
+    betas: tuple[float, float],
+    schedule: Callable[[torch.optim.Optimizer], LRScheduler],
+) -> None:
+    """To the last rounding, over two warm restarts of the cosine."""
     ours, theirs = torch.zeros(6).double(), torch.zeros(6).double().requires_grad_()
-    adam = torch.optim.Adam([theirs], lr=0.1, betas=BETAS)
-    falling = torch.optim.lr_scheduler.LambdaLR(adam, lambda age: 0.5 ** (age / HALF_LIFE))
-    descent = Adam(0.1)
-    for _ in range(20):
+    adam = torch.optim.Adam([theirs], lr=0.1, betas=betas)
+    rates, descent = schedule(adam), DESCENTS[name](0.1)
+    for _ in range(35):
         ours, _ = walk(descent, rosenbrock, ours, 1)
         adam.zero_grad()
         rosenbrock(theirs).backward()
         adam.step()
-        falling.step()
-    assert torch.allclose(ours, theirs.detach(), atol=1e-12)
+        rates.step()
+        assert torch.allclose(ours, theirs.detach(), atol=1e-12)
+
+
+def test_the_papers_rate_is_that_of_plain_adam() -> None:
+    x = DESCENTS["adam-plain"](None).step(torch.zeros(3), 1.0, torch.tensor([1.0, -2.0, 3.0]))
+    assert torch.allclose(x, torch.tensor([-5e-3, 5e-3, -5e-3]))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_a_normalised_step_is_as_long_as_asked_and_straight_down(scale: float) -> None:
+    slope = torch.randn(4, 6, generator=torch.Generator().manual_seed(0)).double()
+    moved = DESCENTS["ngd"](0.05).step(torch.zeros(4, 6).double(), 1.0, scale * slope)
+    assert float(moved.square().mean().sqrt()) == pytest.approx(0.05)
+    assert torch.allclose(moved / moved.norm(), -slope / slope.norm())
 
 
 def test_adam_takes_smaller_steps_after_a_restart_nearer_the_bottom() -> None:

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ditto_music.descent.adam import Adam
+from ditto_music.descent.adam import Adam, CosineAdam, PlainAdam
 from ditto_music.descent.base import Descent
 from ditto_music.descent.lbfgs import LBFGS
+from ditto_music.descent.normalised import Normalised
 from ditto_music.descent.shell import OnShell, octaves
 
-__all__ = ["DESCENTS", "LBFGS", "Adam", "Descent", "OnShell", "octaves"]
+__all__ = [
+    "DESCENTS",
+    "LBFGS",
+    "Adam",
+    "CosineAdam",
+    "Descent",
+    "Normalised",
+    "OnShell",
+    "PlainAdam",
+    "octaves",
+]
 
 
 def _lbfgs(lr: float | None) -> LBFGS:
@@ -25,4 +36,7 @@ DESCENTS: dict[str, Callable[[float | None], Descent]] = {
     "lbfgs-norm": lambda lr: OnShell(_lbfgs(lr)),
     "lbfgs-free": _lbfgs,
     "adam": lambda lr: Adam() if lr is None else Adam(lr),
+    "adam-plain": lambda lr: PlainAdam() if lr is None else PlainAdam(lr),
+    "adam-cosine": lambda lr: CosineAdam() if lr is None else CosineAdam(lr),
+    "ngd": lambda lr: Normalised() if lr is None else Normalised(lr),
 }

@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba 2015), the papers' choice, with a falling rate."""
+"""Adam (Kingma and Ba 2015): as the papers have it, and with rates that fall."""
 
 from __future__ import annotations
 
@@ -12,24 +12,76 @@ from torch import Tensor
 # rate went down steadily, to 0.3.
 BETAS = (0.5, 0.99)
 HALF_LIFE = 40.0  # steps in which the rate halves
+PERIOD = 10  # steps of the first cosine; each further one is twice as long
 
 
-class Adam:
-    """Steps of about `lr` in every coordinate, falling.
+class PlainAdam:
+    """Steps of about `lr` in every coordinate, with Adam's own constants: the papers' search."""
+
+    betas = (0.9, 0.999)
+
+    def __init__(self, lr: float = 5e-3) -> None:
+        self.lr = lr
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the moments, which are those of another function's gradients."""
+        self.age = 0
+        self.mean, self.square = torch.zeros(()), torch.zeros(())
+
+    @property
+    def rate(self) -> float:
+        """Of the next step."""
+        return self.lr
+
+    def step(self, x: Tensor, loss: float, gradient: Tensor) -> Tensor:
+        """One update of `x`; the loss counts for nothing."""
+        rate, (slow, slower) = self.rate, self.betas
+        self.age += 1
+        self.mean = slow * self.mean.to(x) + (1 - slow) * gradient
+        self.square = slower * self.square.to(x) + (1 - slower) * gradient.square()
+        mean = self.mean / (1 - slow**self.age)
+        square = self.square / (1 - slower**self.age)
+        return x - rate * mean / (square.sqrt() + 1e-8)
+
+
+class CosineAdam(PlainAdam):
+    """The rate falls to 0 along a cosine and starts again (SGDR, Loshchilov and Hutter 2017)."""
+
+    def __init__(self, lr: float = 3e-2) -> None:
+        super().__init__(lr)
+
+    @property
+    def rate(self) -> float:
+        """By where in its cosine the next step is."""
+        at, period = self.age, PERIOD
+        while at >= period:
+            at, period = at - period, 2 * period
+        return self.lr * (1 + math.cos(math.pi * at / period)) / 2
+
+
+class Adam(PlainAdam):
+    """Less momentum and a rate that halves again and again.
 
     After a restart the rate is as much smaller as the way to go: that shrinks like the square root
     of a squared error, and a fresh second moment would make the first steps full ones.
     """
 
+    betas = BETAS
+
     def __init__(self, lr: float = 3e-2) -> None:
-        self.lr = lr
         self.first: float | None = None
-        self.restart()
+        super().__init__(lr)
 
     def restart(self) -> None:
-        """Forget the moments, which are those of another function's gradients."""
-        self.age, self.boldness = 0, 1.0
-        self.mean, self.square = torch.zeros(()), torch.zeros(())
+        """Forget the moments, and how near the bottom is."""
+        super().restart()
+        self.boldness = 1.0
+
+    @property
+    def rate(self) -> float:
+        """By the steps made and the loss at the restart."""
+        return self.lr * self.boldness * 0.5 ** (self.age / HALF_LIFE)
 
     def step(self, x: Tensor, loss: float, gradient: Tensor) -> Tensor:
         """One update of `x`; the loss only sets how bold a restart is."""
@@ -37,10 +89,4 @@ class Adam:
             self.first = loss
         if self.age == 0 and self.first > 0:
             self.boldness = math.sqrt(min(1.0, max(loss / self.first, 0.01)))
-        rate = self.lr * self.boldness * 0.5 ** (self.age / HALF_LIFE)
-        self.age += 1
-        self.mean = BETAS[0] * self.mean.to(x) + (1 - BETAS[0]) * gradient
-        self.square = BETAS[1] * self.square.to(x) + (1 - BETAS[1]) * gradient.square()
-        mean = self.mean / (1 - BETAS[0] ** self.age)
-        square = self.square / (1 - BETAS[1] ** self.age)
-        return x - rate * mean / (square.sqrt() + 1e-8)
+        return super().step(x, loss, gradient)
