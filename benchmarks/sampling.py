@@ -20,6 +20,7 @@ import torch
 from ditto_music import load_model
 from ditto_music.evaluation.studies.memory import STEPS, WAYS, measure, timed
 from ditto_music.evaluation.studies.study import Item, Scale
+from ditto_music.models import fastest_dtype
 
 SIDE = 1024  # of the matrices whose product tells what the machine can do
 
@@ -29,28 +30,33 @@ Row = dict[str, Any]
 def row_of(steps: int, way: str, clips: int, repeats: int) -> Row:
     """Seconds, bytes and operations of plain generations and of iterations."""
     asked = {"way": way, "steps": steps, "clips": clips, "repeats": repeats}
-    (row,) = measure(load_model(), Item(asked, Scale()))
-    return row | {"matmul_rate": matmul_rate()}
+    model = load_model()
+    (row,) = measure(model, Item(asked, Scale()))
+    return row | {"matmul_rate": matmul_rate(fastest_dtype(model.device))}
 
 
-def matmul_rate() -> float:
-    """Operations a second of plain matrix products, the median of several."""
-    a, b = torch.rand(SIDE, SIDE), torch.rand(SIDE, SIDE)
-    seconds = [timed(lambda: torch.mm(a, b, out=torch.empty(SIDE, SIDE))) for _ in range(30)]
+def matmul_rate(dtype: torch.dtype) -> float:
+    """Operations a second of plain matrix products in what the model's are made in, the median."""
+    a, b, out = (torch.rand(SIDE, SIDE).to(dtype) for _ in range(3))
+    seconds = [timed(lambda: torch.mm(a, b, out=out)) for _ in range(30)]
     return 2 * SIDE**3 / median(seconds)
 
 
 def line(steps: int, way: str, clips: int, row: Row) -> str:
     """Of the table."""
-    sample, iteration = row["sample_seconds"], row["iteration_seconds"]
+    samples, iterations = (spread(row[key]) for key in ("samples", "iterations"))
     ratios = [b / a for a, b in zip(row["samples"], row["iterations"], strict=True)]
-    rate = row["iteration_operations"] / iteration
+    rate = row["iteration_operations"] / row["iteration_seconds"]
     return (
-        f"| {steps} | {way} | {clips} | {sample:.2f} | {iteration:.2f} "
-        f"| {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) "
+        f"| {steps} | {way} | {clips} | {samples} | {iterations} | {spread(ratios)} "
         f"| {row['operations']:.3f} | {100 * rate / row['matmul_rate']:.0f}% "
         f"| {row['added_mb'] or 0:.0f} | {row['peak_mb']:.0f} |"
     )
+
+
+def spread(values: list[float]) -> str:
+    """Median and range."""
+    return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def main() -> None:
@@ -65,8 +71,8 @@ def main() -> None:
         print(json.dumps(row_of(int(steps), way, int(clips), args.repeats)))
         return
     print(
-        "| steps | plan | items | sample, s | iteration, s | ratio (range) | operations, ratio "
-        "| of the rate of matrix products | it adds, MB | peak, MB |"
+        "| steps | plan | items | sample, s (range) | iteration, s (range) | ratio (range) "
+        "| operations, ratio | of the rate of matrix products | it adds, MB | peak, MB |"
     )
     print("|---" * 10 + "|")
     rows = [(steps, way, 1) for way in WAYS for steps in args.steps or STEPS]

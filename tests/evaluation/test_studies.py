@@ -22,6 +22,7 @@ from ditto_music.evaluation.studies.fresh import in_fresh_process
 from ditto_music.evaluation.studies.guidance import affordable
 from ditto_music.evaluation.studies.lines import ASKS
 from ditto_music.evaluation.studies.making import counted
+from ditto_music.evaluation.studies.memory import measure
 from ditto_music.evaluation.studies.searching import packed, searched, unpacked
 from ditto_music.evaluation.studies.stochastic import ETAS
 from ditto_music.evaluation.studies.tables import summed
@@ -40,7 +41,10 @@ QUICK = (
 HEADS: dict[str, set[tuple[str, ...]]] = {
     "memory": {
         (way, steps)
-        for way in ("plain", "checkpoint", "EDICT, checkpoint", "EDICT, reversible")
+        for way in (
+            *("plain", "checkpoint", "EDICT, checkpoint", "EDICT, reversible"),
+            "DOODL as released",
+        )
         for steps in ("5", "20")
     },
     "variables": {("intensity", f"{eta:g}", " + ".join(names)) for names, eta in WAYS},
@@ -90,7 +94,7 @@ def test_a_study_makes_its_table_and_figure_once(
     assert {tuple(row[:count]) for row in rows} == HEADS[name]
     assert all(np.isfinite(float(row[count + 1])) for row in rows)
     assert (out / "figure.png").read_bytes().startswith(b"\x89PNG")
-    assert len(alone) == (8 if name == "memory" else 0)
+    assert len(alone) == (10 if name == "memory" else 0)
 
     results = out / "items" / "results.jsonl"
     before = results.read_text()
@@ -354,3 +358,15 @@ def test_what_is_asked_is_the_name_of_an_item() -> None:
     assert len(set(three)) == len(three) == 3 * 3 * (1 + 2 * (len(ETAS) - 1))
     assert not set(names(Size(prompts=2, scale=Scale(steps=7)))) & set(two)
     assert json.loads(json.dumps(study.planned(Size())[0].job(study.name, shared)))
+
+
+def test_doodl_as_released_decodes_both_results(model: SmallModel) -> None:
+    """A second decode counts, and its activations are held beside the first's."""
+    one, both = (
+        measure(
+            model, Item({"way": way, "steps": 2, "clips": 1, "repeats": 1}, Scale(duration=2.0))
+        )[0]
+        for way in ("EDICT, checkpoint", "DOODL as released")
+    )
+    assert both["iteration_operations"] > one["iteration_operations"]
+    assert both["counted_mb"] > 1.2 * one["counted_mb"]
