@@ -14,26 +14,25 @@ import torch
 from torch import Tensor
 
 MEMORY = 12  # pairs of steps and changes of the gradient
-SHORTER, LONGER = 0.4, 1.7  # factors of the step after a failure and after a success
+SHORTER, LONGER = 0.4, 2.0  # times the step that failed, or held: what the next may be
 WORSE = 1.1  # times the loss before: as much as may be lost in passing
 
 
 class LBFGS:
-    """Quasi-Newton steps, none longer than `longest` (root mean square over the coordinates).
+    """Quasi-Newton steps within a radius of trust, `longest` at most (root mean squares).
 
     The first step is Newton's for a squared error whose least value is zero, along the gradient:
     ``2 L / |g|^2``.
     """
 
     def __init__(self, longest: float = 0.15) -> None:
-        self.longest = longest
+        self.longest = self.radius = longest
         self.pairs: list[tuple[Tensor, Tensor]] = []
         self.restart()
 
     def restart(self) -> None:
-        """Forget the last point; what is known of the curvature carries over."""
+        """Forget the last point; what is known of curvature and radius carries over."""
         self.last: tuple[Tensor, float, Tensor] | None = None
-        self.scale = 1.0
 
     def step(self, x: Tensor, loss: float, gradient: Tensor) -> Tensor:
         """A step from `x`, or a shorter one from the point before where `x` is worse."""
@@ -41,14 +40,14 @@ class LBFGS:
             before, lower, slope = self.last
             self._learn((x - before).flatten(), (gradient - slope).flatten())
             if loss > WORSE * lower:
-                self.scale *= SHORTER
+                self.radius = SHORTER * size(x - before)
                 x, loss, gradient = self.last
             else:
-                self.scale = min(1.0, LONGER * self.scale)
+                self.radius = min(self.longest, max(self.radius, LONGER * size(x - before)))
         self.last = x, loss, gradient
         way = self._newton(gradient.flatten(), loss).view_as(x)
-        length = float(way.norm()) / math.sqrt(way.numel())
-        return x - self.scale * min(1.0, self.longest / length) * way if length > 0 else x
+        length = size(way)
+        return x - min(1.0, self.radius / length) * way if length > 0 else x
 
     def _learn(self, moved: Tensor, change: Tensor) -> None:
         """Remember a pair if the loss is convex along it."""
@@ -69,3 +68,8 @@ class LBFGS:
         for (moved, change), share in zip(self.pairs, reversed(shares), strict=True):
             way = way + moved * (share - (change @ way) / (moved @ change))
         return way
+
+
+def size(x: Tensor) -> float:
+    """Root mean square."""
+    return float(x.norm()) / math.sqrt(x.numel())
