@@ -184,6 +184,34 @@ def test_it_is_told_the_targets_and_no_more(model: SmallModel, hits: Path) -> No
     assert alone[0, 15:].tolist() == [1, 0, 0]
 
 
+@pytest.mark.parametrize("name", ["intensity", "melody", "rhythm"])
+def test_of_a_part_it_is_told_what_is_asked_there(model: SmallModel, hits: Path, name: str) -> None:
+    """As of a clip that is only the part, and nothing around it."""
+    frame, first, size = model.seconds_per_frame, 12, 24
+    start, stop = first * frame, (first + size) * frame
+    control = {
+        "intensity": Intensity([-42, -18]),
+        "melody": Melody("C4 E4"),
+        "rhythm": Rhythm(hits),
+    }
+    form, small = form_of(model, 1.0), form_of(model, stop - start)
+    told = told_of(Part(control[name], start, stop).objectives(form), form, model)[0]
+    alone = told_of(control[name].objectives(small), small, model)[0]
+    given = told[:, 15 + list(CONTROLS).index(name)]
+    assert given[first : first + size].tolist() == alone[:size, 15:].sum(1).tolist()
+    assert torch.allclose(told[first : first + size], alone[:size], atol=1e-3)
+    assert float(told[:first].abs().sum() + told[first + size :].abs().sum()) == 0
+
+
+def test_a_part_and_a_whole_are_followed_together(model: SmallModel, loud: ControlNet) -> None:
+    asked = Part(Intensity([-42, -18]), 0.25, 0.75) + Melody("C4 E4")
+    part = control_net(model, "calm", asked, branch=loud, **FAST)
+    whole = control_net(model, "calm", BOTH, branch=loud, **FAST)
+    tune = control_net(model, "calm", Melody("C4 E4"), branch=loud, **FAST)
+    for other in (whole, tune):
+        assert not torch.allclose(part.items[0].latent, other.items[0].latent, atol=1e-3)
+
+
 def test_a_change_of_notes_is_no_rest() -> None:
     target = torch.tensor([-1, 0, 0, -1, 4, 4, -1, -1, 7, -1, -1, -1, 2, -1, -1])
     wanted = [-1, 0, 0, 0, 4, 4, 4, 4, 7, -1, -1, -1, 2, -1, -1]
@@ -218,7 +246,7 @@ def test_masking_takes_values_and_mask(model: SmallModel) -> None:
         (Brightness([500, 2000]), "intensity, melody, rhythm alone, and this asks for brightness"),
         (BOTH + Brightness([500, 2000]), "asks for brightness"),
         (Match(torch.zeros(8, 48), torch.ones(48)), "asks for match"),
-        (Part(Intensity([-30, -20]), 0.2, 0.8), "asks for intensity"),
+        (Part(Brightness([500, 2000]), 0.2, 0.8), "asks for brightness"),
         (BOTH + Intensity([-20, -20]), "asks for intensity twice"),
     ],
 )

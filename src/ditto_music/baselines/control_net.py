@@ -5,7 +5,8 @@ No search and no gradient: one guided sample, as `plain` makes it, with the bran
 only what it was trained for, on the model it was trained beside, and no better for more time.
 
 What the branch is told is what the controls' targets say, an intensity its level too where only
-its shape is asked for. A control has no weight: there is nothing to weigh it against.
+its shape is asked for. A control has no weight: there is nothing to weigh it against. Of a `Part`
+it is told the target where that is and nothing elsewhere, as it was trained to be.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import Tensor
 from ditto_music.baselines.walking import Callback, problem_of
 from ditto_music.controls import Intensity, Melody, Rhythm
 from ditto_music.controls.base import Aim
+from ditto_music.controls.part import Within
 from ditto_music.errors import InputError
 from ditto_music.item import Stopped
 from ditto_music.models.small.control_net import (
@@ -123,11 +125,14 @@ def told_of(aims: Sequence[Objective], form: Form, model: SmallModel) -> Tensor:
         If one is not what it was trained for, or two are of one kind.
     """
     frame, frames = model.seconds_per_frame, form.latent_shape[-1]
+    middles = (torch.arange(frames) + 0.5) * frame
     tracks: dict[str, Tensor] = {}
     for aim in aims:
         control = aim.control if isinstance(aim, Aim) else None
-        name = next((name for name, kind in KINDS.items() if isinstance(control, kind)), None)
-        if not isinstance(aim, Aim) or name is None:
+        part = control if isinstance(control, Within) else None
+        whole = part.control if part else control
+        name = next((name for name, kind in KINDS.items() if isinstance(whole, kind)), None)
+        if not isinstance(aim, Aim) or whole is None or name is None:
             raise InputError(
                 f"method 'control-net' was trained to follow {', '.join(FOLLOWS)} alone, and this "
                 f"asks for {aim.name}: leave it out, or take another method"
@@ -137,10 +142,13 @@ def told_of(aims: Sequence[Objective], form: Form, model: SmallModel) -> Tensor:
                 f"method 'control-net' is told each control once, and this asks for {name} "
                 "twice: leave one out, or take another method"
             )
-        times = aim.control.times(form)
+        times = whole.times(aim.form)
         assert times is not None
+        start = part.start / form.sample_rate if part else 0.0
+        stop = start + part.frames / form.sample_rate if part else form.seconds + frame
         target = held(aim.target) if name == "melody" else aim.target
-        tracks[name] = TRACKS[name](target[None], times, frame, frames)
+        track = TRACKS[name](target[None], times + start, frame, frames)
+        tracks[name] = track * ((start <= middles) & (middles < stop))[:, None]
     return asked(tracks, frames)
 
 

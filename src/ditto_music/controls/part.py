@@ -42,13 +42,13 @@ class Part(Term):
         aims: list[Aim] = []
         for aim in self.term.objectives(asked):
             target = aim.control.cut(aim.target, asked, self.offset, inner)
-            control = _Within(aim.control, first, inner.frames)
+            control = Within(aim.control, first, inner.frames)
             aims.append(replace(aim, control=control, target=target, form=inner))
         return aims
 
 
-class _Within(Control):
-    """One control on samples ``start : start + frames``."""
+class Within(Control):
+    """One control on samples ``start : start + frames``, all of whose times count from there."""
 
     def __init__(self, control: Control, start: int, frames: int) -> None:
         self.name = control.name  # type: ignore[misc]
