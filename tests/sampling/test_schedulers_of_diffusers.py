@@ -1,5 +1,6 @@
 """Samplers and schedules against the schedulers of diffusers, step by step on the same network."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import diffusers
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.sampling import (
+    Denoise,
     DiscreteSchedule,
     FlowSchedule,
     KarrasSchedule,
@@ -15,6 +17,7 @@ from ditto_music.sampling import (
     ddim,
     dpm,
     heun,
+    invert_ddim,
     ping_pong,
     stochastic_ddim,
     stochastic_dpm,
@@ -48,9 +51,28 @@ def noise(seed: int = 3) -> Tensor:
     return torch.randn(4, 6, generator=torch.Generator().manual_seed(seed))
 
 
+def path(sampler: Callable[..., Tensor], denoise: Denoise, *rest: object) -> Tensor:
+    """What the denoiser is shown on the way, and the end: (calls + 1, 4, 6)."""
+    seen: list[Tensor] = []
+
+    def call(x: Tensor, t: Tensor) -> Tensor:
+        seen.append(x)
+        return denoise(x, t)
+
+    end = sampler(call, *rest)
+    return torch.stack([*seen, end])
+
+
 def apart(ours: Tensor, theirs: Tensor) -> float:
-    """Largest difference, relative to the largest value where that is above one."""
-    return float((ours - theirs).abs().max() / theirs.abs().max().clamp(min=1))
+    """Largest difference of two paths, relative to a step's largest value where that is above one.
+
+    Parameters
+    ----------
+    ours, theirs : (steps, 4, 6), every latent on the way.
+    """
+    assert ours.shape == theirs.shape
+    largest = theirs.abs().flatten(1).amax(1).clamp(min=1)
+    return float(((ours - theirs).abs().flatten(1).amax(1) / largest).max())
 
 
 def denoiser(schedule: DiscreteSchedule, kind: Prediction):
@@ -62,13 +84,16 @@ def denoiser(schedule: DiscreteSchedule, kind: Prediction):
     return denoise
 
 
-def walked(scheduler, steps: int = STEPS, **kwargs) -> Tensor:
+def walked(scheduler, steps: int = STEPS, *, start: Tensor | None = None, **kwargs) -> Tensor:
+    """Their path, (calls + 1, 4, 6)."""
     scheduler.set_timesteps(steps)
-    x = noise() * scheduler.init_noise_sigma
+    x = noise() * scheduler.init_noise_sigma if start is None else start
+    seen = [x]
     for t in scheduler.timesteps:
         output = predict(scheduler.scale_model_input(x, t), float(t))
         x = scheduler.step(output, t, x, **kwargs).prev_sample
-    return x
+        seen.append(x)
+    return torch.stack(seen)
 
 
 KINDS = {"eps": "epsilon", "v": "v_prediction", "x0": "sample"}
@@ -97,8 +122,20 @@ def test_ddim_equals_ddim(kind: Prediction, betas: str, spacing: str) -> None:
         steps_offset=1,
     )
     schedule = DiscreteSchedule(ours, spacing)  # type: ignore[arg-type]
-    made = ddim(denoiser(schedule, kind), noise(), schedule, STEPS)
+    made = path(ddim, denoiser(schedule, kind), noise(), schedule, STEPS)
     assert apart(made, walked(scheduler)) < 1e-5
+
+
+@pytest.mark.parametrize("spacing", ["trailing", "leading"])
+def test_ddim_inversion_equals_the_inverse_scheduler(spacing: str) -> None:
+    """Of a network that predicts noise: of others theirs takes it for the time it comes from."""
+    betas, theirs = BETAS["scaled_linear"]
+    scheduler = diffusers.DDIMInverseScheduler(
+        **theirs, clip_sample=False, timestep_spacing=spacing, steps_offset=1
+    )
+    schedule = DiscreteSchedule(betas, spacing)  # type: ignore[arg-type]
+    made = path(invert_ddim, denoiser(schedule, "eps"), noise(), schedule, STEPS)
+    assert apart(made, walked(scheduler, start=noise())) < 1e-5
 
 
 def test_ddim_without_terminal_signal() -> None:
@@ -112,7 +149,7 @@ def test_ddim_without_terminal_signal() -> None:
     )
     schedule = DiscreteSchedule(without_terminal_signal(betas))
     assert float(schedule.alpha(torch.tensor(1000.0))) < 1e-7
-    made = ddim(denoiser(schedule, "v"), noise(), schedule, STEPS)
+    made = path(ddim, denoiser(schedule, "v"), noise(), schedule, STEPS)
     assert apart(made, walked(scheduler)) < 1e-5
     assert dpm(denoiser(schedule, "v"), noise(), schedule, STEPS).isfinite().all()
 
@@ -135,16 +172,18 @@ def test_stochastic_ddim_equals_ddim_with_the_same_noise(eta: float) -> None:
         predict(x, float(t)), t, x, eta=eta, variance_noise=torch.stack(draws)
     ).prev_sample
     ours = stochastic_ddim(denoiser(schedule, "eps"), x, schedule, 1, eta, generators)
-    assert apart(ours, one) < 1e-5
+    assert apart(ours[None], one[None]) < 1e-5
     generators = [torch.Generator().manual_seed(10 + i) for i in range(4)]
-    ours = stochastic_ddim(denoiser(schedule, "eps"), x, schedule, STEPS, eta, generators)
+    denoise = denoiser(schedule, "eps")
+    ours = path(stochastic_ddim, denoise, x, schedule, STEPS, eta, generators)
     generators = [torch.Generator().manual_seed(10 + i) for i in range(4)]
     scheduler.set_timesteps(STEPS)
-    x = noise()
+    seen = [x]
     for t in scheduler.timesteps:
         z = torch.stack([torch.randn(6, generator=each) for each in generators])
         x = scheduler.step(predict(x, float(t)), t, x, eta=eta, variance_noise=z).prev_sample
-    assert apart(ours, x) < 1e-5
+        seen.append(x)
+    assert apart(ours, torch.stack(seen)) < 1e-5
 
 
 @pytest.mark.parametrize("kind", ["eps", "v"])
@@ -160,8 +199,31 @@ def test_dpm_equals_the_multistep_solver(kind: Prediction) -> None:
         final_sigmas_type="zero",
     )
     schedule = DiscreteSchedule(betas)
-    made = dpm(denoiser(schedule, kind), noise(), schedule, STEPS)
+    made = path(dpm, denoiser(schedule, kind), noise(), schedule, STEPS)
     assert apart(made, walked(scheduler)) < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["eps", "v"])
+def test_the_first_order_solver_is_ddim_over_a_run(kind: Prediction) -> None:
+    """Theirs of order 1, and ours two steps at a time, neither of which it extrapolates."""
+    betas, theirs = BETAS["scaled_linear"]
+    scheduler = diffusers.DPMSolverMultistepScheduler(
+        **theirs,
+        algorithm_type="dpmsolver++",
+        solver_order=1,
+        prediction_type=KINDS[kind],
+        timestep_spacing="trailing",
+        final_sigmas_type="zero",
+    )
+    schedule = DiscreteSchedule(betas)
+    made = path(ddim, denoiser(schedule, kind), noise(), schedule, STEPS)
+    assert apart(made, walked(scheduler)) < 1e-5
+
+    times, x = schedule.times(STEPS), noise()
+    for first in range(0, STEPS, 2):
+        short = stretch(betas, times[first : first + 3])
+        x = dpm(denoiser(schedule, kind), x, short, 2)
+        assert apart(made[first + 2][None], x[None]) < 1e-5
 
 
 def test_stochastic_dpm_equals_the_sde_solver() -> None:
@@ -177,11 +239,22 @@ def test_stochastic_dpm_equals_the_sde_solver() -> None:
     schedule = DiscreteSchedule(betas)
     noises = torch.randn(STEPS, 4, 6, generator=torch.Generator().manual_seed(5))
     scheduler.set_timesteps(STEPS)
-    x = noise()
+    seen = [noise()]
     for t, z in zip(scheduler.timesteps, noises, strict=True):
-        x = scheduler.step(predict(x, float(t)), t, x, variance_noise=z).prev_sample
-    made = stochastic_dpm(denoiser(schedule, "eps"), noise(), schedule, STEPS, noises)
-    assert apart(made, x) < 1e-5
+        output = predict(seen[-1], float(t))
+        seen.append(scheduler.step(output, t, seen[-1], variance_noise=z).prev_sample)
+    made = path(stochastic_dpm, denoiser(schedule, "eps"), noise(), schedule, STEPS, noises)
+    assert apart(made, torch.stack(seen)) < 1e-5
+
+
+def stretch(betas: tuple[float, ...], part: Tensor) -> DiscreteSchedule:
+    """One that only walks a part of a run."""
+
+    class Short(DiscreteSchedule):
+        def times(self, steps: int) -> Tensor:
+            return part
+
+    return Short(betas)
 
 
 class Unscaled(KarrasSchedule):
@@ -224,7 +297,7 @@ def test_euler_and_heun_on_noise_levels(which: str) -> None:
 
     start = noise() * scheduler.init_noise_sigma
     sampler = {"euler": ddim, "heun": heun}[which]
-    made = sampler(denoise, start, schedule, STEPS)
+    made = path(sampler, denoise, start, schedule, STEPS)
     assert apart(made, walked(scheduler)) < 1e-5
 
 
@@ -238,18 +311,20 @@ def test_flow_samplers_equal_flow_matching(shift: float) -> None:
 
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(sigmas=[float(s) for s in sigmas[:-1]])
-    x = noise()
+    seen = [noise()]
     for t, sigma in zip(scheduler.timesteps, sigmas[:-1], strict=True):
-        x = scheduler.step(predict(x, 1000 * float(sigma)), t, x).prev_sample
-    assert apart(ddim(denoise, noise(), schedule, STEPS), x) < 1e-5
+        output = predict(seen[-1], 1000 * float(sigma))
+        seen.append(scheduler.step(output, t, seen[-1]).prev_sample)
+    assert apart(path(ddim, denoise, noise(), schedule, STEPS), torch.stack(seen)) < 1e-5
 
-    x = noise()
+    x, seen = noise(), []
     for t, s in pairwise(sigmas.float()):
         first = predict(x, 1000 * float(t))
         ahead = x + (s - t) * first
+        seen += [x, ahead] if s > 0 else [x]
         second = predict(ahead, 1000 * float(s)) if s > 0 else first
         x = x + (s - t) * (first + second) / 2
-    assert apart(heun(denoise, noise(), schedule, STEPS), x) < 1e-5
+    assert apart(path(heun, denoise, noise(), schedule, STEPS), torch.stack([*seen, x])) < 1e-5
 
 
 def test_ping_pong_equals_stochastic_flow_matching() -> None:
@@ -261,15 +336,16 @@ def test_ping_pong_equals_stochastic_flow_matching() -> None:
 
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler(stochastic_sampling=True)
     scheduler.set_timesteps(sigmas=[float(s) for s in sigmas[:-1]])
-    x = noise()
+    seen = [noise()]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(8)
         noises = torch.stack([torch.randn(4, 6) for _ in range(STEPS)])
         torch.manual_seed(8)
         for t, sigma in zip(scheduler.timesteps, sigmas[:-1], strict=True):
-            x = scheduler.step(predict(x, 1000 * float(sigma)), t, x).prev_sample
-    made = ping_pong(denoise, noise(), schedule, STEPS, noises[:-1])
-    assert apart(made, x) < 1e-5
+            output = predict(seen[-1], 1000 * float(sigma))
+            seen.append(scheduler.step(output, t, seen[-1]).prev_sample)
+    made = path(ping_pong, denoise, noise(), schedule, STEPS, noises[:-1])
+    assert apart(made, torch.stack(seen)) < 1e-5
 
 
 def test_karras_levels_are_those_of_diffusers_and_ddim_on_them_is_euler_unscaled() -> None:
