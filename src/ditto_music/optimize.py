@@ -192,10 +192,11 @@ def optimize(
         counts as met.
     optimizer : a name of `ditto_music.descent.DESCENTS`: "lbfgs" keeps the norm of each octave
         along time of the noise it starts from, which in many dimensions is that of any white
-        Gaussian noise; "lbfgs-norm" that of the whole alone; "lbfgs-free" and "adam", the papers',
-        keep neither.
-    lr : size of a step in units of the noise: Adam's rate, which halves every 40 iterations, or the
-        longest step of L-BFGS (root mean square). None: 0.03 and 0.15.
+        Gaussian noise; "lbfgs-norm" that of the whole alone; all others neither: "lbfgs-free",
+        "adam" with little momentum and a rate that halves every 40 iterations, "adam-plain", the
+        papers', "adam-cosine" with warm restarts, and "ngd", normalised gradient descent.
+    lr : size of a step in units of the noise: Adam's rate, or the (of L-BFGS the longest) step's
+        root mean square. None: 0.15 for L-BFGS, 0.005 for "adam-plain", 0.03 for the others.
     time_limit : seconds after which no new iteration starts.
     gradient : a plan of `ditto_music.sampling.plans`: "auto" makes denoiser calls again in backward
         for the steps whose activations memory has no room for, "checkpoint" for all, "plain" for

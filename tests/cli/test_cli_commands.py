@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from ditto_music.baselines import METHODS
 from ditto_music.cli.app import app
 from ditto_music.cli.methods import NAMES
 from ditto_music.cli.shared import Shared
+from ditto_music.descent import DESCENTS
 from ditto_music.models import PUBLIC, REGISTRY
 from ditto_music.optimize import Search
 from ditto_music.result import Result
@@ -255,6 +257,11 @@ def test_defaults_are_those_of_the_library() -> None:
     loading = inspect.signature(load_model).parameters
     for name, value in (("name", shared.model), ("device", shared.device), ("dtype", shared.dtype)):
         assert loading[name].default == value
+
+
+def test_every_way_down_can_be_asked_for() -> None:
+    choices = get_args(get_args(get_type_hints(Shared, include_extras=True)["optimizer"])[0])
+    assert set(choices) == set(DESCENTS)
 
 
 def test_guidance_not_asked_for_is_the_models_own() -> None:

@@ -134,19 +134,19 @@ class Shared:
         ),
     ] = None
     optimizer: Annotated[
-        Literal["lbfgs", "lbfgs-norm", "lbfgs-free", "adam"],
+        Literal["lbfgs", "lbfgs-norm", "lbfgs-free", "adam", "adam-plain", "adam-cosine", "ngd"],
         Parameter(
             group=SEARCH,
             help="lbfgs keeps each octave of the noise along time as large as noise is, lbfgs-norm "
-            "only all of it, lbfgs-free neither; adam is the papers'.",
+            "only all of it, the others neither; adam-plain is the papers'.",
         ),
     ] = "lbfgs"
     lr: Annotated[
         float | None,
         Parameter(
             group=SEARCH,
-            help="Size of a step; larger is bolder and less stable. By default: 0.03 for adam, "
-            "else 0.15.",
+            help="Size of a step; larger is bolder and less stable. By default: 0.15 for "
+            "lbfgs, 0.005 for adam-plain, else 0.03.",
         ),
     ] = None
     time_limit: Annotated[
