@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from gaussian import SECONDS, Distance, Gaussian
 from torch import Tensor
 
 from ditto_music import InputError, Intensity, Progress, generate
-from ditto_music.baselines import METHODS, freedom
+from ditto_music.baselines import METHODS, freedom, walking
+from ditto_music.baselines.walking import Place, Walk
 from ditto_music.models.small import SmallModel
+from ditto_music.problem import Problem
+from ditto_music.result import Settings
 from ditto_music.sampling.guidance import Guidance
 
 GUIDED = ("freedom", "guidance-gradients", "dps", "mpgd")
@@ -142,6 +146,35 @@ def test_guided_steps_and_the_last_decode_are_within_the_limit(
     result = METHODS[name](model, "calm", RISE, steps=steps, **more)
     assert result.items[0].stopped == "time"
     assert 0.75 * 6.0 <= result.seconds <= 1.01 * 6.0
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_items_that_are_met_in_different_walks_are_each_met(
+    limited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of them: the first walk meets one, the second another, which the first then leaves."""
+    goal, walks = torch.zeros(2, 8), [0]
+    settings = Settings(SECONDS, 2, tolerance=0.5, time_limit=10.0 if limited else None)
+    problem = Problem(Gaussian(), "high", Distance(goal), [0, 1, 2], settings)
+    monkeypatch.setattr(time, "monotonic", lambda: problem.started + 3.0 * walks[0])
+    monkeypatch.setattr(walking, "fit", lambda *_: 0.0)
+    values = [(0.1, 2.0, 3.0), (5.0, 0.2, 2.5), (5.0, 5.0, 2.0)]
+
+    def rule(walk: Walk, x: Tensor, place: Place) -> Tensor:
+        far = torch.tensor(values[walks[0]]).reshape(3, 1, 1).expand_as(x).to(x)
+        if place.number == place.steps - 1:
+            walks[0] += 1
+        return far
+
+    result = walking.steered("rule", problem, rule, None, None, calls=lambda place: 1)
+    if limited:
+        assert [item.stopped for item in result.items] == ["tolerance", "tolerance", "time"]
+        ends = (0.1, 0.2, 2.0)
+    else:
+        assert [item.stopped for item in result.items] == ["tolerance", *["iterations"] * 2]
+        ends = (0.1, 2.0, 3.0)
+    for item, end in zip(result.items, ends, strict=True):
+        assert item.final["distance"] == pytest.approx(end**2)
 
 
 @pytest.mark.parametrize(

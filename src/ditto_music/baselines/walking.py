@@ -234,6 +234,7 @@ def steered(
 ) -> Result:
     """Walk by a rule, and within a time limit again from other noise; the best walk counts.
 
+    Of an item that counts as met the first walk that did is kept, while others are still walked.
     Where the limit has no room for one walk it is made with fewer steps. An interrupted walk ends
     without the rule.
 
@@ -255,6 +256,7 @@ def steered(
     redraw = starts_of(problem, x_T, walk.generators)
     noise = next(redraw)
     best, lowest = noise, torch.full((len(problem),), math.inf)
+    met = torch.zeros(len(problem), dtype=torch.bool)
     ended: Stopped = "iterations"
     starts, runs, longest = noise, 0, 0.0
     while True:
@@ -264,19 +266,18 @@ def steered(
         with torch.no_grad():
             losses, rows = problem.measure(problem.clip(x), walk.items)
         losses = torch.nan_to_num(losses, nan=math.inf).cpu()
-        better = losses < lowest
+        meets = torch.tensor([problem.met(i, row) for i, row in enumerate(rows)])
+        better = ~met & (meets | (losses < lowest))
         lowest = torch.where(better, losses, lowest)
         chosen = better.reshape(-1, *[1] * (x.ndim - 1)).to(x.device)
         best = torch.where(chosen, x, best if runs else x)
         starts = torch.where(chosen, noise, starts)
         runs += 1
-        meets = all(problem.met(i, row) for i, row in enumerate(rows))
         if interrupted:
             ended = "interrupted"
             break
-        if meets:
-            ended = "tolerance"
-        if limit is None or meets:
+        met |= meets
+        if limit is None or bool(met.all()):
             break
         now = time.monotonic()
         longest = max(longest, now - began)
@@ -286,7 +287,7 @@ def steered(
         noise = next(redraw)
     if not bool(torch.isfinite(lowest).all()):
         raise FloatingPointError("the loss was never a finite number: lower the guidance")
-    stopped: list[Stopped] = [ended for _ in walk.items]
+    stopped: list[Stopped] = ["tolerance" if each else ended for each in met.tolist()]
     return problem.packed(method, starts, best, stopped, walk.histories)
 
 
