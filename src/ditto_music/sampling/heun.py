@@ -23,7 +23,7 @@ def heun(denoise: Denoise, x_T: Tensor, schedule: Schedule, steps: int) -> Tenso
         alpha_s, sigma_s = schedule.alpha(s).to(x), schedule.sigma(s).to(x)
         towards, onwards = alpha_s - schedule.alpha(t).to(x), sigma_s - schedule.sigma(t).to(x)
         there = x + towards * x0 + onwards * eps
-        if float(sigma_s) > 0:
+        if float(schedule.sigma(s)) > 0:
             other_x0 = denoise(there, s.to(x))
             other_eps = (there - alpha_s * other_x0) / sigma_s
             there = x + towards * (x0 + other_x0) / 2 + onwards * (eps + other_eps) / 2

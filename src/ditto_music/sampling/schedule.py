@@ -146,17 +146,20 @@ class DiscreteSchedule:
 
     def alpha(self, t: Tensor) -> Tensor:
         """Square root of the product of ``1 - beta``."""
-        table = self._alphas.to(t.device)
-        below = t.double().floor().long().clamp(0, len(table) - 2)
-        part = t.double() - below
-        low, high = table[below], table[below + 1]
-        between = low.clamp(min=1e-30) ** (1 - part) * high.clamp(min=1e-30) ** part
-        exact = torch.where(part == 0, low, torch.where(part == 1, high, between))
-        return exact.to(t.dtype if t.is_floating_point() else torch.float64)
+        return self._exact(t).to(t if t.is_floating_point() else torch.float64)
 
     def sigma(self, t: Tensor) -> Tensor:
         """``sqrt(1 - alpha^2)``."""
-        return (1 - self.alpha(t.double()).square()).sqrt().to(t.dtype)
+        return (1 - self._exact(t).square()).sqrt().to(t)
+
+    def _exact(self, t: Tensor) -> Tensor:
+        """`alpha` in float64, on the CPU: not every device knows numbers so long."""
+        table, at = self._alphas, t.cpu().double()
+        below = at.floor().long().clamp(0, len(table) - 2)
+        part = at - below
+        low, high = table[below], table[below + 1]
+        between = low.clamp(min=1e-30) ** (1 - part) * high.clamp(min=1e-30) ** part
+        return torch.where(part == 0, low, torch.where(part == 1, high, between))
 
     def times(self, steps: int) -> Tensor:
         """Whole times, (steps + 1,)."""

@@ -65,7 +65,7 @@ class MelModel(HubModel):
         """Clean estimate (B, 8, 16, T)."""
         dtype = self.pipe.unet.dtype
         output = self.predicted(x_t.mT.to(dtype), (t - 1).to(self.device), condition).mT.to(x_t)
-        exact = t.double()
+        exact = t.cpu().double()
         alpha, sigma = self.schedule.alpha(exact).to(x_t), self.schedule.sigma(exact).to(x_t)
         return clean(self.kind, output, x_t, alpha, sigma)
 
