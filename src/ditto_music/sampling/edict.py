@@ -14,11 +14,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ditto_music.errors import InputError
 from ditto_music.sampling.checkpointing import Denoise
 from ditto_music.sampling.schedule import Schedule
 
 MIX = 0.93  # of 50 steps (EDICT)
 PAPERS = {50: MIX, 20: 0.83}  # DITTO, section 4.6
+LEAST_SIGNAL = 1e-4  # alpha; below, float32 has no digits left for the model's own part
 CONTRACTION = 6.5e-4  # of the gap between the latents over a run, by either: 7.1e-4, 5.8e-4
 
 Pair = tuple[Tensor, Tensor]
@@ -43,8 +45,14 @@ def edict(denoise: Denoise, x_T: Tensor, schedule: Schedule, steps: int) -> Tens
 def edict_pair(
     denoise: Denoise, pair: Pair, schedule: Schedule, steps: int, mix: float = MIX
 ) -> Pair:
-    """Walk both latents (B, ...) from noise to clean; they take turns to go first."""
-    for number, (t, s) in enumerate(pairwise(schedule.times(steps))):
+    """Walk both latents (B, ...) from noise to clean; they take turns to go first.
+
+    Raises
+    ------
+    InputError
+        If the schedule begins at noise alone: a step divides by ``alpha``.
+    """
+    for number, (t, s) in enumerate(_stretches(schedule, steps)):
         pair = _step(denoise, pair, schedule, t, s, mix, turned=number % 2 == 1)
     return pair
 
@@ -53,8 +61,7 @@ def invert_edict(
     denoise: Denoise, pair: Pair, schedule: Schedule, steps: int, mix: float = MIX
 ) -> Pair:
     """Walk both clean latents back to the noise they came from, exactly but for rounding."""
-    pairs = list(pairwise(schedule.times(steps)))
-    for number, (t, s) in reversed(list(enumerate(pairs))):
+    for number, (t, s) in reversed(list(enumerate(_stretches(schedule, steps)))):
         pair = _step_back(denoise, pair, schedule, t, s, mix, turned=number % 2 == 1)
     return pair
 
@@ -70,6 +77,17 @@ def reversible_pair(
     """`edict_pair` whose backward keeps its two results and rebuilds the rest from them."""
     out: Pair = _Reversible.apply(*pair, denoise, schedule, steps, mix)  # type: ignore[assignment]
     return out
+
+
+def _stretches(schedule: Schedule, steps: int) -> list[tuple[Tensor, Tensor]]:
+    """From and to which time each step goes."""
+    times = schedule.times(steps)
+    if float(schedule.alpha(times[0])) < LEAST_SIGNAL:
+        raise InputError(
+            "sampler 'edict', and with it method 'doodl', divides by the share of music at the "
+            "start, and this model begins at noise alone: take another"
+        )
+    return list(pairwise(times))
 
 
 def _noise(denoise: Denoise, x: Tensor, schedule: Schedule, t: Tensor) -> Tensor:
@@ -135,8 +153,7 @@ class _Reversible(torch.autograd.Function):
         denoise, schedule, steps, mix = ctx.walk
         pair: Pair = ctx.saved_tensors
         along: Pair = (grads[0], grads[1])
-        times = list(pairwise(schedule.times(steps)))
-        for number, (t, s) in reversed(list(enumerate(times))):
+        for number, (t, s) in reversed(list(enumerate(_stretches(schedule, steps)))):
             place = (schedule, t, s, mix)
             turned = number % 2 == 1
             pair = _step_back(denoise, pair, *place, turned=turned)
