@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import psutil
 import torch
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ditto_music.problem import Problem
 
 COPIES = 3  # of the audio: its stretches, all of it, its gradient
+Task = Literal["denoise", "decode"]
+
 SPARE = 0.95  # of the free memory that a search may be expected to fill
 
 
@@ -35,6 +38,10 @@ class Weighed(Protocol):
 
     def weight_bytes(self) -> tuple[int, int]:
         """Of the weights on the device while prompts are read, and afterwards at the most."""
+        ...
+
+    def held(self, task: Task) -> AbstractContextManager[None]:
+        """Inside, the weights of a task are where it is done, and none move: for a rehearsal."""
         ...
 
     @property
@@ -122,12 +129,15 @@ def estimated(problem: Problem, steps: int, *, searches: bool = True) -> Estimat
         return Clip(problem.model, x, telling).audio
 
     if not searches:
-        network = rehearsed(problem.called(everyone), noise, gradients=False)
-        decoder = rehearsed(decode, noise, gradients=False)
+        with model.held("denoise"):
+            network = rehearsed(problem.called(everyone), noise, gradients=False)
+        with model.held("decode"):
+            decoder = rehearsed(decode, noise, gradients=False)
         return Estimate(reading, weights, network.peak, 0, decoder.peak + more)
     plan, kept_steps = problem.plan(everyone, steps, noise.dtype)
     network = problem.use(everyone, noise, sparing=plan == "blocks")
-    decoder = rehearsed(decode, noise)
+    with model.held("decode"):
+        decoder = rehearsed(decode, noise)
     controls = _controls(problem, noise, everyone)
     stored = network.kept if kept_steps else 0
     latents = noise.nbytes * steps * 3  # of each step its input, its estimate and their sum

@@ -224,7 +224,9 @@ class Problem:
         """What one denoiser call of so many items takes, rehearsed once."""
         key = len(items), sparing
         if key not in self._uses:
-            self._uses[key] = rehearsed(self.called(items, sparing=sparing), noise)
+            assert isinstance(self.model, Weighed)
+            with self.model.held("denoise"):
+                self._uses[key] = rehearsed(self.called(items, sparing=sparing), noise)
         return self._uses[key]
 
     def called(self, items: Sequence[int], *, sparing: bool = False) -> Callable[[Tensor], Tensor]:

@@ -121,6 +121,45 @@ def test_only_the_part_at_work_is_on_the_device(folders: dict[str, Path], name: 
     assert not Elsewhere.here
 
 
+class Copying(Elsewhere):
+    """With moves that put others in the place of the weights, as `torch.nn.Module.to` does."""
+
+    def move(self, module: torch.nn.Module, device: torch.device) -> None:
+        """A copy, where it is not there yet."""
+        if (device.type == "cuda") != (id(module) in self.here):
+            module._apply(torch.clone)
+        super().move(module, device)
+
+
+@pytest.mark.parametrize("offload", ["text", "all"])
+@pytest.mark.parametrize("searches", [True, False])
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_an_estimate_leaves_the_weights_as_they_are(
+    folders: dict[str, Path], name: str, searches: bool, offload: Any
+) -> None:
+    """And counts none that move."""
+    plain, model = loaded(folders, name), loaded(folders, name)
+    Elsewhere.here = set()
+    model.parts = Copying(model.pipe, torch.device("cuda"), None, offload)
+    before = {
+        key: value.clone()
+        for part in model.parts.names()
+        for key, value in getattr(model.pipe, part).state_dict(prefix=f"{part}.").items()
+    }
+    estimates: list[Estimate] = []
+    for each in (plain, model):
+        problem = Problem(each, "calm", None, 0, Settings(SECONDS, 2, 2.0))
+        problem.expect(estimates.append, searches=searches)
+    ours, theirs = ((each.network, each.decoder - each.kept) for each in estimates)
+    assert ours == pytest.approx(theirs, rel=0.05)
+    for part in model.parts.names():
+        for key, value in getattr(model.pipe, part).state_dict(prefix=f"{part}.").items():
+            assert torch.equal(value, before[key])
+    assert not any(id(getattr(model.pipe, part)) in Elsewhere.here for part in model.READS)
+    if offload == "all":
+        assert not Elsewhere.here
+
+
 def test_offloading_from_the_processor_to_itself_is_refused(folders: dict[str, Path]) -> None:
     with pytest.raises(InputError, match="take --offload text"):
         loaded(folders, "StableAudioPipeline", offload="all")

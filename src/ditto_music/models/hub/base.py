@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ditto_music.memory import Task
 from ditto_music.models.hub.blocks import decoded_by_stretches
 from ditto_music.models.hub.parts import Offload, Parts, Reader
 from ditto_music.sampling import Condition, Schedule, checkpointed
@@ -137,6 +138,13 @@ class HubModel:
             yield
         finally:
             network.disable_gradient_checkpointing()
+
+    @contextmanager
+    def held(self, task: Task) -> Generator[None]:
+        """Inside, what the task takes is where it works, and no part moves or is let go."""
+        self.parts.release(self.READS)
+        with self.parts.held(*([self.NETWORK] if task == "denoise" else self.DECODERS)):
+            yield
 
     def in_stretches(self, latent: Tensor) -> Tensor:
         """The decoder's answer, some seconds at a time."""

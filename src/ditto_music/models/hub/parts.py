@@ -50,6 +50,7 @@ class Parts:
                 f"{device}: take --offload text"
             )
         self.pipe, self.device, self.reader, self.offload = pipe, device, reader, offload
+        self._still = False
         for name in self.names():
             module = getattr(pipe, name).eval().requires_grad_(False)
             if offload != "all":
@@ -73,7 +74,7 @@ class Parts:
 
     def release(self, names: Sequence[str]) -> None:
         """These parts are not needed for a while."""
-        if self.offload == "none":
+        if self._still or self.offload == "none":
             return
         for name in names:
             module = getattr(self.pipe, name)
@@ -87,7 +88,7 @@ class Parts:
     @contextmanager
     def at_work(self, *names: str) -> Generator[None]:
         """Inside, these parts are where they work; under "all" nothing else is, nor they after."""
-        if self.offload != "all":
+        if self._still or self.offload != "all":
             yield
             return
         self.fetch(names)
@@ -95,6 +96,19 @@ class Parts:
             yield
         finally:
             self.release(names)
+
+    @contextmanager
+    def held(self, *names: str) -> Generator[None]:
+        """Inside, these parts are where they work and nothing moves.
+
+        On fake tensors a move would put weights without contents in the place of the real ones.
+        """
+        with self.at_work(*names):
+            self._still = True
+            try:
+                yield
+            finally:
+                self._still = False
 
     def bytes_of(self, names: Sequence[str] | None = None) -> int:
         """Of the weights and buffers of these parts, or of all that are here."""
