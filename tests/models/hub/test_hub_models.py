@@ -283,6 +283,28 @@ def test_inpainting_leaves_the_rest_alone(folders: dict[str, Path], name: str) -
     assert not same[round(2.6 * 800) : round(3.4 * 800)].all()
 
 
+@pytest.mark.parametrize("name", [*ADAPTERS, "44100", "48000"])
+def test_a_clip_of_any_length_has_as_many_frames_as_its_encoding(
+    folders: dict[str, Path], name: str
+) -> None:
+    model = loaded(folders, name)
+    rate, hop = model.sample_rate, model.hop
+    samples = {round(second * rate) for second in torch.linspace(0.5, 3, 400).tolist()}
+    samples |= {frames * hop + more for frames in range(-(-rate // hop), 60) for more in (-1, 0, 1)}
+    clips = [count / rate for count in samples] + [0.5, 1 / 3 + 1, 2.05, 2.0 + 0.4 / rate]
+    wrong = []
+    for seconds in clips:
+        frames = model.latent_shape(seconds)[-1]
+        count = round(seconds * rate)
+        whole = model.length if hasattr(model, "length") else -(-count // hop)
+        if frames != whole or (frames * hop < count):
+            wrong.append(seconds)
+    assert not wrong
+    for seconds in (0.5, 0.51, 0.6371, 1 / 3 + 0.5, 17 * hop / rate, (17 * hop + 1) / rate):
+        audio = torch.zeros(1, model.channels, round(seconds * rate))
+        assert model.encode(audio).shape[1:] == model.latent_shape(seconds)
+
+
 # --- loading -------------------------------------------------------------------------------------
 
 

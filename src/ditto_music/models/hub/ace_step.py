@@ -42,8 +42,8 @@ class AceStepModel(HubModel):
 
     def latent_shape(self, seconds: float) -> tuple[int, ...]:
         """(64, T)."""
-        frames = math.ceil(seconds / self.seconds_per_frame - 1e-9)
-        return int(self.pipe.transformer.config.audio_acoustic_hidden_dim), frames
+        channels = int(self.pipe.transformer.config.audio_acoustic_hidden_dim)
+        return channels, self.whole_frames(seconds)
 
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """Words, no lyrics, the timbre of silence; a learnt vector for an empty prompt."""

@@ -146,6 +146,10 @@ class HubModel:
         with self.parts.held(*([self.NETWORK] if task == "denoise" else self.DECODERS)):
             yield
 
+    def whole_frames(self, seconds: float) -> int:
+        """Frames that hold a clip's samples: as many as `encode` makes of it."""
+        return math.ceil(round(seconds * self.sample_rate) / self.hop)
+
     def in_stretches(self, latent: Tensor) -> Tensor:
         """The decoder's answer, some seconds at a time."""
         frames = max(self.decoder_reach, math.ceil(self.stretch_seconds / self.seconds_per_frame))

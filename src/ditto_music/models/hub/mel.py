@@ -54,8 +54,8 @@ class MelModel(HubModel):
 
     def latent_shape(self, seconds: float) -> tuple[int, ...]:
         """(8, 16, T)."""
-        frames = math.ceil(int(seconds * self.sample_rate / self.mel_hop) / self.scale)
-        return int(self.pipe.unet.config.in_channels), self.bands // self.scale, frames
+        channels, rows = int(self.pipe.unet.config.in_channels), self.bands // self.scale
+        return channels, rows, self.whole_frames(seconds)
 
     def predicted(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """What the U-Net says of latents (B, 8, T, 16) at a timestep."""

@@ -7,7 +7,6 @@ network walked without it is deterministic.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +55,7 @@ class StableAudio3Model(HubModel):
 
     def latent_shape(self, seconds: float) -> tuple[int, ...]:
         """(C, T), T whole frames."""
-        frames = math.ceil(seconds * self.sample_rate / self.hop)
-        return int(self.pipe.vae.config.latent_dim), frames
+        return int(self.pipe.vae.config.latent_dim), self.whole_frames(seconds)
 
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """Text with the duration as one more token, and the duration."""
