@@ -110,7 +110,8 @@ BETAS = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("betas", BETAS)
 @pytest.mark.parametrize("spacing", ["trailing", "leading"])
-def test_ddim_equals_ddim(kind: Prediction, betas: str, spacing: str) -> None:
+@pytest.mark.parametrize("end", [0, 1])
+def test_ddim_equals_ddim(kind: Prediction, betas: str, spacing: str, end: int) -> None:
     ours, theirs = BETAS[betas]
     if betas == "cosine" and kind == "eps" and spacing == "trailing":
         pytest.skip("an alpha of 5e-5 at the first step: float32 leaves no digits")
@@ -120,9 +121,13 @@ def test_ddim_equals_ddim(kind: Prediction, betas: str, spacing: str) -> None:
         prediction_type=KINDS[kind],
         timestep_spacing=spacing,
         steps_offset=1,
+        set_alpha_to_one=end == 0,
     )
-    schedule = DiscreteSchedule(ours, spacing)  # type: ignore[arg-type]
+    schedule = DiscreteSchedule(ours, spacing, end=end)  # type: ignore[arg-type]
     made = path(ddim, denoiser(schedule, kind), noise(), schedule, STEPS)
+    if end:  # a variance down to 4e-5, of which 1 - alpha^2 in float32 leaves three digits
+        scheduler.alphas_cumprod = torch.cumprod(1 - torch.tensor(ours).double(), 0)
+        scheduler.final_alpha_cumprod = scheduler.alphas_cumprod[0]
     assert apart(made, walked(scheduler)) < 1e-5
 
 

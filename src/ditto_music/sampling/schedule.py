@@ -29,7 +29,7 @@ class Schedule(Protocol):
         ...
 
     def times(self, steps: int) -> Tensor:
-        """Times of a run of `steps` steps: (steps + 1,) in float64, falling from ``start`` to 0."""
+        """Times of a run of `steps` steps: (steps + 1,) in float64, falling from noise to clean."""
         ...
 
 
@@ -132,11 +132,15 @@ class DiscreteSchedule:
     betas : (T,) variances of the steps' noise, as a tuple; see `linear_betas` and its kin.
     spacing : how a run's steps lie among them, by the names of diffusers.
     offset : added to leading steps, ``steps_offset`` of diffusers.
+    end
+        Time a run ends at: 0, or 1, which keeps the first step's noise (``set_alpha_to_one=False``
+        of diffusers).
     """
 
     betas: tuple[float, ...]
     spacing: Spacing = "trailing"
     offset: int = 1
+    end: Literal[0, 1] = 0
 
     @cached_property
     def _alphas(self) -> Tensor:
@@ -171,7 +175,7 @@ class DiscreteSchedule:
             times = times + self.offset + 1
         else:
             times = torch.linspace(count - 1, 0, steps, dtype=torch.float64).round() + 1
-        return torch.cat([times, torch.zeros(1).double()])
+        return torch.cat([times, torch.tensor([self.end]).double()])
 
 
 def linear_betas(first: float = 1e-4, last: float = 0.02, steps: int = 1000) -> tuple[float, ...]:

@@ -286,7 +286,8 @@ def vocoder() -> transformers.SpeechT5HifiGan:
 
 
 def ddim() -> diffusers.DDIMScheduler:
+    """As diffusers' converters configure it."""
     return diffusers.DDIMScheduler(
         beta_start=0.0015, beta_end=0.0195, beta_schedule="scaled_linear", clip_sample=False,
-        set_alpha_to_one=True, steps_offset=1,
+        set_alpha_to_one=False, steps_offset=1,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from ditto_music import InputError, Match, generate, load_model, optimize
 from ditto_music.audio import Recording
 from ditto_music.editing import inpaint
 from ditto_music.models.hub.load import ADAPTERS, is_hub
+from ditto_music.models.hub.mel import schedule_of
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
 from ditto_music.sampling import ddim, guided, ping_pong
@@ -124,12 +125,20 @@ def test_guidance_in_the_weights_is_not_added_to(folders: dict[str, Path]) -> No
     assert torch.equal(one.audio, three.audio)
 
 
+@pytest.mark.parametrize("clean_end", [False, True])
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 @pytest.mark.parametrize("name", ["MusicLDMPipeline", "AudioLDM2Pipeline"])
 def test_mel_models_give_the_pipelines_own_latents(
-    folders: dict[str, Path], name: str, guidance: float
+    folders: dict[str, Path], name: str, guidance: float, clean_end: bool
 ) -> None:
+    """Where the last step ends without noise, and where it keeps the first step's."""
     model = loaded(folders, name)
+    assert model.pipe.scheduler.config.set_alpha_to_one is False  # as the converters save it
+    scheduler = type(model.pipe.scheduler)
+    model.pipe.scheduler = scheduler.from_config(
+        model.pipe.scheduler.config, set_alpha_to_one=clean_end
+    )
+    model.schedule = schedule_of(model.pipe.scheduler)
     z, steps = noise(model), 4  # divides their thousand
     given = model.condition([PROMPT], SECONDS).tensors
     other = (model.condition([PROMPT], SECONDS) + model.condition([""], SECONDS)).tensors

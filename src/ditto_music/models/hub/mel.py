@@ -182,7 +182,9 @@ def schedule_of(scheduler: Any) -> DiscreteSchedule:
     else:
         raise InputError(f"the model's noise schedule '{kind}' is unknown here")
     spacing: Any = getattr(config, "timestep_spacing", "leading")
-    return DiscreteSchedule(betas, spacing, int(getattr(config, "steps_offset", 1)))
+    clean_end = getattr(config, "set_alpha_to_one", True)
+    offset = int(getattr(config, "steps_offset", 1))
+    return DiscreteSchedule(betas, spacing, offset, end=0 if clean_end else 1)
 
 
 def log_mel(audio: Tensor, sample_rate: int, hop: int, bands: int) -> Tensor:
