@@ -93,7 +93,8 @@ class Problem:
     def _conditions(self, seconds: float) -> tuple[Condition, Condition]:
         """Of the prompts and of what to move away from, for a clip of so many seconds."""
         unwanted = [self.settings.negative_prompt] * len(self)
-        return self.model.condition(self.prompts, seconds), self.model.condition(unwanted, seconds)
+        wanted = self.model.condition(self.prompts, seconds)
+        return wanted, self.model.condition(unwanted, seconds, self.prompts)
 
     def noise(self) -> Tensor:
         """The seeds' own initial noise, (B, ...)."""

@@ -89,8 +89,16 @@ class Model(Protocol):
         """Shape of one latent that holds at least `seconds` of audio, time last."""
         ...
 
-    def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
-        """Read the prompts; an empty one is the unconditional model. No gradient."""
+    def condition(
+        self, prompts: Sequence[str], seconds: float, beside: Sequence[str] | None = None
+    ) -> Condition:
+        """Read the prompts; an empty one is the unconditional model. No gradient.
+
+        Parameters
+        ----------
+        beside : of prompts to be moved away from, what each is set against, where a model makes
+            something of that.
+        """
         ...
 
     def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:

@@ -39,7 +39,9 @@ class Gaussian:
     def latent_shape(self, seconds: float) -> tuple[int, ...]:
         return 2, round(seconds * self.sample_rate)
 
-    def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
+    def condition(
+        self, prompts: Sequence[str], seconds: float, beside: Sequence[str] | None = None
+    ) -> Condition:
         return Condition({"mean": torch.tensor([[[MEANS[p]]] for p in prompts]).double()})
 
     def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:

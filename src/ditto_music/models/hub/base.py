@@ -21,6 +21,9 @@ STRETCH_SECONDS = 4.0  # of audio that the decoder makes at once
 STEPS, FEW_STEPS = 20, 8  # of the sampler
 REMEMBERED = 16  # conditions, so that a prompt asked for again needs no text encoder
 
+#: Prompts, seconds, and what the prompts are set against.
+_Asked = tuple[tuple[str, ...], float, tuple[str, ...] | None]
+
 
 class HubModel:
     """A frozen pipeline behind the protocol of `ditto_music.protocols.Model`.
@@ -75,7 +78,7 @@ class HubModel:
         self._told = told
         self.parts = Parts(pipe, device, reader, offload)
         self.stretch_seconds = STRETCH_SECONDS
-        self._conditions: dict[tuple[tuple[str, ...], float], Condition] = {}
+        self._conditions: dict[_Asked, Condition] = {}
 
     @property
     def revision(self) -> str | None:
@@ -91,13 +94,19 @@ class HubModel:
         """What a denoiser call runs."""
         return getattr(self.pipe, self.NETWORK)
 
-    def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
+    def condition(
+        self, prompts: Sequence[str], seconds: float, beside: Sequence[str] | None = None
+    ) -> Condition:
         """Read the prompts; an empty one is the unconditional model. No gradient."""
-        key = tuple(prompts), seconds
+        key = tuple(prompts), seconds, None if beside is None else tuple(beside)
         if key not in self._conditions:
             self.parts.fetch(self.READS)
             with torch.no_grad():
-                self._conditions[key] = self.encoded(list(prompts), seconds)
+                self._conditions[key] = (
+                    self.encoded(list(prompts), seconds)
+                    if beside is None
+                    else self.encoded_against(list(prompts), list(beside), seconds)
+                )
             for oldest in list(self._conditions)[:-REMEMBERED]:
                 del self._conditions[oldest]
         return self._conditions[key]
@@ -176,6 +185,10 @@ class HubModel:
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """The condition of prompts for a clip of so many seconds."""
         raise NotImplementedError
+
+    def encoded_against(self, prompts: list[str], wanted: list[str], seconds: float) -> Condition:
+        """The condition of what to move away from, for what is wanted in its place."""
+        return self.encoded(prompts, seconds)
 
     def denoised(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """As `denoise`, the network being where it works."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -148,8 +150,31 @@ class AudioLDM2Model(MelModel):
 
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """T5's words with their mask, and eight tokens that the language model makes of them."""
-        words, mask, tokens = self.pipe.encode_prompt(prompts, self.device, 1, False)
-        return Condition({"words": words, "mask": mask, "tokens": tokens})
+        return self._one_by_one([(prompt, None) for prompt in prompts])
+
+    def encoded_against(self, prompts: list[str], wanted: list[str], seconds: float) -> Condition:
+        """As `encoded`, each brought to the length of what is wanted, as the pipeline does."""
+        return self._one_by_one([*zip(wanted, prompts, strict=True)])
+
+    def _one_by_one(self, pairs: list[tuple[str, str | None]]) -> Condition:
+        """Of each prompt, or of the negative one that is set against it.
+
+        The language model's tokens depend on the length that a prompt is padded to, so one read
+        beside longer ones would be another.
+        """
+        read: dict[tuple[str, str | None], Condition] = {}
+        for pair in pairs:
+            if pair not in read:
+                prompt, negative = pair
+                words, mask, tokens = self.pipe.encode_prompt(
+                    [prompt],
+                    self.device,
+                    1,
+                    negative is not None,
+                    negative_prompt=None if negative is None else [negative],
+                )  # the negative one comes first
+                read[pair] = Condition({"words": words, "mask": mask, "tokens": tokens})[[0]]
+        return reduce(add, [read[pair] for pair in pairs])
 
     def predicted(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Two kinds of cross-attention."""

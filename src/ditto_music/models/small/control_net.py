@@ -192,9 +192,11 @@ class Branched(SmallModel):
         self.asked = asked.to(model.device)
 
     @torch.no_grad()
-    def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
+    def condition(
+        self, prompts: Sequence[str], seconds: float, beside: Sequence[str] | None = None
+    ) -> Condition:
         """Encode the prompts, and beside each what is asked."""
-        words = super().condition(prompts, seconds).tensors
+        words = super().condition(prompts, seconds, beside).tensors
         return Condition({**words, "asked": self.asked.expand(len(prompts), -1, -1)})
 
     def velocity(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:

@@ -93,7 +93,9 @@ class SmallModel:
         return config.channels, math.ceil(frames / config.patch) * config.patch
 
     @torch.no_grad()
-    def condition(self, prompts: Sequence[str], seconds: float) -> Condition:
+    def condition(
+        self, prompts: Sequence[str], seconds: float, beside: Sequence[str] | None = None
+    ) -> Condition:
         """Encode the prompts; length is not part of the condition."""
         limit = self.denoiser.config.text_limit
         ids, values = self.words.batch(prompts, limit)
