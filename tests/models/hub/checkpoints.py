@@ -160,7 +160,11 @@ def audioldm2(folder: Path) -> None:
 
 def ace_step(folder: Path, *, turbo: bool = True, real_rate: bool = False) -> None:
     """ACE-Step 1.5: latents of 16 samples at 800 Hz, or of 1920 at 48 kHz."""
-    from diffusers.pipelines.ace_step.modeling_ace_step import AceStepConditionEncoder
+    from diffusers.pipelines.ace_step.modeling_ace_step import (
+        AceStepAudioTokenDetokenizer,
+        AceStepAudioTokenizer,
+        AceStepConditionEncoder,
+    )
 
     sizes: dict[str, Any] = {
         "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 2,
@@ -194,6 +198,8 @@ def ace_step(folder: Path, *, turbo: bool = True, real_rate: bool = False) -> No
         transformer=transformer,
         condition_encoder=encoder,
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(num_train_timesteps=1, shift=1.0),
+        audio_tokenizer=AceStepAudioTokenizer(**sizes, audio_acoustic_hidden_dim=8, fsq_dim=32),
+        audio_token_detokenizer=AceStepAudioTokenDetokenizer(**sizes, audio_acoustic_hidden_dim=8),
     )
     saved(pipe, folder)
 

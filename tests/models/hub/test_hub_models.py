@@ -117,6 +117,41 @@ def test_ace_step_base_is_guided_by_its_null_condition(folders: dict[str, Path])
     assert apart(z - t * theirs.mT, alone) < 1e-5
 
 
+def test_ace_steps_items_depend_on_none_beside_them(folders: dict[str, Path]) -> None:
+    """Its network has no mask: what is filled up would be heard. An empty one is the null."""
+    model = loaded(folders, "base")
+    prompts = [PROMPT, "", "a much longer prompt of many words", PROMPT + "s"]
+    z, t = noise(model).repeat(len(prompts), 1, 1), torch.tensor(0.7)
+    both = model.condition(prompts, SECONDS) + model.condition(["loud"] * 4, SECONDS)
+    with torch.no_grad():
+        together = model.denoise(torch.cat([z, z]), t, both)
+        picked = model.denoise(z[:2], t, both[[1, 2]])
+        alone = [
+            model.denoise(z[:1], t, model.condition([prompt], SECONDS))
+            for prompt in [*prompts, *["loud"] * 4]
+        ]
+    assert apart(together, torch.cat(alone)) < 1e-5
+    assert apart(picked, torch.cat(alone[1:3])) < 1e-5
+    assert apart(alone[0], alone[1]) > 1e-3
+
+
+def test_ace_step_base_unguided_gives_the_pipelines_own_latents(folders: dict[str, Path]) -> None:
+    model = loaded(folders, "base")
+    z = noise(model)
+    theirs = model.pipe(
+        PROMPT, audio_duration=SECONDS, num_inference_steps=STEPS, guidance_scale=1.0,
+        latents=z.mT, output_type="latent",
+    ).audios.mT  # fmt: skip
+    assert apart(walked(model, z, 1.0), theirs) < 1e-4
+
+
+def test_what_only_covers_need_is_not_read(folders: dict[str, Path]) -> None:
+    model = loaded(folders, "AceStepPipeline")
+    assert (folders["AceStepPipeline"] / "audio_tokenizer").is_dir()
+    assert {"audio_tokenizer", "audio_token_detokenizer"}.isdisjoint(model.parts.names())
+    assert model.weight_bytes()[0] == model.parts.bytes_of()
+
+
 def test_guidance_in_the_weights_is_not_added_to(folders: dict[str, Path]) -> None:
     model = loaded(folders, "distilled")
     one, three = (

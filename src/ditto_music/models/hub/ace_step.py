@@ -8,6 +8,8 @@ guided plainly.
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -46,49 +48,76 @@ class AceStepModel(HubModel):
         return channels, self.whole_frames(seconds)
 
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
-        """Words, no lyrics, the timbre of silence; a learnt vector for an empty prompt."""
-        pipe, encoder, count = self.pipe, self.pipe.condition_encoder, len(prompts)
-        _, frames = self.latent_shape(seconds)
-        source, _ = pipe.prepare_src_latents(
-            device=self.device, dtype=pipe.transformer.dtype, batch_size=count, latent_length=frames
+        """Words, no lyrics, the timbre of silence; a learnt vector for an empty prompt.
+
+        ``length`` (B,), in main memory, is of the words, 0 where one vector stands for any number.
+        The network has no mask, so each prompt is read alone and heard at its own length.
+        """
+        read = {prompt: self._words(prompt, seconds) for prompt in prompts}
+        words = reduce(add, [read[prompt] for prompt in prompts]).tensors
+        source, _ = self.pipe.prepare_src_latents(
+            device=self.device,
+            dtype=self.pipe.transformer.dtype,
+            batch_size=len(prompts),
+            latent_length=self.whole_frames(seconds),
         )
         context = torch.cat([source, torch.ones_like(source)], dim=-1)
+        return Condition({**words, "context": context})
+
+    def _words(self, prompt: str, seconds: float) -> Condition:
+        """Of one prompt: ``words`` (1, L, D) and ``length`` (1,)."""
+        pipe, encoder = self.pipe, self.pipe.condition_encoder
         null = getattr(encoder, "null_condition_emb", None)
-        if null is not None and not any(prompts):
-            words = null.to(self.device).reshape(1, 1, -1).expand(count, 1, -1)
-            return Condition({"words": words, "context": context})
+        if null is not None and not prompt:
+            words = null.to(self.device).reshape(1, 1, -1)
+            return Condition({"words": words, "length": torch.zeros(1, dtype=torch.long)})
         text, text_mask, lyrics, lyrics_mask = pipe.encode_prompt(
-            prompts,
-            [""] * count,
+            [prompt],
+            [""],
             self.device,
             audio_duration=seconds,
             instruction=pipe._get_task_instruction(task_type="text2music"),
         )
         length = math.ceil(TIMBRE_SECONDS * pipe.latents_per_second)
-        timbre = encoder.silence_latent[:, :length].to(text).expand(count, -1, -1).contiguous()
         words, _ = encoder(
             text_hidden_states=text,
             text_attention_mask=text_mask,
             lyric_hidden_states=lyrics,
             lyric_attention_mask=lyrics_mask,
-            refer_audio_acoustic_hidden_states_packed=timbre,
-            refer_audio_order_mask=torch.arange(count, device=self.device),
+            refer_audio_acoustic_hidden_states_packed=encoder.silence_latent[:, :length].to(text),
+            refer_audio_order_mask=torch.zeros(1, dtype=torch.long, device=self.device),
         )
-        return Condition({"words": words, "context": context})
+        return Condition({"words": words, "length": torch.tensor([words.shape[1]])})
 
     def denoised(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Clean estimate (B, 64, T): ``x_t - t u``."""
+        """Clean estimate (B, 64, T): ``x_t - t u``, items of one length in one call."""
+        own: list[int] = condition.tensors["length"].numpy().tolist()
+        lengths = sorted({*own} - {0}) or [1]
+        groups = [
+            [i for i, one in enumerate(own) if (one or lengths[0]) == length] for length in lengths
+        ]
+        made = [
+            self._velocity(x_t[rows], t, condition[rows], length)
+            for rows, length in zip(groups, lengths, strict=True)
+        ]
+        order = [i for rows in groups for i in rows]
+        velocity = torch.cat(made)[[order.index(i) for i in range(len(own))]]
+        return clean("flow", velocity.to(x_t), x_t, 1 - t.to(x_t), t.to(x_t))
+
+    def _velocity(self, x_t: Tensor, t: Tensor, condition: Condition, length: int) -> Tensor:
+        """What the network predicts (B, 64, T) with so many words each."""
         network, given = self.pipe.transformer, condition.tensors
         times = t.float().expand(len(x_t)).to(self.device, network.dtype)
-        velocity = network(
+        words, any_number = given["words"], (given["length"] == 0).to(self.device)
+        words = torch.where(any_number[:, None, None], words[:, :1], words[:, :length])
+        return network(
             hidden_states=x_t.mT.to(network.dtype),
             timestep=times,
             timestep_r=times,
-            encoder_hidden_states=given["words"].to(network.dtype),
+            encoder_hidden_states=words.to(network.dtype),
             context_latents=given["context"].to(network.dtype),
             return_dict=False,
         )[0].mT
-        return clean("flow", velocity.to(x_t), x_t, 1 - t.to(x_t), t.to(x_t))
 
     def latents(self, audio: Tensor) -> Tensor:
         """(B, 64, T)"""

@@ -232,6 +232,8 @@ def _pipeline(folder: Path, kind: str, dtype: torch.dtype) -> Any:
         from transformers import GPT2LMHeadModel
 
         given["language_model"] = _part(folder, "language_model", GPT2LMHeadModel, dtype)
+    if kind == "AceStepPipeline":  # only covers of recordings need these
+        given |= dict.fromkeys(("audio_tokenizer", "audio_token_detokenizer"))
     if kind == "StableAudioPipeline":  # its own needs torchsde, and is never stepped here
         given["scheduler"] = getattr(diffusers, STEPPED).from_pretrained(
             folder, subfolder="scheduler"
