@@ -31,6 +31,7 @@ from ditto_music.sampling import (
     guided_parts,
     reversible,
 )
+from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.plans import activation_bytes, last_steps, memory_budget, planned
 
 STEEPNESS = 3.0  # dB over the ceiling that weigh as much as what counts as met
@@ -62,7 +63,9 @@ class Problem:
     ) -> None:
         self.started = time.monotonic()
         self.model = model
-        if settings.guidance is None:
+        if model.baked:  # it is in the weights: none is applied, and none is told
+            settings = replace(settings, guidance=Guidance(1.0))
+        elif settings.guidance is None:
             settings = replace(settings, guidance=model.guidance)
         self.settings = settings
         self.estimate: Estimate | None = None
@@ -160,15 +163,13 @@ class Problem:
         seconds : of the audio it is shown, where that is a part of the clip; None: all.
 
         Guidance between a prompt and itself, as where both are empty, is left out: it changes
-        nothing and costs a pass. So is that of a model which has it in its weights.
+        nothing and costs a pass.
 
         Parameters
         ----------
         sparing : each call keeps one block of the network at a time for backward.
         """
-        pointless = self.model.baked or all(
-            self.prompts[i] == self.settings.negative_prompt for i in items
-        )
+        pointless = all(self.prompts[i] == self.settings.negative_prompt for i in items)
         condition, negative = self.condition, self.negative
         if seconds is not None and seconds != self.form.seconds:
             condition, negative = self._conditions(seconds)

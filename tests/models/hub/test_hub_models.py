@@ -152,12 +152,33 @@ def test_what_only_covers_need_is_not_read(folders: dict[str, Path]) -> None:
     assert model.weight_bytes()[0] == model.parts.bytes_of()
 
 
-def test_guidance_in_the_weights_is_not_added_to(folders: dict[str, Path]) -> None:
-    model = loaded(folders, "distilled")
-    one, three = (
-        generate(model, PROMPT, duration=SECONDS, steps=2, guidance=scale) for scale in (1.0, 3.0)
+@pytest.mark.parametrize("name", ["distilled", "AceStepPipeline"])
+def test_guidance_in_the_weights_is_neither_added_to_nor_told(
+    folders: dict[str, Path], name: str
+) -> None:
+    model = loaded(folders, name)
+    one, three, own = (
+        generate(model, PROMPT, duration=SECONDS, steps=2, guidance=scale)
+        for scale in (1.0, 3.0, None)
     )
     assert torch.equal(one.audio, three.audio)
+    assert torch.equal(one.audio, own.audio)
+    told = [made.report()["guidance"] for made in (one, three, own)]
+    assert told == [1.0, 1.0, 1.0]
+
+
+def test_stable_audio_3_that_is_not_distilled_is_guided_where_asked(
+    folders: dict[str, Path],
+) -> None:
+    """As its pipeline, which defaults to no guidance."""
+    model = loaded(folders, "StableAudio3Pipeline")
+    assert not model.baked
+    quick = {"duration": SECONDS, "steps": 2}
+    own, three = (
+        generate(model, PROMPT, guidance=scale, **quick).report()["guidance"]
+        for scale in (None, 3.0)
+    )
+    assert (own, three) == (1.0, 3.0)
 
 
 @pytest.mark.parametrize("clean_end", [False, True])

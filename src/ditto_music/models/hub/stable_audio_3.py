@@ -16,6 +16,7 @@ from torch import Tensor
 from ditto_music.models.hub.base import HubModel, audio_like
 from ditto_music.models.hub.blocks import keep_inputs_only, same_reach
 from ditto_music.sampling import Condition, FlowSchedule, clean
+from ditto_music.sampling.guidance import Guidance
 
 LEAST, MOST = -6.2, 2.0  # of the logarithm of signal over noise, the pipeline's own defaults
 
@@ -39,6 +40,7 @@ class StableAudio3Model(HubModel):
     """`diffusers.StableAudio3Pipeline`. Latents (B, 256, T)."""
 
     READS = ("text_encoder", "duration_embedder")
+    guidance = Guidance(1.0)
 
     def __init__(self, name: str, pipe: Any, device: torch.device, **more: Any) -> None:
         super().__init__(name, pipe, device, **more)
