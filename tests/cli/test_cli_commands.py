@@ -18,6 +18,8 @@ from ditto_music import Guidance, generate, load_model, optimize
 from ditto_music.baselines import METHODS
 from ditto_music.cli.app import app
 from ditto_music.cli.methods import NAMES
+from ditto_music.cli.pieces import Pieces
+from ditto_music.cli.say import say
 from ditto_music.cli.shared import Shared
 from ditto_music.descent import DESCENTS
 from ditto_music.models import PUBLIC, REGISTRY
@@ -301,3 +303,35 @@ def test_help_lists_the_commands(ditto: Ditto) -> None:
     for command in COMMANDS:
         assert f" {command} " in told.out
     assert ditto().out == told.out
+
+
+@pytest.mark.parametrize("again", ["resume", "vary"])
+def test_a_saved_runs_model_is_loaded_as_asked(
+    ditto: Ditto, monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    """With the flags of public models, and whatever is downloaded is told first."""
+    ditto(*control(*RISE, "-o", "out.wav", "--save-run", "run"))
+    asked: list[dict[str, object]] = []
+
+    def load(name: str, **how: object) -> object:
+        asked.append({"name": name} | how)
+        return load_model(name)
+
+    monkeypatch.setattr("ditto_music.models.load_model", load)
+    flags = ("-o", "more.wav", "--iterations", "1") if again == "resume" else ("-o", "takes")
+    assert ditto(again, "run", *flags, "--offload", "none", "--dtype", "float32").status == 0
+    (how,) = asked
+    assert (how["name"], how["offload"], how["dtype"]) == ("debug", "none", "float32")
+    assert how["notice"] is say
+
+
+def test_the_studio_loads_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+
+    def load(name: str, **how: object) -> object:
+        asked.append(how)
+        return load_model(name)
+
+    monkeypatch.setattr("ditto_music.cli.pieces.load_model", load)
+    Pieces(dtype="float32", offload="none").load("debug")
+    assert asked == [{"device": "cpu", "dtype": "float32", "offload": "none", "notice": say}]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ditto_music.cli.manifest import WORDS, Parsed, parse
 from ditto_music.cli.progress import LISTENER
 from ditto_music.cli.run import Made, Run
+from ditto_music.cli.say import say
 from ditto_music.cli.shared import LOADER, Shared
 from ditto_music.editing import Alternatives, Edit
 from ditto_music.item import Item, Row
@@ -32,11 +33,11 @@ class Pieces:
 
     Parameters
     ----------
-    device, dtype : as `load_model`.
+    device, dtype, offload : as `load_model`.
     """
 
-    def __init__(self, device: str = "cpu", dtype: str = "auto") -> None:
-        self.device, self.dtype = device, dtype
+    def __init__(self, device: str = "cpu", dtype: str = "auto", offload: str = "text") -> None:
+        self.how: dict[str, Any] = {"device": device, "dtype": dtype, "offload": offload}
         self._lock = Lock()
         self._loaded: tuple[str, Model] | None = None
 
@@ -54,7 +55,7 @@ class Pieces:
         with self._lock:
             if self._loaded is None or self._loaded[0] != name:
                 self._loaded = None  # not two at once
-                self._loaded = name, load_model(name, device=self.device, dtype=self.dtype)
+                self._loaded = name, load_model(name, **self.how, notice=say)
             return self._loaded[1]
 
 

@@ -320,8 +320,8 @@ class Shared:
         if given and not self.quiet:
             say(f"note: {command} {why}: {', '.join(given)} has no effect")
 
-    def load(self) -> Model:
-        """The model, on its device.
+    def load(self, name: str | None = None) -> Model:
+        """The model, or another of this name, on its device.
 
         Raises
         ------
@@ -334,7 +334,7 @@ class Shared:
         how = self.loading()
         if load is load_model and not self.quiet:
             how["notice"] = say
-        return load(self.model, **how)
+        return load(name or self.model, **how)
 
     def loading(self) -> dict[str, Any]:
         """How to load the model: arguments of `load_model`, those off their defaults."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -55,6 +55,10 @@ def studio(
     dtype: Annotated[
         str, Parameter(group=FILES, help="Precision: float32, bfloat16, or auto.")
     ] = "auto",
+    offload: Annotated[
+        Literal["none", "text", "all"],
+        Parameter(group=FILES, help="Of public models, as of control."),
+    ] = "text",
 ) -> None:
     """Open the studio: a page of this machine to draw what the music does, and hear it.
 
@@ -88,7 +92,7 @@ def studio(
 
     revision(model)  # refuses one that does not exist
     models = list(dict.fromkeys([model, *(entry.name for entry in REGISTRY)]))
-    pieces = Pieces(device, dtype)
+    pieces = Pieces(device, dtype, offload)
     running = open_studio(
         pieces,
         models,

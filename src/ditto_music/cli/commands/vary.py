@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -57,6 +57,10 @@ def vary(
         "cpu"
     ),
     dtype: Annotated[str, Parameter(group=FILES, help="float32, bfloat16 or auto.")] = "auto",
+    offload: Annotated[
+        Literal["none", "text", "all"],
+        Parameter(group=FILES, help="Of public models, as of control."),
+    ] = "text",
     quiet: Annotated[bool, Parameter(group=FILES, show_default=False, help="Say nothing.")] = False,
     run: Injected,
 ) -> int:
@@ -80,7 +84,9 @@ def vary(
     old = load_run(saved)
     if not quiet:
         say(f"loading {old.model}")
-    model = load_model(old.model, device=device, dtype=dtype)
+    model = load_model(
+        old.model, device=device, dtype=dtype, offload=offload, notice=None if quiet else say
+    )
     made = sample(
         model, old, count=count, eta=eta, walk=walk, prompt=prompt, guide=guide, seed=seed
     )
@@ -137,7 +143,6 @@ def resume(
     shared.without("resume", "takes these from the run", own)
     shared = shared.checked(out)
 
-    from ditto_music.models import load_model
     from ditto_music.result import Result
     from ditto_music.runs import load_run, run_of
     from ditto_music.vary import resume as go_on
@@ -145,7 +150,7 @@ def resume(
     old = load_run(saved)
     with watching(shared, parts=len(old.takes)) as watch:
         watch.stage(f"loading {old.model}")
-        model = load_model(old.model, device=shared.device, dtype=shared.dtype)
+        model = shared.load(old.model)
         watch.stage("first iteration")
         made = go_on(
             model,
