@@ -23,6 +23,7 @@ from ditto_music.protocols import Model
 INDEX = "model_index.json"
 STEPPED = "EDMDPMSolverMultistepScheduler"  # reads the configuration of Stable Audio Open's
 COMMIT = re.compile(r"[0-9a-f]{40}")
+UNREAD = ("audio_tokenizer", "audio_token_detokenizer")  # ACE-Step's: only covers need them
 SPARE = 1.1  # of the weights, while they are read
 
 #: Class of the pipeline in ``model_index.json`` -> module and class of its adapter.
@@ -162,7 +163,7 @@ def weight_bytes(folder: Path, dtype: torch.dtype) -> int:
 
 def weights_of(folder: Path) -> list[Path]:
     """The safetensors that the parts of a pipeline are read from."""
-    files = (path for path in folder.glob("*/*.safetensors"))
+    files = (path for path in folder.glob("*/*.safetensors") if path.parent.name not in UNREAD)
     return sorted(path for path in files if _is_weight(f"{path.parent.name}/{path.name}"))
 
 
@@ -232,8 +233,8 @@ def _pipeline(folder: Path, kind: str, dtype: torch.dtype) -> Any:
         from transformers import GPT2LMHeadModel
 
         given["language_model"] = _part(folder, "language_model", GPT2LMHeadModel, dtype)
-    if kind == "AceStepPipeline":  # only covers of recordings need these
-        given |= dict.fromkeys(("audio_tokenizer", "audio_token_detokenizer"))
+    if kind == "AceStepPipeline":
+        given |= dict.fromkeys(UNREAD)
     if kind == "StableAudioPipeline":  # its own needs torchsde, and is never stepped here
         given["scheduler"] = getattr(diffusers, STEPPED).from_pretrained(
             folder, subfolder="scheduler"
