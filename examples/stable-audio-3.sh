@@ -1,10 +1,10 @@
 #!/bin/sh
-# Stable Audio 3: accept its terms at https://huggingface.co/stabilityai/stable-audio-3-small-music,
-# run hf auth login, and convert it once with the script of diffusers (docs/models/stable-audio-3.md)
-# into the folder below.
+# Stable Audio 3: accept its terms at https://huggingface.co/stabilityai/stable-audio-3-medium,
+# run hf auth login, and convert it once in a clone of diffusers (docs/models/stable-audio-3.md) into
+# the folder below.
 set -e
 
-MODEL=./stable-audio-3-small-music
+MODEL=./stable-audio-3-medium
 
 # Searched on two steps, decoded on eight, the noises on the way searched too: DITTO-2's surrogate.
 ditto-music control "house music, 124 bpm" --model $MODEL --intensity "0=-30,15=-14,30=-24" --duration 30 --sampler ping-pong --later-noises --steps 8 --surrogate-steps 2 -o arch.wav --report arch.json

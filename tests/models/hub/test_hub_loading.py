@@ -75,8 +75,14 @@ def raising(error: BaseException) -> Callable[..., Any]:
         (
             "stabilityai/stable-audio-3-medium",
             errors.RemoteEntryNotFoundError("no", response=answer(404)),
-            ["convert it", "convert_stable_audio_3_to_diffusers.py", "stable-audio-3-medium",
-             "--output_dir"],
+            ["convert it", "in a clone", "convert_stable_audio_3_to_diffusers.py",
+             "stable-audio-3-medium", "--output_dir"],
+        ),
+        (
+            "stabilityai/stable-audio-3-small-music",
+            errors.RemoteEntryNotFoundError("no", response=answer(404)),
+            ["its autoencoder is not one that diffusers has",
+             "take stabilityai/stable-audio-3-medium"],
         ),
         (
             "some/text-model",

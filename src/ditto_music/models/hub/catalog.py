@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 STABILITY = "Stability AI Community"
 CC = "CC-BY-NC-SA-4.0"
-SCRIPT = "python scripts/convert_stable_audio_3_to_diffusers.py"  # of the repository of diffusers
+SCRIPT = "python scripts/convert_stable_audio_3_to_diffusers.py"  # in a clone, in no package
+MEDIUM = "stabilityai/stable-audio-3-medium"
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,13 @@ PUBLIC = (
     Public(
         "stabilityai/stable-audio-3-small-music",
         "stable-audio-3",
-        "44.1 kHz stereo, up to 120 s, 8 steps; to be converted once",
+        "44.1 kHz stereo, up to 120 s, 8 steps; its autoencoder is not in diffusers yet",
         f"{STABILITY}, Gemma",
         (283, 541),
         gated=True,
     ),
     Public(
-        "stabilityai/stable-audio-3-medium",
+        MEDIUM,
         "stable-audio-3",
         "44.1 kHz stereo, up to 380 s, 8 steps; to be converted once",
         f"{STABILITY}, Gemma",
@@ -107,9 +108,10 @@ PUBLIC = (
 
 #: Of those that are not published in the layout of diffusers -> how to get it.
 CONVERTED = {
-    public.name: f"{SCRIPT} --checkpoint_path {public.name} --output_dir FOLDER"
-    for public in PUBLIC
-    if public.family == "stable-audio-3"
+    "stabilityai/stable-audio-3-small-music": "and its autoencoder is not one that diffusers has: "
+    f"take {MEDIUM}",
+    MEDIUM: "convert it in a clone of github.com/huggingface/diffusers, "
+    f"{SCRIPT} --checkpoint_path {MEDIUM} --output_dir FOLDER, and give --model that folder",
 }
 
 

@@ -283,8 +283,7 @@ def _one_line(name: str) -> Generator[None]:
         why = _unreachable(where, revision)
     except EntryNotFoundError:
         why = (
-            f"is not in the layout of diffusers: convert it, {CONVERTED[where]}, and give --model "
-            "that folder"
+            f"is not in the layout of diffusers: {CONVERTED[where]}"
             if where in CONVERTED
             else f"has no {INDEX}, so it is no pipeline of diffusers: ditto-music models lists some"
         )
