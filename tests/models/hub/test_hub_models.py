@@ -340,22 +340,17 @@ def test_loading_generating_and_controlling(folders: dict[str, Path], name: str)
     assert report["sample_rate"] == model.sample_rate
 
 
-@pytest.mark.parametrize("name", [name for name in ADAPTERS if name != "StableAudio3Pipeline"])
-def test_a_level_asked_of_the_audio_is_approached(folders: dict[str, Path], name: str) -> None:
-    """A decibel louder than it would be.
-
-    A random decoder of mels says much the same of any latent, so its weights are made larger.
-    Stable Audio 3's, a transformer, hardly answers even so: it is left out.
-    """
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_a_curve_asked_of_the_audio_is_approached(folders: dict[str, Path], name: str) -> None:
+    """That of another noise: a random decoder's level hardly moves, and this one it can reach."""
     model = loaded(folders, name)
-    if hasattr(model.pipe, "vocoder"):
-        vae = model.pipe.vae
-        for part in (vae.post_quant_conv, vae.decoder.conv_out, model.pipe.vocoder.conv_pre):
-            part.weight.data.mul_(30)
     quick = {"duration": 2.0, "steps": 2, "guidance": 1.0}
-    level = 20 * float(generate(model, PROMPT, **quick).audio.square().mean().sqrt().log10()) + 1
-    louder = Intensity([level, level])
-    item = optimize(model, PROMPT, louder, surrogate_steps=None, iterations=60, **quick).items[0]
+    other = generate(model, PROMPT, Intensity([-30, -30]), seed=9, **quick).items[0].panels[0]
+    times = [2.0 * (i + 0.5) / len(other.achieved) for i in range(len(other.achieved))]
+    wanted = Intensity([*zip(times, other.achieved.tolist(), strict=True)])
+    item = optimize(
+        model, PROMPT, wanted, surrogate_steps=2, iterations=20, tolerance=0.0, **quick
+    ).items[0]
     assert item.final["loss"] < 0.5 * item.history[0]["loss"]
 
 
