@@ -58,11 +58,12 @@ def stable_audio(folder: Path, *, real_rate: bool = False) -> None:
     saved(pipe, folder)
 
 
-def stable_audio_3(folder: Path, *, distilled: bool = False) -> None:
-    """Stable Audio 3: latents of 32 samples at 800 Hz."""
+def stable_audio_3(folder: Path, *, distilled: bool = False, real_rate: bool = False) -> None:
+    """Stable Audio 3: latents of 32 samples at 800 Hz, or of 4096 at 44.1 kHz."""
     vae = diffusers.AutoencoderSAME(
-        patch_size=8, encoder_channels=16, encoder_c_mults=(1,), encoder_strides=(4,),
-        encoder_transformer_depths=(1,), latent_dim=8, dim_heads=8, sampling_rate=800,
+        patch_size=256 if real_rate else 8, encoder_channels=16, encoder_c_mults=(1,),
+        encoder_strides=(16,) if real_rate else (4,), encoder_transformer_depths=(1,),
+        latent_dim=8, dim_heads=8, sampling_rate=44_100 if real_rate else 800,
         encoder_sinusoidal_blocks=(0,), decoder_sinusoidal_blocks=(0,),
     )  # fmt: skip
     transformer = diffusers.StableAudio3DiTModel(

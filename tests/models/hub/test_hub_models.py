@@ -369,7 +369,7 @@ def test_inpainting_leaves_the_rest_alone(folders: dict[str, Path], name: str) -
     assert not same[round(2.6 * 800) : round(3.4 * 800)].all()
 
 
-@pytest.mark.parametrize("name", [*ADAPTERS, "44100", "48000"])
+@pytest.mark.parametrize("name", [*ADAPTERS, "44100", "44100, third", "48000"])
 def test_a_clip_of_any_length_has_as_many_frames_as_its_encoding(
     folders: dict[str, Path], name: str
 ) -> None:

@@ -16,7 +16,7 @@ from ditto_music.models.hub.stable_audio import StableAudioModel
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
 
-RATES = {"44100": 44_100, "48000": 48_000}
+RATES = {"44100": 44_100, "44100, third": 44_100, "48000": 48_000}
 SECONDS = 2.0
 
 
