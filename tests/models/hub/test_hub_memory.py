@@ -365,13 +365,16 @@ def test_the_estimate_is_what_a_process_takes(folders: dict[str, Path]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
-@pytest.mark.parametrize("plan", ["plain", "checkpoint", "blocks"])
+@pytest.mark.parametrize(
+    ("plan", "guidance"),
+    [("plain", 1.0), ("checkpoint", 1.0), ("blocks", 1.0), ("checkpoint", 3.0)],
+)
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_the_estimate_holds_for_every_family_and_plan(
-    folders: dict[str, Path], name: str, plan: str
+    folders: dict[str, Path], name: str, plan: str, guidance: float
 ) -> None:
     seconds = 4.0 if name == "StableAudioPipeline" else 12.0
-    foretold, taken = measured(folders[name], plan, 64, seconds)
+    foretold, taken = measured(folders[name], plan, 64, seconds, guidance)
     assert taken > 5e7
     assert foretold == pytest.approx(taken, rel=0.25)
 
