@@ -151,7 +151,12 @@ class Walk:
         return noised(x_s, place.schedule, place.t, self.fresh(x_s), place.s)
 
     def noised(self, x_0: Tensor, place: Place) -> Tensor:
-        """A clean latent with fresh noise as after the step."""
+        """A clean latent with fresh noise as after the step; after the last it is the result.
+
+        Some schedules end with a little noise that counts for none.
+        """
+        if place.number == place.steps - 1:
+            return x_0
         return noised(x_0, place.schedule, place.s, self.fresh(x_0))
 
 
