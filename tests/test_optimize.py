@@ -299,9 +299,9 @@ def test_a_surrogate_of_many_steps_has_a_coarser_one_before_it(model: SmallModel
     assert [row["steps"] for row in result.items[0].history] == [4] * 4 + [8] * 3 + [9] * 3
 
 
-def test_steps_are_the_models_own_and_two_fifths_of_them_at_first(model: SmallModel) -> None:
+def test_steps_are_the_models_own_and_half_of_them_at_first(model: SmallModel) -> None:
     result = optimize(model, "calm", Energy(50.0), duration=0.7, iterations=6)
-    assert [row["steps"] for row in result.items[0].history] == [4] * 4 + [10] * 2
+    assert [row["steps"] for row in result.items[0].history] == [5] * 4 + [10] * 2
     assert result.report()["steps"] == generate(model, "calm", duration=0.7).report()["steps"] == 10
     asked = optimize(model, "calm", Energy(50.0), duration=0.7, iterations=5, steps=20)
     assert [row["steps"] for row in asked.items[0].history] == [4] * 2 + [8] * 2 + [20]

@@ -181,7 +181,7 @@ def optimize(
     duration : seconds of audio.
     steps : sampler steps of the result and of the last iterations; None: the model's own.
     surrogate_steps : sampler steps of the first iterations; where these are 6 or more, the very
-        first run on half of them. None: two fifths of `steps`, 8 at most. No fewer than `steps`:
+        first run on half of them. None: half of `steps`, 8 at most. No fewer than `steps`:
         all iterations run on all steps.
     guidance : classifier-free guidance scale, 1 is off, at half the cost; or all of a `Guidance`;
         None: the model's own.

@@ -166,8 +166,8 @@ class Shared:
         Whole | None,
         Parameter(
             group=SEARCH,
-            help="Sampler steps while improving; fewer are faster and rougher. By default two "
-            "fifths of --steps, 8 at most.",
+            help="Sampler steps while improving; fewer are faster and rougher. By default half of "
+            "--steps, 8 at most.",
         ),
     ] = None
 
