@@ -164,10 +164,6 @@ class Problem:
 
         Guidance between a prompt and itself, as where both are empty, is left out: it changes
         nothing and costs a pass.
-
-        Parameters
-        ----------
-        sparing : each call keeps one block of the network at a time for backward.
         """
         pointless = all(self.prompts[i] == self.settings.negative_prompt for i in items)
         condition, negative = self.condition, self.negative

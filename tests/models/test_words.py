@@ -9,17 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from ditto_music.models.small.model import load_denoiser, shipped_weights
 from ditto_music.models.small.words import (
     LARGEST_NUMBER,
     NUMBER,
     PAD,
     Tokens,
     WordPieces,
+    captions_words,
+    is_a_letter_away,
     load_words,
     normalise,
     vocabulary_from_tensor,
     vocabulary_to_tensor,
 )
+from training.data.words import HELD_OUT_SYNONYMS
+from training.text.lexicon import lexicon
 
 LETTERS = list(string.ascii_lowercase)
 WHOLE = ["calm", "cafe", "bpm", "sharp", "flat", "minor", "major", "sad", "80s", "-", "&", "/"]
@@ -133,3 +138,70 @@ def test_a_file_holds_its_vocabulary(tmp_path: Path) -> None:
 def test_the_reserved_pieces_cannot_be_written() -> None:
     ids = WORDS.encode("[pad] [num]").ids
     assert WORDS.pieces.index(PAD) not in ids and WORDS.pieces.index(NUMBER) not in ids
+
+
+def distance(a: str, b: str) -> int:
+    """Optimal string alignment, by its recursion."""
+    if not a or not b:
+        return len(a) + len(b)
+    ways = [distance(a[1:], b) + 1, distance(a, b[1:]) + 1, distance(a[1:], b[1:]) + (a[0] != b[0])]
+    if len(a) > 1 and a[1::-1] == b[:2]:
+        ways.append(distance(a[2:], b[2:]) + 1)
+    return min(ways)
+
+
+@given(st.text("abc", max_size=5), st.text("abc", max_size=5))
+def test_a_letter_away_is_a_distance_of_one(a: str, b: str) -> None:
+    assert is_a_letter_away(a, b) == is_a_letter_away(b, a) == (distance(a, b) == 1)
+
+
+LEXICON = ["calm", "techno", "piano", "pianos", "minor"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("clam", "calm"), ("callm", "calm"), ("cilm", "calm"), ("TECHNNO", "techno"),
+        ("tecno 120bpm", "techno 120bpm"),
+        ("clma", "clma"),  # two letters away
+        ("kalm", "kalm"),  # does not begin alike
+        ("pianoz", "pianoz"),  # two could be meant
+        ("cal", "cal"),  # too short
+        ("sad", "sad"),
+        ("calmer", "calmer"),  # a word and its ending
+    ],
+)  # fmt: skip
+def test_a_word_with_a_letter_wrong_is_read_as_the_one_that_was_meant(
+    typed: str, meant: str
+) -> None:
+    corrected = WordPieces(WORDS.pieces, LEXICON)
+    assert corrected.encode(typed) == WORDS.encode(meant)
+
+
+@given(st.text(), st.integers(0, 60))
+def test_correcting_keeps_to_known_ids_and_the_limit(text: str, limit: int) -> None:
+    tokens = WordPieces(WORDS.pieces, LEXICON).encode(text, limit)
+    assert len(tokens.ids) == len(tokens.values) <= limit
+    assert all(0 < i < len(WORDS) for i in tokens.ids)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> WordPieces:
+    return load_denoiser(shipped_weights() / "denoiser.safetensors")[1]
+
+
+def test_the_shipped_model_reads_misspelt_prompts_as_meant(shipped: WordPieces) -> None:
+    typed, meant = "mellancholy tecnho with saxaphone", "melancholy techno with saxophone"
+    assert shipped.encode(typed) == shipped.encode(meant)
+
+
+def test_words_that_are_known_or_in_no_caption_are_left_alone(shipped: WordPieces) -> None:
+    plain = WordPieces(shipped.pieces)
+    unseen = [texts for words in HELD_OUT_SYNONYMS.values() for texts in words.values()]
+    others = ["zydeco", "dubstep", "shoegaze", "bossa nova", "hang drum"]
+    for text in [*captions_words(), *others, *(text for texts in unseen for text in texts)]:
+        assert shipped.encode(text) == plain.encode(text), text
+
+
+def test_the_lexicon_is_that_of_the_captions() -> None:
+    assert [*captions_words()] == lexicon()

@@ -19,7 +19,13 @@ from torch.nn import functional as F
 from ditto_music.errors import InputError
 from ditto_music.models.small.codec import Codec, CodecConfig
 from ditto_music.models.small.denoiser import Denoiser, DenoiserConfig, Text
-from ditto_music.models.small.words import NUMBER, PAD, WordPieces, vocabulary_from_tensor
+from ditto_music.models.small.words import (
+    NUMBER,
+    PAD,
+    WordPieces,
+    captions_words,
+    vocabulary_from_tensor,
+)
 from ditto_music.models.weights import fingerprint
 from ditto_music.sampling import Condition, FlowSchedule
 from ditto_music.sampling.guidance import Guidance
@@ -160,7 +166,7 @@ def load_codec(path: Path) -> Codec:
 def load_denoiser(path: Path) -> tuple[Denoiser, WordPieces]:
     """The denoiser of one file and its vocabulary; errors as `load_small`."""
     config, state = read_weights(path, DenoiserConfig)
-    words = WordPieces(vocabulary_from_tensor(state.pop("vocabulary")))
+    words = WordPieces(vocabulary_from_tensor(state.pop("vocabulary")), captions_words())
     return filled(Denoiser(config), state, path), words
 
 

@@ -9,7 +9,9 @@ changes that music asks for:
   own. A number inside a known word (``80s``, ``4th``) belongs to that word;
 * the accidental of a note is spelled: ``c#``, ``F#m``, ``Bb``, ``E♭ minor``, ``A-flat`` read
   ``c sharp``, ``f sharp minor``, ``b flat``, ``e flat minor``, ``a flat``;
-* what the vocabulary does not hold is left out, letter by letter: a misspelt word still gives its
+* a word that is none, but for one letter lost, added, changed or swapped with the next, is read as
+  the word of the captions that was meant, if there is only one: ``tecnho``, ``mellancholy``;
+* what the vocabulary does not hold is left out, letter by letter: any other word still gives its
   pieces, punctuation without meaning disappears, and no text is an error.
 
 A text without any known piece gives an empty list, as an empty text does.
@@ -19,6 +21,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -29,6 +32,8 @@ PAD = "[pad]"
 NUMBER = "[num]"
 LARGEST_NUMBER = 1e6
 """Values are clipped here, so that any run of digits stays finite."""
+SHORTEST = 4  # letters of a word that may be misspelt
+ENDINGS = ("s", "y", "ed", "er", "ly", "ers", "ing", "ish")  # of words that are none the less words
 
 # A note letter with its accidental, before lower-casing: the case of the "b" tells B flat (Bb, bb)
 # from BB King, AB form, dB and EBM. "3 db" is a level, "ebm" a genre.
@@ -57,6 +62,8 @@ class WordPieces:
     pieces
         Row `i` of the word vectors belongs to `pieces[i]`. The first is ``[pad]``; ``[num]`` is
         among them; a piece that continues a word begins with ``##``.
+    lexicon
+        What misspelt words may be meant for; see `captions_words`.
 
     Raises
     ------
@@ -70,7 +77,7 @@ class WordPieces:
     Tokens(ids=[2, 1, 3, 4, 5, 6], values=[0.0, 92.0, 0.0, 0.0, 0.0, 0.0])
     """
 
-    def __init__(self, pieces: Sequence[str]) -> None:
+    def __init__(self, pieces: Sequence[str], lexicon: Sequence[str] = ()) -> None:
         if not pieces or pieces[0] != PAD or NUMBER not in pieces:
             raise ValueError(f"a vocabulary begins with {PAD} and contains {NUMBER}")
         self.pieces = tuple(pieces)
@@ -78,6 +85,7 @@ class WordPieces:
         if len(self._ids) != len(self.pieces):
             raise ValueError("a piece stands twice in the vocabulary")
         self._longest = max(len(piece) for piece in self.pieces)
+        self.lexicon = frozenset(lexicon)
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -117,7 +125,18 @@ class WordPieces:
                 if part["number"]:
                     yield self._ids[NUMBER], min(float(part["number"]), LARGEST_NUMBER)
                 else:
-                    yield from ((token, 0.0) for token in self._split(part[0]))
+                    meant = self._meant(part[0])
+                    whole = [self._ids[meant]] if meant in self._ids else self._split(meant)
+                    yield from ((token, 0.0) for token in whole)
+
+    def _meant(self, word: str) -> str:
+        """The one word of the lexicon that is a letter away and begins alike, or the word."""
+        if len(word) < SHORTEST or word in self._ids or word in self.lexicon:
+            return word
+        if any(word.removesuffix(end) in self._ids for end in ENDINGS):
+            return word
+        near = [one for one in self.lexicon if one[0] == word[0] and is_a_letter_away(one, word)]
+        return near[0] if len(near) == 1 else word
 
     def _split(self, word: str) -> Iterator[int]:
         """Greedy longest match; a letter that begins no known piece is skipped."""
@@ -132,6 +151,27 @@ class WordPieces:
                     break
             else:
                 start += 1
+
+
+def is_a_letter_away(a: str, b: str) -> bool:
+    """Whether one letter lost, added, changed or swapped with the next makes one of the other.
+
+    The optimal string alignment distance of one (Damerau 1964).
+    """
+    if abs(len(a) - len(b)) > 1 or a == b:
+        return False
+    start = next(
+        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(min(a, b, key=len))
+    )
+    a, b = a[start:], b[start:]
+    swapped = len(a) > 1 and a[1::-1] + a[2:] == b
+    return swapped or a[1:] == b[1:] or a[1:] == b or a == b[1:]
+
+
+@cache
+def captions_words() -> tuple[str, ...]:
+    """The words that captions are made of (``python -m training.text.lexicon``)."""
+    return tuple(Path(__file__).with_name("lexicon.txt").read_text("utf-8").split())
 
 
 def normalise(text: str) -> str:
