@@ -158,12 +158,12 @@ class Problem:
     def parts(self, items: Sequence[int], seconds: float | None = None) -> Parts:
         """The guided model for these items, with what guidance adds beside the estimate.
 
+        Guidance between a prompt and itself, as where both are empty, is left out: it changes
+        nothing and costs a pass.
+
         Parameters
         ----------
         seconds : of the audio it is shown, where that is a part of the clip; None: all.
-
-        Guidance between a prompt and itself, as where both are empty, is left out: it changes
-        nothing and costs a pass.
         """
         pointless = all(self.prompts[i] == self.settings.negative_prompt for i in items)
         condition, negative = self.condition, self.negative

@@ -1,5 +1,6 @@
 """Parameterisations against one another, EDICT and its inverse, guidance options, and plans."""
 
+import gc
 from itertools import pairwise
 
 import pytest
@@ -290,6 +291,20 @@ def test_the_bytes_of_a_call_are_its_activations(network: torch.nn.Module) -> No
     # What SiLU reads, 32 values an item; the scale of time, 4 bytes, is new in each call.
     assert one - 4 == 32 * 8
     assert three - 4 == 3 * (one - 4)
+
+
+def test_what_was_counted_is_let_go() -> None:
+    """Also outputs that their own operation keeps, as that of exp."""
+
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(one, torch.Tensor) for one in gc.get_objects())
+
+    activation_bytes(lambda x, t: x.exp() * t, noise(), torch.tensor(0.5))
+    before = alive()
+    for _ in range(3):
+        activation_bytes(lambda x, t: x.exp() * t, noise(), torch.tensor(0.5))
+    assert alive() == before
 
 
 @pytest.mark.parametrize("plan", ["last-0", "last", "checkpoints", ""])

@@ -121,7 +121,7 @@ def activation_bytes(denoise: Denoise, x_t: Tensor, t: Tensor) -> int:
         def pack(x: Tensor) -> Tensor:
             storage = x.untyped_storage()
             seen[storage.data_ptr()] = storage.nbytes()
-            return x
+            return x.detach()  # an output kept as it is would hold itself for ever, graph and all
 
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
             return seen, denoise(x_t.detach().requires_grad_(), t)
