@@ -8,7 +8,7 @@ from ditto_music import InputError
 from ditto_music.audio import Recording
 from ditto_music.editing import inpaint, joins, loop, outpaint
 from ditto_music.editing.alike import filled_alike
-from ditto_music.editing.filling import FRESH, fill, initial_noise, worded
+from ditto_music.editing.filling import FRESH, fill, initial_noise, steps_of, worded
 from ditto_music.editing.windows import Window, window_of, with_room
 from ditto_music.models.small import SmallModel
 from tests.editing.sounds import clicks, music
@@ -105,6 +105,15 @@ def test_without_words_the_edits_go_unguided_and_begin_from_the_recording() -> N
     assert worded(None, None, {"negative_prompt": "noise"})[1] == {"negative_prompt": "noise"}
     assert worded("calm", None, {"steps": 3}) == (1.0, {"steps": 3})
     assert worded(None, 0.2, {"guidance": 4.0}) == (0.2, {"guidance": 4.0})
+
+
+def test_an_edit_has_more_steps_than_music_alone_but_for_distilled_models(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert steps_of(model, {}) == steps_of(model, {"steps": None}) == 20 > model.steps
+    assert steps_of(model, {"steps": 3}) == 3
+    monkeypatch.setattr(model, "baked", True)
+    assert steps_of(model, {}) == model.steps
 
 
 def test_every_edit_takes_it(model: SmallModel) -> None:

@@ -80,7 +80,7 @@ class Shared:
         Parameter(
             group=MUSIC,
             help="Sampler steps of the result; more are finer and slower. By default the model's "
-            "own.",
+            "own, of edits 20.",
         ),
     ] = None
     sampler: Annotated[
@@ -391,7 +391,7 @@ class Shared:
     def search(self, model: Model) -> Search:
         """Arguments of an optimisation, but for its seed."""
         return {
-            "steps": self.steps_on(model),
+            "steps": self.steps,
             "surrogate_steps": self.surrogate_steps,
             "guidance": self.guiding(model.guidance) if self.guides else None,
             "negative_prompt": self.negative,

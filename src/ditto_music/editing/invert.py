@@ -15,7 +15,7 @@ from torch import Tensor
 from ditto_music.audio import Recording
 from ditto_music.controls.match import Match
 from ditto_music.editing.describe import describe
-from ditto_music.editing.filling import Callback, latent_of
+from ditto_music.editing.filling import Callback, latent_of, steps_of
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.errors import InputError
 from ditto_music.generate import generate
@@ -83,7 +83,8 @@ def invert(
     words = describe(recording) if prompt is None else prompt
     reference = latent_of(model, recording.audio(), recording.sample_rate)
     control = Match(reference, torch.ones(reference.shape[-1]))
-    steps = search.get("steps") or model.steps
+    steps = steps_of(model, search)
+    search = {**search, "steps": steps}
     condition = model.condition([words], seconds)
     with torch.no_grad():
         denoise = guided(model.denoise, condition, condition, 1.0)
