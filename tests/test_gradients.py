@@ -5,10 +5,11 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from ditto_music import Guidance, InputError, Intensity, load_model
+from ditto_music import Guidance, InputError, Intensity, generate, load_model, optimize
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
+from ditto_music.sampling import Projection
 
 
 def problem_of(model: SmallModel, *, gradient: str, steps: int = 4) -> Problem:
@@ -97,6 +98,18 @@ def test_an_iteration_costs_what_it_must(model: SmallModel, plan: str, limit: fl
         gradient(problem, x_T)
     ratio = iteration.get_total_flops() / sampling.get_total_flops()
     assert limit - 0.9 < ratio <= 1.05 * limit
+
+
+def test_a_walk_with_momentum_cannot_be_undone(model: SmallModel) -> None:
+    ruled, quick = Guidance(3.0, projection=Projection()), {"duration": 0.7, "steps": 2}
+    with pytest.raises(InputError, match="momentum cannot: add --plain-guidance"):
+        generate(model, "calm", sampler="edict", guidance=ruled, **quick)
+    asked = {"control": Intensity([-30, -20]), "iterations": 1, **quick}
+    one, two = (
+        optimize(model, "calm", guidance=ruled, gradient=plan, **asked)
+        for plan in ("plain", "checkpoint")
+    )
+    assert torch.equal(one.x_T, two.x_T)
 
 
 def test_what_a_step_keeps_is_reckoned_where_it_is_guided(model: SmallModel) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ditto_music import (
+    Guidance,
     InputError,
     Intensity,
     Melody,
@@ -30,6 +31,7 @@ from ditto_music.models.small import SmallModel
 from ditto_music.protocols import Clip, Form
 from ditto_music.result import Result
 from ditto_music.runs import load_run, run_of, save_run
+from ditto_music.sampling import Projection
 from ditto_music.vary import resume, vary
 from tests.editing.sounds import clicks, music
 
@@ -67,6 +69,14 @@ def test_a_run_is_read_as_it_was_written(model: SmallModel, tmp_path: Path) -> N
     )  # fmt: skip
     assert torch.equal(again.audio, made.audio)
     assert again.items[0].final == pytest.approx(made.items[0].final)
+
+
+def test_a_rule_of_guidance_is_read_as_it_was_written(model: SmallModel, tmp_path: Path) -> None:
+    how = Guidance(4.0, (0.2, 0.9), projection=Projection("flow", -0.5, 2.0, 0.5))
+    made = generate(model, "calm", duration=1.0, steps=3, guidance=how)
+    save_run(tmp_path / "run", run_of(made))
+    assert load_run(tmp_path / "run").settings.guiding == how
+    assert json.loads(json.dumps(made.report()))["guidance_projection"]["momentum"] == -0.5
 
 
 def test_files_come_along(model: SmallModel, tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ from ditto_music.sampling import (
     Sampler,
     draw_noise,
     draw_noises,
-    guided_parts,
+    estimates,
+    joined,
     reversible,
 )
 from ditto_music.sampling.guidance import Guidance
@@ -67,6 +68,11 @@ class Problem:
             settings = replace(settings, guidance=Guidance(1.0))
         elif settings.guidance is None:
             settings = replace(settings, guidance=model.guidance)
+        if settings.sampler == "edict" and settings.guiding.projection:
+            raise InputError(
+                f"sampler 'edict' undoes its steps, which {model.name}'s guidance with momentum "
+                "cannot: add --plain-guidance"
+            )
         self.settings = settings
         self.estimate: Estimate | None = None
         self._uses: dict[tuple[int, bool], Use] = {}
@@ -141,22 +147,25 @@ class Problem:
     def denoiser(
         self, items: Sequence[int], seconds: float | None = None, *, sparing: bool = False
     ) -> Denoise:
-        """The guided model for these items, ``(x_t, t) -> x0_hat``; see `parts`.
+        """The guided model for these items, ``(x_t, t) -> x0_hat``; see `parts`."""
+        return self.guide(self.estimates(items, seconds, sparing=sparing))
 
-        Parameters
-        ----------
-        sparing : each call keeps one block of the network at a time for backward.
-        """
-        predict = self.parts(items, seconds)
-
-        def denoise(x_t: Tensor, t: Tensor) -> Tensor:
-            with self.model.sparing() if sparing else nullcontext():
-                return predict(x_t, t)[0]
-
-        return denoise
+    def guide(self, both: Denoise) -> Denoise:
+        """For one walk, of what `estimates` gives."""
+        predict = joined(both, self.settings.guiding, self.model.schedule)
+        return lambda x_t, t: predict(x_t, t)[0]
 
     def parts(self, items: Sequence[int], seconds: float | None = None) -> Parts:
-        """The guided model for these items, with what guidance adds beside the estimate.
+        """The guided model for one walk of these items, with what guidance adds beside the
+        estimate; arguments as of `estimates`.
+        """
+        both = self.estimates(items, seconds)
+        return joined(both, self.settings.guiding, self.model.schedule)
+
+    def estimates(
+        self, items: Sequence[int], seconds: float | None = None, *, sparing: bool = False
+    ) -> Denoise:
+        """The model's estimates for these items that guidance is made of, a pure function.
 
         Guidance between a prompt and itself, as where both are empty, is left out: it changes
         nothing and costs a pass.
@@ -164,6 +173,7 @@ class Problem:
         Parameters
         ----------
         seconds : of the audio it is shown, where that is a part of the clip; None: all.
+        sparing : each call keeps one block of the network at a time for backward.
         """
         pointless = all(self.prompts[i] == self.settings.negative_prompt for i in items)
         condition, negative = self.condition, self.negative
@@ -172,13 +182,19 @@ class Problem:
         guidance = self.settings.guiding
         if pointless:
             guidance = replace(guidance, scale=1.0)
-        return guided_parts(
+        both = estimates(
             self.model.denoise,
             condition[items],
             negative[items],
             guidance,
             self.model.schedule,
         )
+
+        def denoise(x_t: Tensor, t: Tensor) -> Tensor:
+            with self.model.sparing() if sparing else nullcontext():
+                return both(x_t, t)
+
+        return denoise
 
     def sample(self, x_T: Tensor, items: Sequence[int], steps: int) -> Tensor:
         """Clean latents of these items; differentiable in `x_T`, later noises and all.
@@ -190,11 +206,11 @@ class Problem:
         if not torch.is_grad_enabled():
             return sampler(self.denoiser(items), x_T, schedule, steps)
         plan, kept = self.plan(items, steps, x_T.dtype)
-        denoise = self.denoiser(items, sparing=plan == "blocks")
+        both = self.estimates(items, sparing=plan == "blocks")
         if plan == "reversible":
-            return reversible(denoise, x_T, schedule, steps)
-        denoise = planned(denoise, plan, schedule.times(steps), kept)
-        return sampler(denoise, x_T, schedule, steps)
+            return reversible(self.guide(both), x_T, schedule, steps)
+        both = planned(both, plan, schedule.times(steps), kept)
+        return sampler(self.guide(both), x_T, schedule, steps)
 
     def _sampler(self, noise: Tensor, items: Sequence[int]) -> Sampler:
         """The settings' own, with its noises bound where it takes any."""

@@ -8,7 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +244,8 @@ def _of(guidance: Guidance) -> dict[str, Any]:
         if getattr(guidance, each.name) != each.default
     }
     asked.pop("guidance_scale", None)
+    if guidance.projection:
+        asked["guidance_projection"] = asdict(guidance.projection)
     return {"guidance": guidance.scale} | asked
 
 

@@ -28,7 +28,7 @@ from ditto_music.editing.filling import Task, Wish
 from ditto_music.editing.windows import Window
 from ditto_music.errors import InputError
 from ditto_music.result import Result, Settings, finite
-from ditto_music.sampling.guidance import Guidance
+from ditto_music.sampling import Guidance, Projection
 from ditto_music.whole import check_folder, whole_folder
 
 FORMAT = 1
@@ -261,7 +261,12 @@ def _settings(said: Mapping[str, Any]) -> Settings:
     guidance: Any = values["guidance"]
     if isinstance(guidance, dict):
         low, high = guidance.pop("interval")
-        values["guidance"] = Guidance(**guidance, interval=(low, high))
+        projection: Any = guidance.pop("projection", None)  # runs of earlier versions have none
+        values["guidance"] = Guidance(
+            **guidance,
+            interval=(low, high),
+            projection=None if projection is None else Projection(**projection),
+        )
     return Settings(**values)
 
 

@@ -25,6 +25,7 @@ from ditto_music.descent import DESCENTS
 from ditto_music.models import PUBLIC, REGISTRY
 from ditto_music.optimize import Search
 from ditto_music.result import Result
+from ditto_music.sampling import Projection
 
 COMMANDS = (
     *("generate", "control", "inpaint", "outpaint", "loop"),
@@ -273,6 +274,11 @@ def test_guidance_not_asked_for_is_the_models_own() -> None:
     assert Shared(guidance=2.0).guiding(own) == Guidance(2.0, (0.2, 0.7), 0.5)
     asked = Shared(guidance_interval="0:1", guidance_rescale=0.0, guidance_threshold=0.99)
     assert asked.guiding(own) == Guidance(4.0, threshold=0.99)
+    ruled = Guidance(7.0, projection=Projection())
+    assert Shared(guidance=3.0).guiding(ruled) == Guidance(3.0, projection=Projection())
+    plainly = Shared(plain_guidance=True)
+    assert plainly.guiding(ruled) == Guidance(7.0)
+    assert plainly.search(load_model("debug"))["guidance"] is not None
 
 
 def test_the_report_says_the_models_own_guidance() -> None:

@@ -9,7 +9,7 @@ stops that half-way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 import torch
 from torch import Tensor
@@ -22,6 +22,13 @@ from ditto_music.problem import Problem, form_of
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
 from ditto_music.sampling import Denoise
+
+
+class View(NamedTuple):
+    """The frames that a window sees, and the model along its own walk."""
+
+    frames: slice
+    denoise: Denoise
 
 
 def multidiffusion(
@@ -52,10 +59,10 @@ def multidiffusion(
     kept_share(until)
     problem = problem_of(model, prompt, control, seed, duration, search, sampler="ddim")
     reference, mask = reference_of(problem, "multidiffusion")
-    denoise, views = windows_of(problem, window, stride)
+    views = windows_of(problem, window, stride)
 
     def step(walk: Walk, x: Tensor, place: Place) -> Tensor:
-        x = averaged(walk, denoise, x, place, views)
+        x = averaged(walk, x, place, views)
         if place.number >= until * place.steps:
             return x
         return x + mask * (walk.noised(reference, place) - x) / 2
@@ -63,12 +70,10 @@ def multidiffusion(
     return steered(named("multidiffusion", until), problem, step, x_T, callback)
 
 
-def averaged(
-    walk: Walk, denoise: Denoise, x: Tensor, place: Place, views: Sequence[slice]
-) -> Tensor:
+def averaged(walk: Walk, x: Tensor, place: Place, views: Sequence[View]) -> Tensor:
     """The canvas (B, ..., T) after a step: of each frame, the mean of the windows that see it."""
     total, count = torch.zeros_like(x), x.new_zeros(x.shape[-1])
-    for view in views:
+    for view, denoise in views:
         part = x[..., view]
         with torch.no_grad():
             x_0 = denoise(part, place.t.to(x))
@@ -77,10 +82,8 @@ def averaged(
     return total / count
 
 
-def windows_of(
-    problem: Problem, window: float | None, stride: float | None
-) -> tuple[Denoise, list[slice]]:
-    """The denoiser of a window, and the frames that each window sees, which cover all.
+def windows_of(problem: Problem, window: float | None, stride: float | None) -> list[View]:
+    """Windows that cover all frames.
 
     Raises
     ------
@@ -95,4 +98,5 @@ def windows_of(
         raise InputError(f"stride is {hop:g} s: it must be above 0 and no more than the window")
     step = max(1, round(hop / problem.model.seconds_per_frame))
     starts = [*range(0, frames - size, step), frames - size]
-    return problem.denoiser(range(len(problem)), seconds), [slice(a, a + size) for a in starts]
+    both = problem.estimates(range(len(problem)), seconds)
+    return [View(slice(a, a + size), problem.guide(both)) for a in starts]

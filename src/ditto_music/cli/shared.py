@@ -119,6 +119,14 @@ class Shared:
             group=MUSIC, help="Cut off what lies beyond this quantile, as 0.995. By default: off."
         ),
     ] = None
+    plain_guidance: Annotated[
+        bool,
+        Parameter(
+            group=MUSIC,
+            negative="",
+            help="Guide plainly a model that has a rule of its own with momentum (ACE-Step base).",
+        ),
+    ] = False
     negative: Annotated[
         str, Parameter(group=MUSIC, metavar="PROMPT", help="What to stay away from, in words.")
     ] = ""
@@ -348,7 +356,8 @@ class Shared:
     def guides(self) -> bool:
         """Whether anything is asked of guidance."""
         asked = self.guidance, self.guidance_interval, self.guidance_rescale
-        return asked != (None, None, None) or self.guidance_threshold is not None
+        more = self.guidance_threshold is not None or self.plain_guidance
+        return asked != (None, None, None) or more
 
     def guiding(self, own: Guidance) -> Guidance:
         """As asked for, and where nothing is, as the model's own.
@@ -372,6 +381,8 @@ class Shared:
                     "0.2:0.9"
                 ) from None
             asked["interval"] = low, high
+        if self.plain_guidance:
+            own = replace(own, projection=None)
         return replace(own, **{name: value for name, value in asked.items() if value is not None})
 
     def steps_on(self, model: Model) -> int:

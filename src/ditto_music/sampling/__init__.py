@@ -2,7 +2,8 @@
 
 Every model is a denoiser that returns the clean estimate ``x0_hat(x_t, t)``; every sampler is one
 function that walks it from the initial noise to a clean latent and keeps no state, so a
-checkpointed step gives the same bits when it runs again.
+checkpointed step gives the same bits when it runs again. What a walk remembers, as a guidance with
+momentum does, lies outside of the steps.
 """
 
 from collections.abc import Callable
@@ -22,13 +23,14 @@ from ditto_music.sampling.edict import (
     reversible,
     reversible_pair,
 )
-from ditto_music.sampling.guidance import Parts, guided, guided_parts
+from ditto_music.sampling.guidance import Guidance, Parts, estimates, guided, joined
 from ditto_music.sampling.heun import heun
 from ditto_music.sampling.inversion import invert_ddim
 from ditto_music.sampling.noise import draw_noise, draw_noises
 from ditto_music.sampling.ping_pong import ping_pong
 from ditto_music.sampling.plans import PLANS
 from ditto_music.sampling.prediction import clean, edm_clean, predicted
+from ditto_music.sampling.projection import Projection
 from ditto_music.sampling.schedule import (
     AngleSchedule,
     DiscreteSchedule,
@@ -75,9 +77,11 @@ __all__ = [
     "Denoise",
     "DiscreteSchedule",
     "FlowSchedule",
+    "Guidance",
     "KarrasSchedule",
     "NoisySampler",
     "Parts",
+    "Projection",
     "Sampler",
     "Schedule",
     "adams",
@@ -90,12 +94,13 @@ __all__ = [
     "edict",
     "edict_pair",
     "edm_clean",
+    "estimates",
     "fresh_noise",
     "guided",
-    "guided_parts",
     "heun",
     "invert_ddim",
     "invert_edict",
+    "joined",
     "mixing",
     "noised",
     "noisy_ddim",

@@ -11,6 +11,7 @@ from torch import Tensor
 from ditto_music.errors import InputError
 from ditto_music.sampling.checkpointing import Denoise
 from ditto_music.sampling.condition import Condition
+from ditto_music.sampling.projection import Projected, Projection
 from ditto_music.sampling.schedule import Schedule
 
 #: ``(x_t, t)`` to the guided clean estimate (B, ...) and what guidance added to it, if it acts.
@@ -36,6 +37,9 @@ class Guidance:
         A quantile such as 0.995: values beyond it are cut off and the item is scaled so that it
         becomes 3, if it is larger (dynamic thresholding, Saharia et al. 2022). What is cut off has
         no gradient; the quantile counts as a constant. None: off.
+    projection
+        The rule of models that are guided by projection and momentum, ACE-Step's; it has no scale
+        below 1. None: plain guidance.
 
     Raises
     ------
@@ -47,6 +51,7 @@ class Guidance:
     interval: tuple[float, float] = (0.0, 1.0)
     rescale: float = 0.0
     threshold: float | None = None
+    projection: Projection | None = None
 
     def __post_init__(self) -> None:
         low, high = self.interval
@@ -60,6 +65,10 @@ class Guidance:
             raise InputError(f"guidance-rescale is {self.rescale:g}: it must be 0 to 1")
         if self.threshold is not None and not 0.5 <= self.threshold <= 1:
             raise InputError(f"threshold is {self.threshold:g}: it must be a quantile, 0.5 to 1")
+        if self.projection and self.scale < 1:
+            raise InputError(
+                f"guidance is {self.scale:g}: by projection it must be 1 or more (or plain)"
+            )
 
     def acts_at(self, t: Tensor, schedule: Schedule) -> bool:
         """Whether a step at time t () is guided."""
@@ -85,33 +94,56 @@ def guided(
     denoise : the model's ``(x_t, t, condition) -> x0_hat``.
     condition, negative : of the prompts and of what to move away from, B items each.
     guidance : or its scale alone.
-    schedule : the model's, for a guidance with an interval.
+    schedule : the model's, for a guidance with an interval or a projection.
     """
-    predict = guided_parts(denoise, condition, negative, guidance, schedule)
+    how = Guidance(guidance) if isinstance(guidance, int | float) else guidance
+    predict = joined(estimates(denoise, condition, negative, how, schedule), how, schedule)
     return lambda x_t, t: predict(x_t, t)[0]
 
 
-def guided_parts(
+def estimates(
     denoise: Callable[[Tensor, Tensor, Condition], Tensor],
     condition: Condition,
     negative: Condition,
-    guidance: Guidance | float,
+    guidance: Guidance,
     schedule: Schedule | None = None,
-) -> Parts:
-    """As `guided`, with ``scale (x0_c - x0_n)`` beside it where two estimates are made."""
-    how = Guidance(guidance) if isinstance(guidance, int | float) else guidance
-    if how.scale == 0:
+) -> Denoise:
+    """What guidance is made of: estimates (B, ...) under the prompts, at a guided step with those
+    under what to move away from behind them (2B, ...). A pure function; arguments as `guided`.
+    """
+    if guidance.scale == 0:
         condition = negative
     both = condition + negative
 
+    def predict(x_t: Tensor, t: Tensor) -> Tensor:
+        if guidance.scale in (0, 1) or (schedule and not guidance.acts_at(t, schedule)):
+            return denoise(x_t, t, condition)
+        return denoise(torch.cat([x_t, x_t]), t, both)
+
+    return predict
+
+
+def joined(both: Denoise, guidance: Guidance, schedule: Schedule | None = None) -> Parts:
+    """The guided estimate of what `estimates` gives, and what guidance added beside it.
+
+    A projection remembers what was added before, so this is for one walk at a time.
+    """
+    how = guidance
+    projected = None
+    if how.projection is not None:
+        assert schedule is not None
+        projected = Projected(how.projection, schedule)
+
     def predict(x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
-        added = None
-        if how.scale in (0, 1) or (schedule and not how.acts_at(t, schedule)):
-            x_0 = denoise(x_t, t, condition)
-        else:
-            wanted, unwanted = denoise(torch.cat([x_t, x_t]), t, both).chunk(2)
-            added = how.scale * (wanted - unwanted)
-            x_0 = unwanted + added
+        x_0, added = both(x_t, t), None
+        if len(x_0) > len(x_t):
+            wanted, unwanted = x_0.chunk(2)
+            if projected is None:
+                added = how.scale * (wanted - unwanted)
+                x_0 = unwanted + added
+            else:
+                x_0 = projected(wanted, unwanted, x_t, t, how.scale)
+                added = x_0 - unwanted
             if how.rescale:
                 x_0 = rescaled(x_0, wanted, how.rescale)
         return x_0 if how.threshold is None else thresholded(x_0, how.threshold), added

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,14 +136,25 @@ def test_ace_steps_items_depend_on_none_beside_them(folders: dict[str, Path]) ->
     assert apart(alone[0], alone[1]) > 1e-3
 
 
-def test_ace_step_base_unguided_gives_the_pipelines_own_latents(folders: dict[str, Path]) -> None:
+@pytest.mark.parametrize("scale", [1.0, 7.0])
+def test_ace_step_base_gives_the_pipelines_own_latents(
+    folders: dict[str, Path], scale: float
+) -> None:
+    """Guided by its own rule, with projection, limit and momentum."""
     model = loaded(folders, "base")
     z = noise(model)
     theirs = model.pipe(
-        PROMPT, audio_duration=SECONDS, num_inference_steps=STEPS, guidance_scale=1.0,
+        PROMPT, audio_duration=SECONDS, num_inference_steps=STEPS, guidance_scale=scale,
         latents=z.mT, output_type="latent",
     ).audios.mT  # fmt: skip
-    assert apart(walked(model, z, 1.0), theirs) < 1e-4
+    how = replace(model.guidance, scale=scale)
+    for plan in ("plain", "checkpoint"):
+        settings = Settings(SECONDS, STEPS, how, sampler="ddim", gradient=plan)
+        problem = Problem(model, PROMPT, None, 0, settings)
+        ours = problem.sample(z.clone().requires_grad_(), [0], STEPS).detach()
+        assert apart(ours, theirs) < 1e-4
+    assert model.guidance.scale == 7.0
+    assert (apart(walked(model, z, scale), theirs) > 1e-3) == (scale > 1)
 
 
 def test_what_only_covers_need_is_not_read(folders: dict[str, Path]) -> None:

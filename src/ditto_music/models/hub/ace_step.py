@@ -1,8 +1,7 @@
 """ACE-Step 1.5 (2026): stereo at 48 kHz, 25 latents a second, a flow; turbo needs eight steps.
 
-Its latents are (B, T, 64); here time is last, as everywhere. The base and sft checkpoints guide
-by a rule with momentum from step to step, which a checkpointed step cannot have; here they are
-guided plainly.
+Its latents are (B, T, 64); here time is last, as everywhere. The base and sft checkpoints are
+guided by projection, with a momentum from step to step.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ from torch import Tensor
 
 from ditto_music.models.hub.base import HubModel, audio_like
 from ditto_music.models.hub.blocks import decoded_by_blocks, oobleck_reach
-from ditto_music.sampling import Condition, FlowSchedule, clean
-from ditto_music.sampling.guidance import Guidance
+from ditto_music.sampling import Condition, FlowSchedule, Guidance, Projection, clean
 
 SHIFT = 3.0
 TIMBRE_SECONDS = 30  # of the recording that gives the timbre; here, of silence
@@ -29,7 +27,7 @@ class AceStepModel(HubModel):
     """`diffusers.AceStepPipeline`. Latents (B, 64, T)."""
 
     READS = ("text_encoder", "condition_encoder")
-    guidance = Guidance(5.0)  # its own 7 is for the rule with momentum
+    guidance = Guidance(7.0, projection=Projection("flow", -0.75, 2.5, 0.0))
 
     def __init__(self, name: str, pipe: Any, device: torch.device, **more: Any) -> None:
         super().__init__(name, pipe, device, **more)
