@@ -2,16 +2,18 @@
 
 Intensity curves, tunes and forms are asked of a few prompts by each way down, from the same noise,
 one clip at a time. A search ends when what was asked is reached on all of the result's steps, so
-seconds to it are compared, and the clips that are kept can be: with ``--out`` they are written, a
-folder a way, for ``ditto-music evaluate``. With ``--figure`` the losses are drawn against seconds.
+seconds to it are compared, and so can the clips be, which ``--out`` gets, a folder a way, for
+``ditto-music evaluate``. With ``--figure`` the losses are drawn against seconds. Resumable: what is
+in ``--out`` is not made again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from ditto_music.controls.base import Term
 from ditto_music.evaluation.targets import CURVES, FORMS, PROMPTS, SECONDS, TUNES
 from ditto_music.item import Row
 from ditto_music.protocols import Model
+from ditto_music.whole import whole
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,10 @@ class Outcome:
 def run(
     model: Model, way: Way, task: Task, control: Term, prompt: str, seed: int, most: int, out: Path
 ) -> Outcome:
-    """One clip, written to `out`; seconds are those until it could be."""
+    """One clip, written to `out`, its outcome beside it; seconds are those until it could be."""
+    kept = out.with_suffix(".outcome.json")
+    if kept.exists():
+        return Outcome(**json.loads(kept.read_text(encoding="utf-8")))
     seen: list[Row] = []
     started = time.monotonic()
     reached = False
@@ -131,7 +137,10 @@ def run(
     )
     spent = time.monotonic() - started
     result.save(out)
-    return Outcome(reached, len(seen), spent, float(result.x_T.std()), curve)
+    outcome = Outcome(reached, len(seen), spent, float(result.x_T.std()), curve)
+    with whole(kept) as path:
+        path.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+    return outcome
 
 
 def line(task: str, name: str, outcomes: list[Outcome]) -> str:

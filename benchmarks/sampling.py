@@ -27,11 +27,14 @@ SIDE = 1024  # of the matrices whose product tells what the machine can do
 Row = dict[str, Any]
 
 
-def row_of(steps: int, way: str, clips: int, repeats: int) -> Row:
+def row_of(steps: int, way: str, clips: int, repeats: int, compiled: bool) -> Row:
     """Seconds, bytes and operations of plain generations and of iterations."""
-    asked = {"way": way, "steps": steps, "clips": clips, "repeats": repeats}
-    model = load_model()
-    (row,) = measure(model, Item(asked, Scale()))
+    asked = {"way": way, "steps": steps, "clips": clips}
+    model = load_model(compiled=compiled)
+    (row,) = measure(model, Item(asked | {"repeats": repeats}, Scale()))
+    if compiled:  # what is translated cannot be counted
+        (counted,) = measure(load_model(), Item(asked | {"repeats": 1}, Scale()))
+        row |= {key: counted[key] for key in counted if "operations" in key}
     return row | {"matmul_rate": matmul_rate(fastest_dtype(model.device))}
 
 
@@ -65,10 +68,11 @@ def main() -> None:
     parser.add_argument("--row", nargs=3, metavar=("STEPS", "WAY", "ITEMS"), help="only this one")
     parser.add_argument("--steps", type=int, action="append", help="default: 5, 10, 20 and 50")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--compile", action="store_true", help="the network, as load_model can")
     args = parser.parse_args()
     if args.row:
         steps, way, clips = args.row
-        print(json.dumps(row_of(int(steps), way, int(clips), args.repeats)))
+        print(json.dumps(row_of(int(steps), way, int(clips), args.repeats, args.compile)))
         return
     print(
         "| steps | plan | items | sample, s (range) | iteration, s (range) | ratio (range) "
@@ -78,7 +82,7 @@ def main() -> None:
     rows = [(steps, way, 1) for way in WAYS for steps in args.steps or STEPS]
     for steps, way, clips in [*rows, (8, "plain", 1), (8, "plain", 8)]:
         command = [sys.executable, "-m", "benchmarks.sampling", "--row", str(steps), way]
-        command += [str(clips), "--repeats", str(args.repeats)]
+        command += [str(clips), "--repeats", str(args.repeats), *["--compile"] * args.compile]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         print(line(steps, way, clips, json.loads(done.stdout.splitlines()[-1])), flush=True)
 
