@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from huggingface_hub import errors
 
 from ditto_music import InputError, generate, load_model
@@ -254,3 +255,24 @@ def test_every_public_model_has_its_page() -> None:
         page = (docs / f"{public.family}.md").read_text("utf-8")
         assert public.name in page
         assert public.licence.split(",")[0] in page
+
+
+def test_audioldm2_as_it_was_published_has_a_language_model_without_a_head(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """Its index names a class that cannot go on writing with the transformers of today."""
+    whole = load_model(str(folders["AudioLDM2Pipeline"]), dtype="float32")
+    published = tmp_path / "audioldm2"
+    shutil.copytree(folders["AudioLDM2Pipeline"], published)
+    shutil.rmtree(published / "language_model")
+    head = transformers.GPT2LMHeadModel.from_pretrained(
+        folders["AudioLDM2Pipeline"] / "language_model"
+    )
+    head.transformer.save_pretrained(published / "language_model")
+    index = json.loads((published / "model_index.json").read_text())
+    index["language_model"] = ["transformers", "GPT2Model"]
+    (published / "model_index.json").write_text(json.dumps(index))
+    model = load_model(str(published), dtype="float32")
+    ours, theirs = (one.condition(["calm piano"], 0.64).tensors for one in (model, whole))
+    for name, value in theirs.items():
+        assert torch.equal(ours[name], value)
