@@ -106,6 +106,8 @@ def test_equal_seconds_are_other_clips_than_own_settings(folder: Path) -> None:
     assert not {each.name for each in own} & {each.name for each in equal}
     asked = Plan("debug", ["intensity"], ["freedom"], 1, flags={"steps": 7})
     assert entries_of(asked, [])[0].fields["steps"] == 7
+    held = Plan("debug", ["intensity"], ["freedom"], 1, flags={"offload": "all"})
+    assert entries_of(held, [])[0].fields["offload"] == "all"
 
 
 def test_recordings_of_one_s_own_are_edited_and_a_reference_gives_distances(

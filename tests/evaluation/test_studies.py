@@ -370,3 +370,17 @@ def test_doodl_as_released_decodes_both_results(model: SmallModel) -> None:
     )
     assert both["iteration_operations"] > one["iteration_operations"]
     assert both["counted_mb"] > 1.2 * one["counted_mb"]
+
+
+def test_how_a_model_is_held_reaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+
+    def load(name: str, *, device: str, dtype: str, offload: str) -> object:
+        held.append(offload)
+        raise InputError("enough")
+
+    running._load.cache_clear()
+    monkeypatch.setattr(running, "load_model", load)
+    for asked in ([], ["--offload", "all"]):
+        assert main(["study", "lines", "-o", str(tmp_path / "out"), *QUICK, *asked]) == 2
+    assert held == ["text", "all"]

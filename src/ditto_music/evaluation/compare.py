@@ -242,7 +242,7 @@ def sources_of(
             raise InputError(f"{plan.recordings}: no audio files to edit: give another folder")
         return [Source(paths[item % len(paths)].resolve()) for item in range(plan.items)]
     tell("music to edit")
-    allowed = ("model", "steps", "device", "dtype", "guidance")
+    allowed = ("model", "steps", "device", "dtype", "offload", "guidance")
     shared = {name: value for name, value in plan.shared.items() if name in allowed}
     jobs: list[dict[str, Any]] = [
         {

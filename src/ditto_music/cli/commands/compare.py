@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
@@ -86,6 +86,10 @@ def compare(
         "cpu"
     ),
     dtype: Annotated[str, Parameter(group=FILES, help="float32, bfloat16 or auto.")] = "auto",
+    offload: Annotated[
+        Literal["none", "text", "all"],
+        Parameter(group=FILES, help="Of public models, as of control."),
+    ] = "text",
     quiet: Annotated[bool, Parameter(group=FILES, show_default=False, help="Say nothing.")] = False,
 ) -> int:
     """Hold methods against one another. Stop it at any time; the same command goes on.
@@ -106,6 +110,7 @@ def compare(
 
     flags: dict[str, Any] = {"device": device, "dtype": dtype, "steps": steps}
     flags["iterations"] = iterations
+    flags["offload"] = None if offload == "text" else offload
     plan = Plan(
         model,
         task or TASKS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -74,6 +74,10 @@ def study(
         "cpu"
     ),
     dtype: Annotated[str, Parameter(group=FILES, help="float32, bfloat16 or auto.")] = "auto",
+    offload: Annotated[
+        Literal["none", "text", "all"],
+        Parameter(group=FILES, help="Of public models, as of control."),
+    ] = "text",
     quiet: Annotated[bool, Parameter(group=FILES, show_default=False, help="Say nothing.")] = False,
 ) -> int:
     """Answer a research question with a table and a figure. Stop it at any time; it goes on.
@@ -115,7 +119,15 @@ def study(
     watch = teller(tally, total, watch=False, quiet=quiet)
     try:
         found = run_study(
-            asked, size, folder, model=model, device=device, dtype=dtype, tally=tally, watch=watch
+            asked,
+            size,
+            folder,
+            model=model,
+            device=device,
+            dtype=dtype,
+            offload=offload,
+            tally=tally,
+            watch=watch,
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(

@@ -24,6 +24,7 @@ from ditto_music.whole import whole
 
 ITEMS, TABLE, CSV, FIGURE = "items", "table.md", "table.csv", "figure.png"
 DPI = 80
+USUAL = "text"  # what of public models is let go, where nothing else is asked
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def run_study(
     model: str = "ditto-small",
     device: str = "cpu",
     dtype: str = "auto",
+    offload: str = "text",
     tally: Tally | None = None,
     watch: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Findings:
@@ -83,6 +85,7 @@ def run_study(
     Parameters
     ----------
     out : a folder; several sizes may share it.
+    device, dtype, offload : as of `load_model`.
     tally, watch : kept up to date, and called with each outcome.
 
     Raises
@@ -92,8 +95,10 @@ def run_study(
     """
     folder = Path(out)
     # What is wrong with the model is wrong with all items.
-    _ = revision(model) if study.fresh else _load(model, device, dtype)
+    _ = revision(model) if study.fresh else _load(model, device, dtype, offload)
     shared = {"model": model, "device": device, "dtype": dtype}
+    if offload != USUAL:  # so that items of other folders are known by what they were
+        shared["offload"] = offload
     jobs = [item.job(study.name, shared) for item in study.planned(size)]
     outcomes = run_batch(
         jobs, folder / ITEMS, performer=Measuring(), most=1, retry_failed=True, tally=tally
@@ -157,11 +162,11 @@ class Measuring:
 def measured(fields: Mapping[str, Any]) -> list[Row]:
     """The rows of an item, from a job's fields."""
     item = Item(fields["asked"], Scale(**fields["scale"]))
-    model = _load(fields["model"], fields["device"], fields["dtype"])
+    model = _load(fields["model"], fields["device"], fields["dtype"], fields.get("offload", USUAL))
     return STUDIES[fields["study"]].measure(model, item)
 
 
 @lru_cache(maxsize=1)
-def _load(name: str, device: str, dtype: str) -> Model:
+def _load(name: str, device: str, dtype: str, offload: str) -> Model:
     """The model that this process holds."""
-    return load_model(name, device=device, dtype=dtype)
+    return load_model(name, device=device, dtype=dtype, offload=offload)
