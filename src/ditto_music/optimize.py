@@ -254,7 +254,8 @@ def optimize(
                 rows = [row | {"steps": float(stage.steps)} for row in measured]
                 latents = clip.latent.detach() if stage.steps == steps else [None] * len(items)
                 for i, row, loss, latent in zip(items, rows, losses.tolist(), latents, strict=True):
-                    tracks[i].see(row, loss, latent, problem.met(i, row, stage.slack))
+                    met = problem.met(i, row, stage.slack, few=stage.steps < steps)
+                    tracks[i].see(row, loss, latent, met)
                 if any(tracks[i].goes_on(stage.limit) for i in items):
                     (slopes,) = torch.autograd.grad(losses.sum(), noise)
                     for i, loss, slope in zip(items, losses.tolist(), slopes, strict=True):
