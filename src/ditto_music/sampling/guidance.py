@@ -12,7 +12,7 @@ from ditto_music.errors import InputError
 from ditto_music.sampling.checkpointing import Denoise
 from ditto_music.sampling.condition import Condition
 from ditto_music.sampling.projection import Projected, Projection
-from ditto_music.sampling.schedule import Schedule
+from ditto_music.sampling.schedule import Schedule, times_known
 
 #: ``(x_t, t)`` to the guided clean estimate (B, ...) and what guidance added to it, if it acts.
 Parts = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
@@ -76,7 +76,8 @@ class Guidance:
             return False
         if self.interval == (0.0, 1.0):
             return True
-        alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
+        with times_known():
+            alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
         return self.interval[0] <= sigma / (alpha + sigma) <= self.interval[1]
 
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ditto_music.errors import InputError
 from ditto_music.sampling.prediction import Prediction, clean, predicted
-from ditto_music.sampling.schedule import Schedule
+from ditto_music.sampling.schedule import Schedule, times_known
 
 TINY = 1e-12  # a difference as short as this is none
 
@@ -81,7 +81,9 @@ class Projected:
         self, wanted: Tensor, unwanted: Tensor, x_t: Tensor, t: Tensor, scale: float
     ) -> Tensor:
         """The guided clean estimate of two, all (B, ..., T)."""
-        how, now = self.how, float(t)
+        how = self.how
+        with times_known():
+            now = float(t)
         if now != self.last:
             self.past = self.total if now < self.last else None
         alpha, sigma = self.schedule.alpha(t).to(x_t), self.schedule.sigma(t).to(x_t)

@@ -7,6 +7,8 @@ into the clean estimate that samplers walk by.
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
@@ -176,6 +178,15 @@ class DiscreteSchedule:
         else:
             times = torch.linspace(count - 1, 0, steps, dtype=torch.float64).round() + 1
         return torch.cat([times, torch.tensor([self.end]).double()])
+
+
+@contextmanager
+def times_known() -> Generator[None]:
+    """Inside, times are numbers, also where all else is rehearsed on tensors without contents."""
+    from torch._subclasses.fake_tensor import unset_fake_temporarily  # slow to import
+
+    with unset_fake_temporarily():
+        yield
 
 
 def linear_betas(first: float = 1e-4, last: float = 0.02, steps: int = 1000) -> tuple[float, ...]:

@@ -214,6 +214,14 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "MusicLDMPipeline": musicldm,
 }
 
+#: Those that every feature is tried on: of ACE-Step turbo, and base with its own guidance.
+MODELS = (*MAKERS, "base")
+
+
+def own_guidance(name: str) -> float | None:
+    """Off, which halves the time; but base is nothing without its own."""
+    return None if name == "base" else 1.0
+
 
 # --- parts ---------------------------------------------------------------------------------------
 

@@ -17,11 +17,11 @@ from ditto_music import InputError, Match, load_model, optimize
 from ditto_music.memory import Estimate, Ledger, check, rehearsed
 from ditto_music.models.hub.base import HubModel
 from ditto_music.models.hub.blocks import stretches
-from ditto_music.models.hub.load import ADAPTERS
 from ditto_music.models.hub.mel import EVERYTHING
 from ditto_music.models.hub.parts import Parts
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
+from tests.models.hub.checkpoints import MODELS
 
 SECONDS = 0.64
 OOBLECK = ("StableAudioPipeline", "AceStepPipeline")
@@ -46,7 +46,7 @@ def apart(a: Tensor, b: Tensor) -> float:
 # --- text encoders -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_text_encoders_are_let_go_and_read_again(folders: dict[str, Path], name: str) -> None:
     model, kept = loaded(folders, name), loaded(folders, name, offload="none")
     x, t = noise(model), model.schedule.times(1)[0].float()
@@ -87,7 +87,7 @@ class Elsewhere(Parts):
         (self.here.add if device.type == "cuda" else self.here.discard)(id(module))
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_only_the_part_at_work_is_on_the_device(folders: dict[str, Path], name: str) -> None:
     """And the gradient is what it is with all of them there, under any plan."""
     plain, model = loaded(folders, name), loaded(folders, name)
@@ -133,7 +133,7 @@ class Copying(Elsewhere):
 
 @pytest.mark.parametrize("offload", ["text", "all"])
 @pytest.mark.parametrize("searches", [True, False])
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_an_estimate_leaves_the_weights_as_they_are(
     folders: dict[str, Path], name: str, searches: bool, offload: Any
 ) -> None:
@@ -170,7 +170,7 @@ def test_offloading_from_the_processor_to_itself_is_refused(folders: dict[str, P
 # --- half precision ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_half_precision_halves_the_weights_and_keeps_the_gradient(
     folders: dict[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +208,7 @@ def test_time_is_read_in_full_where_weights_are_halved(folders: dict[str, Path])
 # --- blocks of the network -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_blocks_give_the_same_bits_for_less_memory(folders: dict[str, Path], name: str) -> None:
     """In eval mode, with frozen weights and a gradient at the input alone."""
     model = loaded(folders, name)
@@ -268,7 +268,7 @@ def test_the_decoder_looks_no_further_than_its_reach(folders: dict[str, Path], n
     assert int(seen.max()) - middle > reach / 2  # and it is not much too wide
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_decoding_in_stretches_is_exact(folders: dict[str, Path], name: str) -> None:
     """Sound and gradient; the loss looks across the borders, and is no sum over time."""
     model: HubModel = loaded(folders, name)
@@ -300,7 +300,7 @@ def test_autoencoders_that_look_at_the_whole_clip_get_it(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_memory_of_a_decode_does_not_grow_with_the_clip(
     folders: dict[str, Path], name: str
 ) -> None:
@@ -369,7 +369,7 @@ def test_the_estimate_is_what_a_process_takes(folders: dict[str, Path]) -> None:
     ("plan", "guidance"),
     [("plain", 1.0), ("checkpoint", 1.0), ("blocks", 1.0), ("checkpoint", 3.0)],
 )
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_the_estimate_holds_for_every_family_and_plan(
     folders: dict[str, Path], name: str, plan: str, guidance: float
 ) -> None:

@@ -14,11 +14,13 @@ from torch import Tensor
 from ditto_music import InputError, Intensity, Match, generate, load_model, optimize
 from ditto_music.audio import Recording
 from ditto_music.editing import inpaint
-from ditto_music.models.hub.load import ADAPTERS, is_hub
+from ditto_music.memory import Estimate
+from ditto_music.models.hub.load import is_hub
 from ditto_music.models.hub.mel import schedule_of
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
 from ditto_music.sampling import ddim, guided, ping_pong
+from tests.models.hub.checkpoints import MODELS, own_guidance
 
 SECONDS, STEPS = 0.64, 3
 PROMPT = "calm piano"
@@ -302,7 +304,7 @@ def test_stable_audio_open_is_asked_what_the_pipeline_asks(
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_decoding_is_the_pipelines_own(folders: dict[str, Path], name: str) -> None:
     """By blocks and stretches, with its gradient."""
     model = loaded(folders, name)
@@ -335,7 +337,7 @@ def test_a_short_clip_is_decoded_from_its_own_latents(folders: dict[str, Path], 
 # --- gradients -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_the_gradient_is_that_of_finite_differences(folders: dict[str, Path], name: str) -> None:
     """Through network, guidance, sampler and decoder."""
     model = loaded(folders, name, torch.float64)
@@ -373,10 +375,10 @@ def test_the_gradient_is_that_of_finite_differences(folders: dict[str, Path], na
 # --- use -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_loading_generating_and_controlling(folders: dict[str, Path], name: str) -> None:
     model = loaded(folders, name)
-    quick = {"duration": 2.0, "steps": 3, "guidance": 1.0}
+    quick = {"duration": 2.0, "steps": 3, "guidance": own_guidance(name)}
     free = generate(model, PROMPT, **quick)
     assert free.audio.shape == (1, model.channels, round(2.0 * model.sample_rate))
     assert free.audio.isfinite().all()
@@ -391,11 +393,31 @@ def test_loading_generating_and_controlling(folders: dict[str, Path], name: str)
     assert report["sample_rate"] == model.sample_rate
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
+def test_guidance_within_an_interval(folders: dict[str, Path], name: str) -> None:
+    """Its share of the noise is read in the rehearsal too; what is told counts the costlier call.
+
+    Where guidance is in the weights there is none to be had.
+    """
+    model = loaded(folders, name)
+    how = replace(model.guidance, scale=3.0, interval=(0.2, 0.7))
+    quick: dict[str, Any] = {"duration": SECONDS, "steps": 4}
+    told: list[Estimate] = []
+    within, everywhere, nowhere = (
+        generate(model, PROMPT, guidance=each, expect=told.append, **quick)
+        for each in (how, replace(how, interval=(0.0, 1.0)), replace(how, scale=1.0))
+    )
+    assert told[0].network == told[1].network >= told[2].network
+    assert (told[0].network == told[2].network) == model.baked
+    for other in (everywhere, nowhere):
+        assert torch.equal(within.audio, other.audio) == model.baked
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_a_curve_asked_of_the_audio_is_approached(folders: dict[str, Path], name: str) -> None:
     """That of another noise: a random decoder's level hardly moves, and this one it can reach."""
     model = loaded(folders, name)
-    quick = {"duration": 2.0, "steps": 2, "guidance": 1.0}
+    quick = {"duration": 2.0, "steps": 2, "guidance": own_guidance(name)}
     other = generate(model, PROMPT, Intensity([-30, -30]), seed=9, **quick).items[0].panels[0]
     times = [2.0 * (i + 0.5) / len(other.achieved) for i in range(len(other.achieved))]
     wanted = Intensity([*zip(times, other.achieved.tolist(), strict=True)])
@@ -405,7 +427,7 @@ def test_a_curve_asked_of_the_audio_is_approached(folders: dict[str, Path], name
     assert item.final["loss"] < 0.5 * item.history[0]["loss"]
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", MODELS)
 def test_inpainting_leaves_the_rest_alone(folders: dict[str, Path], name: str) -> None:
     import numpy as np
 
@@ -413,14 +435,15 @@ def test_inpainting_leaves_the_rest_alone(folders: dict[str, Path], name: str) -
     rng = np.random.default_rng(0)
     take = Recording.of(0.1 * rng.standard_normal((2, 6 * 800)).astype(np.float32), 800)
     made = inpaint(
-        model, take, [(2.5, 3.5)], PROMPT, steps=2, surrogate_steps=2, iterations=2, guidance=1.0
-    )
+        model, take, [(2.5, 3.5)], PROMPT, steps=2, surrogate_steps=2, iterations=2,
+        guidance=own_guidance(name),
+    )  # fmt: skip
     same = (made.recording.samples == take.samples).all(1)
     assert same[: 2 * 800].all() and same[4 * 800 :].all()
     assert not same[round(2.6 * 800) : round(3.4 * 800)].all()
 
 
-@pytest.mark.parametrize("name", [*ADAPTERS, "44100", "44100, third", "48000"])
+@pytest.mark.parametrize("name", [*MODELS, "44100", "44100, third", "48000"])
 def test_a_clip_of_any_length_has_as_many_frames_as_its_encoding(
     folders: dict[str, Path], name: str
 ) -> None:
