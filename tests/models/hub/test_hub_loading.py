@@ -6,6 +6,7 @@ There is no network here: what the hub would say is raised as its own exceptions
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 from collections.abc import Callable
@@ -109,6 +110,23 @@ def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(InputError, match=r"pip install 'ditto-music\[hub\]'"):
         load_model(GATED)
+
+
+def test_stable_audio_open_needs_no_package_that_the_extra_has_not(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without torchsde its scheduler is a class in name alone."""
+    import diffusers
+    from diffusers.utils import dummy_torch_and_torchsde_objects as absent
+
+    kind = "CosineDPMSolverMultistepScheduler"
+    monkeypatch.setattr(diffusers, kind, getattr(absent, kind))
+    model = load_model(str(folders["StableAudioPipeline"]), dtype="float32")
+    level = json.loads(
+        (folders["StableAudioPipeline"] / "scheduler" / "scheduler_config.json").read_text("utf-8")
+    )["sigma_max"]
+    assert float(model.schedule.times(1)[0]) == pytest.approx(math.atan(level) * 2 / math.pi)
+    assert generate(model, "calm", duration=0.64, steps=2).audio.isfinite().all()
 
 
 def test_too_little_memory_for_the_weights(

@@ -236,12 +236,13 @@ def _pipeline(folder: Path, kind: str, dtype: torch.dtype) -> Any:
     if kind == "AceStepPipeline":
         given |= dict.fromkeys(UNREAD)
     if kind == "StableAudioPipeline":  # its own needs torchsde, and is never stepped here
-        given["scheduler"] = getattr(diffusers, STEPPED).from_pretrained(
-            folder, subfolder="scheduler"
-        )
-    return getattr(diffusers, kind).from_pretrained(
+        given["scheduler"] = None
+    pipe = getattr(diffusers, kind).from_pretrained(
         folder, torch_dtype=dtype, use_safetensors=True, **given
     )
+    if pipe.scheduler is None:
+        pipe.scheduler = getattr(diffusers, STEPPED).from_pretrained(folder, subfolder="scheduler")
+    return pipe
 
 
 def _part(folder: Path, part: str, kind: Any, dtype: torch.dtype) -> torch.nn.Module:
