@@ -205,6 +205,26 @@ def test_time_is_read_in_full_where_weights_are_halved(folders: dict[str, Path])
     assert network.proj_in.weight.dtype == torch.bfloat16
 
 
+def test_positions_and_durations_are_read_in_full_where_weights_are_halved(
+    folders: dict[str, Path],
+) -> None:
+    """Of Stable Audio 3; the embedder of durations is let go and read again."""
+    full = loaded(folders, "StableAudio3Pipeline")
+    half = loaded(folders, "StableAudio3Pipeline", dtype="bfloat16")
+    network = half.pipe.transformer
+    assert network.dtype == torch.bfloat16
+    angles = network.rotary_pos_emb(1000, torch.device("cpu"))
+    assert torch.equal(angles, full.pipe.transformer.rotary_pos_emb(1000, torch.device("cpu")))
+    for prompt in ("calm", "loud"):
+        for seconds in (0.64, 7.3, 7.4, 31.0, 63.9):
+            ours, theirs = (m.condition([prompt], seconds).tensors["seconds"] for m in (half, full))
+            assert ours.dtype == torch.bfloat16
+            assert apart(ours.float(), theirs) < 0.01
+        with torch.no_grad():
+            half.denoise(noise(half), torch.tensor(0.5), half.condition([prompt], 0.64))
+        assert half.pipe.duration_embedder is None
+
+
 # --- blocks of the network -----------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ network walked without it is deterministic.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,7 @@ class StableAudio3Model(HubModel):
 
     def __init__(self, name: str, pipe: Any, device: torch.device, **more: Any) -> None:
         super().__init__(name, pipe, device, **more)
+        keep_positions_exact(pipe.transformer.rotary_pos_emb)
         self.baked = bool(pipe.scheduler.config.stochastic_sampling)
         self.channels = int(pipe.vae.config.audio_channels)
         self.sample_rate = int(pipe.vae.config.sampling_rate)
@@ -62,6 +64,7 @@ class StableAudio3Model(HubModel):
     def encoded(self, prompts: list[str], seconds: float) -> Condition:
         """Text with the duration as one more token, and the duration."""
         text, mask = self.pipe.encode_prompt(prompts, self.device, 1)
+        keep_durations_exact(self.pipe.duration_embedder)  # it may just have been read
         lasts = self.pipe.encode_duration(seconds, self.device, 1, len(prompts))
         words, mask = self.pipe.prepare_cross_attention(text, mask, lasts)
         return Condition({"words": words, "mask": mask, "seconds": lasts})
@@ -87,3 +90,22 @@ class StableAudio3Model(HubModel):
     def decoded(self, latent: Tensor) -> Tensor:
         """Latents (B, 256, T) to audio (B, 2, 4096 T), not clipped as the pipeline would."""
         return self.pipe.vae.decode(latent.to(self.pipe.vae.dtype)).sample.to(latent)
+
+
+def keep_positions_exact(rotary: Any) -> None:
+    """Have a rotary embedding count in float32: bfloat16 has no odd numbers from 256 on."""
+    if rotary.inv_freq.dtype != torch.float32:
+        exact = type(rotary)(2 * len(rotary.inv_freq)).inv_freq
+        rotary.inv_freq = exact.to(rotary.inv_freq.device)
+
+
+def keep_durations_exact(embedder: Any) -> None:
+    """Have the frequencies that a duration is read by in float32.
+
+    They go up to 10,000 turns in the longest clip, which in bfloat16 are 9,984.
+    """
+    if embedder.freqs.dtype != torch.float32:
+        config = embedder.config
+        low, high = math.log(config.min_freq), math.log(config.max_freq)
+        ramp = torch.linspace(0.0, 1.0, config.fourier_dim // 2)
+        embedder.freqs = torch.exp(ramp * (high - low) + low).to(embedder.freqs.device)
