@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-import psutil
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from ditto_music.errors import InputError
 from ditto_music.protocols import Clip
+from ditto_music.sampling.plans import free_memory
 
 if TYPE_CHECKING:
     from ditto_music.problem import Problem
@@ -158,7 +158,7 @@ def check(estimate: Estimate, device: torch.device, seconds: float) -> None:
     InputError
         With what would make it fit.
     """
-    free = _free(device)
+    free = free_memory(device)
     if estimate.working <= SPARE * free:
         return
     larger = estimate.network + estimate.kept >= estimate.decoder
@@ -253,9 +253,3 @@ class Ledger(TorchDispatchMode):
     def _gone(self, key: int, count: int) -> None:
         self._alive.discard(key)
         self.now -= count
-
-
-def _free(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available

@@ -135,6 +135,12 @@ def memory_budget(device: torch.device, gigabytes: float | None) -> int:
     """Bytes that activations may take: what was asked, or half of what is free now."""
     if gigabytes is not None:
         return round(gigabytes * 1e9)
+    return round(SHARE * free_memory(device))
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that new tensors may take there; on a GPU with what this process holds but not uses."""
     if device.type == "cuda":
-        return round(SHARE * torch.cuda.mem_get_info(device)[0])
-    return round(SHARE * psutil.virtual_memory().available)
+        free = torch.cuda.mem_get_info(device)[0]
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return psutil.virtual_memory().available

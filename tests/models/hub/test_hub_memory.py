@@ -17,10 +17,12 @@ from ditto_music import InputError, Match, load_model, optimize
 from ditto_music.memory import Estimate, Ledger, check, rehearsed
 from ditto_music.models.hub.base import HubModel
 from ditto_music.models.hub.blocks import stretches
+from ditto_music.models.hub.load import check_memory
 from ditto_music.models.hub.mel import EVERYTHING
 from ditto_music.models.hub.parts import Parts
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
+from ditto_music.sampling.plans import free_memory, memory_budget
 from tests.models.hub.checkpoints import MODELS
 
 SECONDS = 0.64
@@ -439,11 +441,28 @@ def test_too_little_memory_is_one_line_that_mends_it(
         assert word in str(error.value)
 
 
+def test_what_a_gpus_allocator_holds_unused_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card of 10 GB, all but one of it reserved, of which 3 are in use."""
+    figures = {"memory_reserved": 9 * 10**9, "memory_allocated": 3 * 10**9}
+    for name, count in figures.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, count=count: count)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**9, 10**10))
+    card = torch.device("cuda")
+    assert free_memory(card) == 7 * 10**9
+    assert memory_budget(card, None) == 35 * 10**8
+    check(Estimate(0, 0, 6 * 10**9, 0, 0), card, 30.0)
+    check_memory("one", 6 * 10**9, card, torch.bfloat16)
+    with pytest.raises(InputError, match=r"this needs 8\.0 GB .* cuda has 7\.0 GB free"):
+        check(Estimate(0, 0, 8 * 10**9, 0, 0), card, 30.0)
+    with pytest.raises(InputError, match=r"needs 8\.8 GB .* cuda has 7\.0 GB free"):
+        check_memory("one", 8 * 10**9, card, torch.bfloat16)
+
+
 def test_too_much_is_refused_before_any_work(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = loaded(folders, "StableAudioPipeline")
-    monkeypatch.setattr("ditto_music.memory._free", lambda device: 1000)
+    monkeypatch.setattr("ditto_music.memory.free_memory", lambda device: 1000)
     shape = model.latent_shape(1.0)
 
     def never(progress: object) -> None:

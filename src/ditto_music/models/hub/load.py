@@ -11,7 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-import psutil
 import torch
 
 from ditto_music.errors import InputError
@@ -19,6 +18,7 @@ from ditto_music.models.hub.catalog import CONVERTED, told
 from ditto_music.models.hub.parts import OFFLOADS
 from ditto_music.models.weights import fingerprint
 from ditto_music.protocols import Model
+from ditto_music.sampling.plans import free_memory
 
 INDEX = "model_index.json"
 STEPPED = "EDMDPMSolverMultistepScheduler"  # reads the configuration of Stable Audio Open's
@@ -209,13 +209,6 @@ def check_memory(name: str, needed: int, device: torch.device, dtype: torch.dtyp
         f"model '{name}' needs {needed * SPARE / 1e9:.1f} GB for its weights and {device} has "
         f"{free / 1e9:.1f} GB free: {smaller}"
     )
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that are free where the weights go."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available
 
 
 def _kind(folder: Path, name: str) -> str:
