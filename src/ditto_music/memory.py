@@ -37,7 +37,11 @@ class Weighed(Protocol):
     """A model large enough to be asked what it takes."""
 
     def weight_bytes(self) -> tuple[int, int]:
-        """Of the weights on the device while prompts are read, and afterwards at the most."""
+        """Of the weights on the device while prompts are read, and of those that stay there."""
+        ...
+
+    def moved_bytes(self, task: Task) -> int:
+        """Of weights that come to the device for a task and leave it again."""
         ...
 
     def held(self, task: Task) -> AbstractContextManager[None]:
@@ -71,10 +75,10 @@ class Estimate:
     Attributes
     ----------
     reading : weights while prompts are read, text encoders with them.
-    weights : afterwards.
-    network : one step, forward and backward.
+    weights : that stay afterwards.
+    network : one step, forward and backward; with its weights, if they come for it alone.
     kept : what earlier steps keep for backward, all together.
-    decoder : decoding, forward and backward, and the controls on the audio.
+    decoder : decoding, forward and backward, and the controls on the audio; weights likewise.
     """
 
     reading: int
@@ -85,7 +89,7 @@ class Estimate:
 
     @property
     def working(self) -> int:
-        """Beyond the weights."""
+        """Beyond the weights that stay."""
         return self.kept + max(self.network, self.decoder)
 
     @property
@@ -120,6 +124,7 @@ def estimated(problem: Problem, steps: int, *, searches: bool = True) -> Estimat
     model, everyone = problem.model, list(range(len(problem)))
     assert isinstance(model, Weighed)
     reading, weights = model.weight_bytes()
+    to_denoise, to_decode = model.moved_bytes("denoise"), model.moved_bytes("decode")
     noise = problem.noise()
     frames = problem.form.frames
     telling = min(frames, math.ceil(model.telling_seconds * problem.form.sample_rate))
@@ -133,7 +138,9 @@ def estimated(problem: Problem, steps: int, *, searches: bool = True) -> Estimat
             network = rehearsed(problem.called(everyone), noise, gradients=False)
         with model.held("decode"):
             decoder = rehearsed(decode, noise, gradients=False)
-        return Estimate(reading, weights, network.peak, 0, decoder.peak + more)
+        return Estimate(
+            reading, weights, network.peak + to_denoise, 0, decoder.peak + more + to_decode
+        )
     plan, kept_steps = problem.plan(everyone, steps, noise.dtype)
     network = problem.use(everyone, noise, sparing=plan == "blocks")
     with model.held("decode"):
@@ -144,9 +151,9 @@ def estimated(problem: Problem, steps: int, *, searches: bool = True) -> Estimat
     return Estimate(
         reading,
         weights,
-        network.peak + latents,
+        network.peak + latents + to_denoise,
         stored * max(0, kept_steps - 1),
-        stored + latents + decoder.peak + more + controls,
+        stored + latents + decoder.peak + more + controls + to_decode,
     )
 
 
@@ -168,8 +175,8 @@ def check(estimate: Estimate, device: torch.device, seconds: float) -> None:
         else f"take a --duration below {seconds:g}, or --dtype bfloat16"
     )
     raise InputError(
-        f"this needs {size(estimate.working)} beyond the weights and {device} has {size(free)} "
-        f"free: {mend}"
+        f"this needs {size(estimate.working)} beyond the weights that are there and {device} has "
+        f"{size(free)} free: {mend}"
     )
 
 
@@ -186,6 +193,13 @@ def rehearsed(call: Callable[[Tensor], Tensor], x: Tensor, *, gradients: bool = 
             if gradients:
                 torch.autograd.grad(y, fake, torch.empty_like(y))
     return Use(kept, ledger.peak)
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that there was no memory left, on a GPU or in main memory."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def _controls(problem: Problem, noise: Tensor, items: Sequence[int]) -> int:

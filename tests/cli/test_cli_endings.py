@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import torch
 from conftest import QUICK, RATE, Ditto, end, start, wait_for
 
 from ditto_music import InputError
@@ -138,6 +139,30 @@ def test_the_unforeseen_is_one_line_and_a_traceback_if_asked(
     assert told.status == 1
     assert "ditto-music: error: RuntimeError: shapes quarrel (set DITTO_MUSIC_" in told.err
     assert ("Traceback" in told.err) == asked
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has ..."),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"
+        ),
+        MemoryError(),
+    ],
+)
+def test_memory_that_runs_out_is_one_line_with_what_mends_it(
+    ditto: Ditto, folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ditto_music.problem.Problem.sample", full)
+    told = ditto("generate", "calm", "-o", "out.wav", *QUICK)
+    assert told.status == 1
+    line = "error: memory ran out: take --gradient blocks, --dtype bfloat16 or a shorter --duration"
+    assert line in told.err.splitlines()[-1] and "--offload all" in told.err
+    assert list(folder.iterdir()) == []
 
 
 def test_a_search_that_diverged_late_is_warned_of(

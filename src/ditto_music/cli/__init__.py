@@ -20,7 +20,7 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from ditto_music.cli.app import app
 from ditto_music.cli.run import Run, Unfinished
-from ditto_music.cli.say import say
+from ditto_music.cli.say import say, unforeseen
 from ditto_music.errors import InputError
 
 TRACEBACK = "DITTO_MUSIC_TRACEBACK"
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
         hint = f"set {TRACEBACK}=1 to see where"
-        return _fail(f"{type(error).__name__}: {error} ({hint})", FAILED)
+        return _fail(f"{unforeseen(error)} ({hint})", FAILED)
     finally:
         _let_go()
 

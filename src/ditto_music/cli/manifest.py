@@ -21,6 +21,7 @@ from ditto_music.cli.app import app
 from ditto_music.cli.controls import Asked
 from ditto_music.cli.methods import method_named
 from ditto_music.cli.run import Run, Unfinished
+from ditto_music.cli.say import unforeseen
 from ditto_music.cli.shared import LARGEST_SEED, LOADER, Shared
 from ditto_music.errors import InputError
 from ditto_music.jobs.job import Group, Job, Order, Outcome, is_address
@@ -130,7 +131,7 @@ class Commands:
         except (InputError, CycloptsError, Unfinished, FloatingPointError) as error:
             told = str(error)
         except Exception as error:
-            told = f"{type(error).__name__}: {error}"
+            told = unforeseen(error)
         line = f"{order.job.where}: {' '.join(told.split())}"
         return Outcome(order.key, order.job.line, error=line)
 

@@ -5,8 +5,23 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
+NO_MEMORY = (
+    "memory ran out: take --gradient blocks, --dtype bfloat16 or a shorter --duration, or on a GPU "
+    "--offload all"
+)
+
 
 def say(text: str) -> None:
     """One line on standard error, if anyone is there to read it."""
     with suppress(OSError):
         print(f"ditto-music: {text}", file=sys.stderr, flush=True)
+
+
+def unforeseen(error: Exception) -> str:
+    """What to say of an error that nothing was prepared for, with the mend where it is known."""
+    if "torch" in sys.modules:
+        from ditto_music.memory import ran_out
+
+        if ran_out(error):
+            return NO_MEMORY
+    return f"{type(error).__name__}: {error}"

@@ -139,7 +139,7 @@ class Copying(Elsewhere):
 def test_an_estimate_leaves_the_weights_as_they_are(
     folders: dict[str, Path], name: str, searches: bool, offload: Any
 ) -> None:
-    """And counts none that move."""
+    """And counts those that come for a task alone with the task."""
     plain, model = loaded(folders, name), loaded(folders, name)
     Elsewhere.here = set()
     model.parts = Copying(model.pipe, torch.device("cuda"), None, offload)
@@ -153,7 +153,11 @@ def test_an_estimate_leaves_the_weights_as_they_are(
         problem = Problem(each, "calm", None, 0, Settings(SECONDS, 2, 2.0))
         problem.expect(estimates.append, searches=searches)
     ours, theirs = ((each.network, each.decoder - each.kept) for each in estimates)
+    come = [model.parts.bytes_of(parts) for parts in ([model.NETWORK], model.DECODERS)]
+    if offload == "all":
+        theirs = tuple(each - weights for each, weights in zip(theirs, come, strict=True))
     assert ours == pytest.approx(theirs, rel=0.05)
+    assert estimates[1].weights == (0 if offload == "all" else sum(come))
     for part in model.parts.names():
         for key, value in getattr(model.pipe, part).state_dict(prefix=f"{part}.").items():
             assert torch.equal(value, before[key])
@@ -437,8 +441,25 @@ def test_too_little_memory_is_one_line_that_mends_it(
     estimate = Estimate(0, 0, network, 0, decoder)
     with pytest.raises(InputError) as error:
         check(estimate, torch.device("cpu"), 30.0)
-    for word in (*words, "this needs 10000.0 GB beyond the weights and cpu has"):
+    for word in (*words, "this needs 10000.0 GB beyond the weights that are there and cpu has"):
         assert word in str(error.value)
+
+
+def test_weights_that_are_still_to_come_are_given_room(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card with room for what a step takes, but not for the network beside it."""
+    model = loaded(folders, "StableAudioPipeline")
+    Elsewhere.here = set()
+    told: list[Estimate] = []
+    problem = Problem(model, "calm", None, 0, Settings(SECONDS, 2, gradient="blocks"))
+    problem.expect(told.append)
+    monkeypatch.setattr("ditto_music.memory.free_memory", lambda device: told[0].working / 0.94)
+    problem.expect(told.append)
+    model.parts = Copying(model.pipe, torch.device("cuda"), None, "all")
+    with pytest.raises(InputError, match="beyond the weights that are there and"):
+        problem.expect(told.append)
+    assert told[2].network >= model.parts.bytes_of([model.NETWORK])
 
 
 def test_what_a_gpus_allocator_holds_unused_is_free(monkeypatch: pytest.MonkeyPatch) -> None:

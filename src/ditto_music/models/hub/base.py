@@ -152,8 +152,12 @@ class HubModel:
     def held(self, task: Task) -> Generator[None]:
         """Inside, what the task takes is where it works, and no part moves or is let go."""
         self.parts.release(self.READS)
-        with self.parts.held(*([self.NETWORK] if task == "denoise" else self.DECODERS)):
+        with self.parts.held(*self._at(task)):
             yield
+
+    def _at(self, task: Task) -> tuple[str, ...]:
+        """The parts that a task takes."""
+        return (self.NETWORK,) if task == "denoise" else self.DECODERS
 
     def whole_frames(self, seconds: float) -> int:
         """Frames that hold a clip's samples: as many as `encode` makes of it."""
@@ -165,16 +169,19 @@ class HubModel:
         return decoded_by_stretches(self.decoded, latent, frames, self.decoder_reach, self.hop)
 
     def weight_bytes(self) -> tuple[int, int]:
-        """Of the weights on the device while prompts are read, and afterwards at the most."""
+        """Of the weights on the device while prompts are read, and of those that stay there."""
         parts = self.parts
         reads = parts.bytes_of(
             [name for name in self.READS if getattr(self.pipe, name) is not None]
         )
-        network, decoder = parts.bytes_of([self.NETWORK]), parts.bytes_of(self.DECODERS)
         if parts.offload == "all":
-            return reads, max(network, decoder)
-        rest = network + decoder
+            return reads, 0
+        rest = parts.bytes_of([self.NETWORK, *self.DECODERS])
         return rest + reads, rest + (reads if parts.offload == "none" else 0)
+
+    def moved_bytes(self, task: Task) -> int:
+        """Of weights that come to the device for a task and leave it again."""
+        return self.parts.bytes_of(self._at(task)) if self.parts.offload == "all" else 0
 
     @property
     def telling_seconds(self) -> float:
