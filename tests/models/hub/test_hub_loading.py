@@ -23,6 +23,7 @@ from ditto_music import InputError, generate, load_model
 from ditto_music.cli import main
 from ditto_music.models.hub import load
 from ditto_music.models.hub.catalog import PUBLIC, told
+from tests.models.hub.checkpoints import MAKERS
 
 GATED = "stabilityai/stable-audio-open-1.0"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -155,8 +156,6 @@ def hub(
     folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], list[dict[str, Any]]]:
     """A cache that holds the index of a model at a commit; its weights come when asked for."""
-    import diffusers
-
     snapshot = tmp_path / "models--ucsd-reach--musicldm" / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
     source = folders["MusicLDMPipeline"]
@@ -182,7 +181,7 @@ def hub(
         ],
     )
     monkeypatch.setattr("huggingface_hub.hf_hub_download", index)
-    monkeypatch.setattr(diffusers.MusicLDMPipeline, "download", download)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: info)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     return lambda: asked
@@ -195,7 +194,7 @@ def test_licence_and_size_are_told_before_the_first_download(
     lines: list[str] = []
 
     def notice(line: str) -> None:
-        assert not any("use_safetensors" in each for each in hub())
+        assert not any("allow_patterns" in each for each in hub())
         lines.append(line)
 
     model = load_model("ucsd-reach/musicldm@v1", dtype="float32", notice=notice)
@@ -203,10 +202,10 @@ def test_licence_and_size_are_told_before_the_first_download(
         "ucsd-reach/musicldm is not here yet: licence cc-by-nc-sa-4.0; downloading 0.9 GB, "
         f"to {tmp_path}"
     ]
-    assert hub() == [
-        {"where": "ucsd-reach/musicldm", "revision": "v1"},
-        {"where": "ucsd-reach/musicldm", "revision": COMMIT, "use_safetensors": True},
-    ]
+    index, files = hub()
+    assert index == {"where": "ucsd-reach/musicldm", "revision": "v1"}
+    assert files["revision"] == COMMIT
+    assert {"model_index.json", "unet/*.safetensors", "vocoder/*.json"} < {*files["allow_patterns"]}
     report = generate(model, "calm", duration=0.5, steps=2).report()
     assert report["revision"] == COMMIT
     load_model("ucsd-reach/musicldm@v1", dtype="float32", notice=notice)
@@ -227,6 +226,85 @@ def test_the_command_line_tells_it(
     told = json.loads(report.read_text("utf-8"))
     assert told["revision"] == COMMIT
     assert told["estimated_memory_bytes"]["peak"] > 0
+
+
+#: Of repositories as they are published: what is read from each, and what is left where it is.
+PUBLISHED: dict[str, tuple[list[str], list[str]]] = {
+    "StableAudioPipeline": (
+        [
+            "model_index.json",
+            "projection_model/config.json",
+            "projection_model/diffusion_pytorch_model.safetensors",
+            "scheduler/scheduler_config.json",
+            "text_encoder/config.json",
+            "text_encoder/model.safetensors",
+            "tokenizer/special_tokens_map.json",
+            "tokenizer/spiece.model",
+            "tokenizer/tokenizer.json",
+            "tokenizer/tokenizer_config.json",
+            "transformer/config.json",
+            "transformer/diffusion_pytorch_model.safetensors",
+            "vae/config.json",
+            "vae/diffusion_pytorch_model.safetensors",
+        ],
+        [".gitattributes", "LICENSE.md", "README.md", "model.ckpt", "model.safetensors",
+         "model_config.json", "stable_audio.png"],
+    ),
+    "AceStepPipeline": (
+        [
+            "condition_encoder/diffusion_pytorch_model.safetensors",
+            "model_index.json",
+            "text_encoder/model.safetensors",
+            "tokenizer/chat_template.jinja",
+            "tokenizer/merges.txt",
+            "tokenizer/vocab.json",
+            "transformer/config.json",
+            "transformer/diffusion_pytorch_model-00001-of-00002.safetensors",
+            "transformer/diffusion_pytorch_model-00002-of-00002.safetensors",
+            "transformer/diffusion_pytorch_model.safetensors.index.json",
+            "vae/diffusion_pytorch_model.safetensors",
+        ],
+        ["README.md", "audio_token_detokenizer/config.json",
+         "audio_token_detokenizer/diffusion_pytorch_model.safetensors",
+         "audio_tokenizer/config.json", "audio_tokenizer/diffusion_pytorch_model.safetensors",
+         "modeling.py", "silence_latent.pt"],
+    ),
+    "AudioLDM2Pipeline": (
+        [
+            "feature_extractor/preprocessor_config.json",
+            "language_model/model.safetensors",
+            "model_index.json",
+            "text_encoder_2/model.safetensors",
+            "tokenizer_2/spiece.model",
+            "unet/diffusion_pytorch_model.safetensors",
+            "vocoder/model.safetensors",
+        ],
+        ["language_model/pytorch_model.bin", "unet/diffusion_pytorch_model.bin",
+         "unet/diffusion_pytorch_model.fp16.safetensors",
+         "unet/diffusion_pytorch_model.non_ema.safetensors", "vocoder/flax_model.msgpack"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_only_what_is_read_is_downloaded(folders: dict[str, Path], name: str) -> None:
+    read, left = PUBLISHED[name]
+    assert sorted(load.read_of([*left, *read], folders[name])) == read
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_is_downloaded_is_enough(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
+    whole, part = folders[name], tmp_path / "part"
+    files = [path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file()]
+    for file in load.read_of(files, whole):
+        (part / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(whole / file, part / file)
+    assert not (part / "audio_tokenizer").exists()
+    ours, theirs = (
+        generate(load_model(str(folder), dtype="float32"), "calm", duration=0.5, steps=1)
+        for folder in (part, whole)
+    )
+    assert torch.equal(ours.audio, theirs.audio)
 
 
 def test_a_full_disk(

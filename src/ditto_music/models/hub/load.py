@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +24,8 @@ INDEX = "model_index.json"
 STEPPED = "EDMDPMSolverMultistepScheduler"  # reads the configuration of Stable Audio Open's
 COMMIT = re.compile(r"[0-9a-f]{40}")
 UNREAD = ("audio_tokenizer", "audio_token_detokenizer")  # ACE-Step's: only covers need them
+FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")  # that a part is read from
+VARIANTS = ("*.*.safetensors",)  # the same weights in half precision, or averaged otherwise
 SPARE = 1.1  # of the weights, while they are read
 
 #: Class of the pipeline in ``model_index.json`` -> module and class of its adapter.
@@ -109,39 +111,72 @@ def commit_of(folder: Path) -> str | None:
 def downloaded(name: str, notice: Notice | None = None) -> Path:
     """The snapshot of a hub id or ``id@revision``, downloaded where it is not here.
 
-    All files are of the one commit that its index was found at. Only what the pipeline needs comes,
-    and of weights only safetensors.
+    All files are of the one commit that its index was found at. Only what is read comes, and of
+    weights only safetensors.
     """
-    import diffusers
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, snapshot_download
 
     where, _, revision = name.partition("@")
-    index = Path(hf_hub_download(where, INDEX, revision=revision or None))
-    kind = _kind(index.parent, name)
-    if not weights_of(index.parent):
-        _announce(where, commit_of(index.parent), notice)
+    folder = Path(hf_hub_download(where, INDEX, revision=revision or None)).parent
+    _kind(folder, name)
+    if not weights_of(folder):
+        _announce(where, folder, notice)
     with _quiet(bars=True):
         return Path(
-            getattr(diffusers, kind).download(
-                where, revision=commit_of(index.parent) or revision or None, use_safetensors=True
+            snapshot_download(
+                where,
+                revision=commit_of(folder) or revision or None,
+                allow_patterns=_patterns(folder),
+                ignore_patterns=[*VARIANTS],
             )
         )
 
 
-def _announce(where: str, revision: str | None, notice: Notice | None) -> None:
-    """Licence and size as the hub has them, or as known here; and whether the disk has room."""
+def read_of(files: Iterable[str], folder: Path) -> list[str]:
+    """Of a repository's files those that its pipeline is read from.
+
+    Parameters
+    ----------
+    files : their paths in it.
+    folder : holds its index.
+    """
+    from huggingface_hub.utils import filter_repo_objects
+
+    return [
+        *filter_repo_objects(files, allow_patterns=_patterns(folder), ignore_patterns=[*VARIANTS])
+    ]
+
+
+def _patterns(folder: Path) -> list[str]:
+    """The index, and what its parts are read from; whole copies beside them are not."""
+    index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    parts = [
+        name
+        for name, kind in index.items()
+        if isinstance(kind, list) and kind[0] and name not in UNREAD
+    ]
+    return [INDEX, *(f"{part}/{files}" for part in parts for files in FILES)]
+
+
+def _announce(where: str, folder: Path, notice: Notice | None) -> None:
+    """Licence and size as the hub has them, or as known here; and whether the disk has room.
+
+    Parameters
+    ----------
+    folder : holds the index.
+    """
     from huggingface_hub import HfApi
     from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.errors import HTTPError  # pyright: ignore[reportPrivateImportUsage]
 
     licence, size = None, None
     try:
-        info = HfApi().model_info(where, revision=revision, files_metadata=True)
+        info = HfApi().model_info(where, revision=commit_of(folder), files_metadata=True)
         licence = getattr(info.card_data, "license_name", None) or getattr(
             info.card_data, "license", None
         )
-        files = info.siblings or []
-        size = sum(file.size or 0 for file in files if _is_weight(file.rfilename))
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        size = sum(sizes[file] for file in read_of(sizes, folder))
     except (OSError, HTTPError):  # what is known here will do
         pass
     cache = Path(HF_HUB_CACHE)
@@ -163,13 +198,8 @@ def weight_bytes(folder: Path, dtype: torch.dtype) -> int:
 
 def weights_of(folder: Path) -> list[Path]:
     """The safetensors that the parts of a pipeline are read from."""
-    files = (path for path in folder.glob("*/*.safetensors") if path.parent.name not in UNREAD)
-    return sorted(path for path in files if _is_weight(f"{path.parent.name}/{path.name}"))
-
-
-def _is_weight(path: str) -> bool:
-    """Whether a file of a repository is read: of a part, and no copy in half precision."""
-    return path.count("/") == 1 and path.endswith(".safetensors") and ".fp16" not in path
+    files = (path.relative_to(folder).as_posix() for path in folder.glob("*/*.safetensors"))
+    return sorted(folder / file for file in read_of(files, folder))
 
 
 def _numbers(file: Path) -> int:
