@@ -184,7 +184,8 @@ def optimize(
         first run on half of them. None: half of `steps`, 8 at most. No fewer than `steps`:
         all iterations run on all steps.
     guidance : classifier-free guidance scale, 1 is off, at half the cost; or all of a `Guidance`;
-        None: the model's own.
+        None: the model's own. Of the model's own a number keeps a rule of projection (ACE-Step
+        base) where it is above 1, and no more: for plain guidance there give a `Guidance`.
     negative_prompt : what guidance moves away from.
     iterations : at most this many updates of the noise; a stage, and with the last one the search,
         ends early where ten of them gain less than 2%.

@@ -66,8 +66,8 @@ class Problem:
         self.model = model
         if model.baked:  # it is in the weights: none is applied, and none is told
             settings = replace(settings, guidance=Guidance(1.0))
-        elif settings.guidance is None:
-            settings = replace(settings, guidance=model.guidance)
+        else:
+            settings = replace(settings, guidance=guidance_of(model, settings.guidance))
         if settings.sampler == "edict" and settings.guiding.projection:
             raise InputError(
                 f"sampler 'edict' undoes its steps, which {model.name}'s guidance with momentum "
@@ -475,6 +475,20 @@ class Problem:
             revision=self.model.revision,
             estimate=self.estimate,
         )
+
+
+def guidance_of(model: Model, asked: float | Guidance | None) -> float | Guidance:
+    """How to guide, by what was asked.
+
+    A number is plain guidance everywhere; but a model that is guided by projection is so by any
+    number above 1, as its pipeline does. None is all of the model's own.
+    """
+    rule = model.guidance.projection
+    if asked is None:
+        return model.guidance
+    if rule is None or isinstance(asked, Guidance) or asked <= 1:
+        return asked
+    return Guidance(asked, projection=rule)
 
 
 def form_of(model: Model, seconds: float) -> Form:

@@ -19,7 +19,7 @@ from ditto_music.models.hub.load import is_hub
 from ditto_music.models.hub.mel import schedule_of
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
-from ditto_music.sampling import ddim, guided, ping_pong
+from ditto_music.sampling import Guidance, ddim, guided, ping_pong
 from tests.models.hub.checkpoints import MODELS, own_guidance
 
 SECONDS, STEPS = 0.64, 3
@@ -157,6 +157,23 @@ def test_ace_step_base_gives_the_pipelines_own_latents(
         assert apart(ours, theirs) < 1e-4
     assert model.guidance.scale == 7.0
     assert (apart(walked(model, z, scale), theirs) > 1e-3) == (scale > 1)
+
+
+def test_a_number_keeps_ace_steps_own_rule(folders: dict[str, Path]) -> None:
+    """As its pipeline's `guidance_scale` does; plain is what is said to be."""
+    model = loaded(folders, "base")
+    z = noise(model)
+    theirs = model.pipe(
+        PROMPT, audio_duration=SECONDS, num_inference_steps=STEPS, guidance_scale=3.0,
+        latents=z.mT, output_type="latent",
+    ).audios.mT  # fmt: skip
+    quick: dict[str, Any] = {"duration": SECONDS, "steps": STEPS, "sampler": "ddim", "x_T": z}
+    number, plain = (generate(model, PROMPT, guidance=g, **quick) for g in (3.0, Guidance(3.0)))
+    assert apart(number.items[0].latent[None], theirs) < 1e-4
+    assert apart(plain.items[0].latent[None], theirs) > 1e-3
+    assert number.settings.guidance == replace(model.guidance, scale=3.0)
+    for off in (1.0, 0.5):
+        assert Problem(model, PROMPT, None, 0, Settings(SECONDS, 2, off)).settings.guidance == off
 
 
 def test_what_only_covers_need_is_not_read(folders: dict[str, Path]) -> None:
