@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from ditto_music import InputError, Match, load_model, optimize
 from ditto_music.memory import Estimate, Ledger, check, rehearsed
-from ditto_music.models.hub.base import HubModel
+from ditto_music.models.hub.base import HubModel, audio_like
 from ditto_music.models.hub.blocks import stretches
 from ditto_music.models.hub.load import check_memory
 from ditto_music.models.hub.mel import EVERYTHING
@@ -309,6 +310,63 @@ def test_decoding_in_stretches_is_exact(folders: dict[str, Path], name: str) -> 
     assert apart(found[1][0], found[0][0]) < 1e-5
     assert apart(found[1][1], found[0][1]) < 1e-3
     assert found[0][1].abs().max() > 0
+
+
+# --- encoding in stretches of time ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*FINITE, "44100", "48000"])
+def test_the_encoder_looks_no_further_than_its_reach(folders: dict[str, Path], name: str) -> None:
+    """Found by the gradient of one frame, on each side of it."""
+    model = loaded(folders, name)
+    model.pipe.vae.double()
+    model.latents, encode = (lambda audio: encode(audio).double()), model.latents
+    hop, reach, middle = model.hop, model.encoder_reach, 25
+    generator = torch.Generator().manual_seed(0)
+    audio = torch.randn(1, 2, 51 * hop, generator=generator).double().requires_grad_()
+    frame = model.latents(audio)[..., middle]
+    (slope,) = torch.autograd.grad(frame.square().sum(), audio)
+    (seen,) = slope.abs().sum((0, 1)).nonzero(as_tuple=True)
+    assert (middle - reach) * hop <= int(seen.min())
+    assert int(seen.max()) < (middle + 1 + reach) * hop
+    assert int(seen.max()) - (middle + 1) * hop > reach * hop / 2  # and it is not much too wide
+
+
+@pytest.mark.parametrize("seconds", [0.6, 2.3, 5.0])
+@pytest.mark.parametrize("name", [*MODELS, "44100", "44100, third", "48000"])
+def test_encoding_in_stretches_is_exact(
+    folders: dict[str, Path], name: str, seconds: float
+) -> None:
+    """Of Stable Audio Open, with one frame of silence in the place of many."""
+    model = loaded(folders, name)
+    model.stretch_seconds = 0.3
+    length = round(seconds * model.sample_rate)
+    audio = 0.1 * torch.randn(2, 2, length, generator=torch.Generator().manual_seed(0))
+    ours = model.encode(audio)
+    whole = audio_like(audio, model.channels, model.hop * getattr(model, "length", 1))
+    with torch.no_grad():
+        theirs = model.latents(whole)
+    assert ours.shape == theirs.shape
+    assert apart(ours, theirs) < 1e-5
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_memory_of_encoding_does_not_grow_with_the_recording(
+    folders: dict[str, Path], name: str
+) -> None:
+    model = loaded(folders, name)
+    model.stretch_seconds = 0.5
+
+    def beyond_the_audio(encode: Callable[[Tensor], Tensor], seconds: int) -> int:
+        audio = torch.zeros(1, 2, seconds * model.sample_rate)
+        return rehearsed(encode, audio, gradients=False).peak - 2 * audio.nbytes
+
+    short, long = (beyond_the_audio(model.encode, seconds) for seconds in (2, 9))
+    assert long < 1.2 * short
+    assert long < 0.4 * beyond_the_audio(model.latents, 9)
+
+
+# --- what is not cut -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["AudioLDM2Pipeline", "MusicLDMPipeline"])

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ditto_music.models.hub.base import HubModel, audio_like
-from ditto_music.models.hub.blocks import decoded_by_blocks, oobleck_reach
+from ditto_music.models.hub.base import HubModel
+from ditto_music.models.hub.blocks import decoded_by_blocks, oobleck_encoder_reach, oobleck_reach
 from ditto_music.sampling import Condition, FlowSchedule, Guidance, Projection, clean
 
 SHIFT = 3.0
@@ -35,7 +35,9 @@ class AceStepModel(HubModel):
         self.channels = int(pipe.vae.config.audio_channels)
         self.sample_rate = int(pipe.sample_rate)
         self.hop = math.prod(pipe.vae.config.downsampling_ratios)
-        self.decoder_reach = oobleck_reach(pipe.vae.config.downsampling_ratios[::-1])
+        ratios = pipe.vae.config.downsampling_ratios
+        self.decoder_reach = oobleck_reach(ratios[::-1])
+        self.encoder_reach = oobleck_encoder_reach(ratios)
         self.seconds_per_frame = self.hop / self.sample_rate
         self.seconds_range = (0.5, LONGEST)
         self.schedule = FlowSchedule(start=1.0, shift=SHIFT)
@@ -119,8 +121,7 @@ class AceStepModel(HubModel):
 
     def latents(self, audio: Tensor) -> Tensor:
         """(B, 64, T)"""
-        whole = audio_like(audio, self.channels, self.hop).to(self.pipe.vae.dtype)
-        return self.pipe.vae.encode(whole).latent_dist.mode().float()
+        return self.pipe.vae.encode(audio.to(self.pipe.vae.dtype)).latent_dist.mode().float()
 
     def decoded(self, latent: Tensor) -> Tensor:
         """Latents (B, 64, T) to audio (B, 2, 1920 T), at the level the model gave."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.memory import Task
-from ditto_music.models.hub.blocks import decoded_by_stretches
+from ditto_music.models.hub.blocks import decoded_by_stretches, encoded_by_stretches
 from ditto_music.models.hub.parts import Offload, Parts, Reader
 from ditto_music.sampling import Condition, Schedule, checkpointed
 from ditto_music.sampling.guidance import Guidance
@@ -43,7 +43,8 @@ class HubModel:
     baked : whether guidance is trained into the weights, so that a scale other than 1 only harms.
     guidance : the pipeline's own where nothing else is asked.
     decoder_reach : latent frames that the decoder looks at beyond those of a sample.
-    stretch_seconds : of audio that are decoded at once.
+    encoder_reach : latent frames' worth of audio that the encoder looks at beyond a frame's own.
+    stretch_seconds : of audio that are decoded, or encoded, at once.
     """
 
     READS: tuple[str, ...] = ()
@@ -53,6 +54,7 @@ class HubModel:
     baked = False
     guidance = Guidance()
     decoder_reach: int
+    encoder_reach: int
     channels: int
     sample_rate: int
     hop: int
@@ -135,8 +137,9 @@ class HubModel:
 
     def encode(self, audio: Tensor) -> Tensor:
         """Audio (B, channels, N) to latents (B, ...); N is padded to whole frames. No gradient."""
+        whole = audio_like(audio.to(self.device), self.channels, self.hop)
         with torch.no_grad(), self.parts.at_work("vae"):
-            return self.latents(audio.to(self.device))
+            return self.from_stretches(whole)
 
     @contextmanager
     def sparing(self) -> Generator[None]:
@@ -165,8 +168,17 @@ class HubModel:
 
     def in_stretches(self, latent: Tensor) -> Tensor:
         """The decoder's answer, some seconds at a time."""
-        frames = max(self.decoder_reach, math.ceil(self.stretch_seconds / self.seconds_per_frame))
-        return decoded_by_stretches(self.decoded, latent, frames, self.decoder_reach, self.hop)
+        reach = self.decoder_reach
+        return decoded_by_stretches(self.decoded, latent, self._frames(reach), reach, self.hop)
+
+    def from_stretches(self, audio: Tensor) -> Tensor:
+        """The encoder's answer to whole frames, some seconds at a time."""
+        reach = self.encoder_reach
+        return encoded_by_stretches(self.latents, audio, self._frames(reach), reach, self.hop)
+
+    def _frames(self, reach: int) -> int:
+        """Of a stretch."""
+        return max(reach, math.ceil(self.stretch_seconds / self.seconds_per_frame))
 
     def weight_bytes(self) -> tuple[int, int]:
         """Of the weights on the device while prompts are read, and of those that stay there."""
@@ -206,7 +218,7 @@ class HubModel:
         raise NotImplementedError
 
     def latents(self, audio: Tensor) -> Tensor:
-        """As `encode`."""
+        """As `encode`, a stretch of whole frames at once."""
         raise NotImplementedError
 
 

@@ -1,9 +1,10 @@
-"""Decoders in little memory: one block's activations at a time, one stretch of time at a time.
+"""Autoencoders in little memory: a block's activations at a time, a stretch of time at a time.
 
 A plain decode of Oobleck keeps 1.6 GB a second of stereo audio for backward. Block by block it is
 less than a tenth of that between blocks, but still all of one block's; stretch by stretch it is one
 block's activations of one stretch, however long the clip is. Both give the gradient of the plain
-decode for any loss: the loss sees the whole clip, only the decoder's own graph is cut up.
+decode for any loss: the loss sees the whole clip, only the decoder's own graph is cut up. Encoders
+have no gradient here and go by stretches alone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 Decode = Callable[[Tensor], Tensor]
+Encode = Callable[[Tensor], Tensor]
 
 DILATED = 3 * (1 + 3 + 9)  # samples to either side that an Oobleck block's residual units look at
 EDGE = 3  # that its first and last convolution do
@@ -55,6 +57,21 @@ def oobleck_reach(ratios: Sequence[int]) -> int:
     return math.ceil(reach + EDGE / rate)
 
 
+def oobleck_encoder_reach(ratios: Sequence[int]) -> int:
+    """Latent frames to either side of its own that an Oobleck encoder looks at.
+
+    Parameters
+    ----------
+    ratios : of downsampling, in the order of the encoder's blocks. Each block's strided convolution
+        looks half a stride beyond its own frame.
+    """
+    reach, rate = EDGE, 1
+    for ratio in ratios:
+        reach += (DILATED + math.ceil(ratio / 2)) * rate
+        rate *= ratio
+    return math.ceil(reach / rate) + 1
+
+
 def hifigan_reach(config: Any) -> int:
     """Mel frames to either side that a `SpeechT5HifiGan` of this configuration looks at."""
     dilated = max(
@@ -71,10 +88,13 @@ def hifigan_reach(config: Any) -> int:
     return math.ceil(reach + EDGE / rate)
 
 
-def same_reach(decoder: Any) -> int:
-    """Latent frames to either side that a `SAMEDecoder` attends to, a window a layer."""
+def same_reach(coder: Any) -> int:
+    """Latent frames to either side that a `SAMEDecoder`, or `SAMEEncoder`, attends to, a window a
+    layer.
+    """
     reach, rate = 0.0, 1
-    for block in decoder.blocks:
+    blocks = coder.blocks if coder.blocks[0].mode == "decoder" else reversed(coder.blocks)
+    for block in blocks:
         reach += block.sliding_window * len(block.transformers) / rate
         rate *= block.stride
     return math.ceil(reach)
@@ -108,8 +128,31 @@ def decoded_by_stretches(
     return cast("Tensor", _ByStretches.apply(latent, decode, frames, reach, hop))
 
 
+def encoded_by_stretches(
+    encode: Encode, audio: Tensor, frames: int, reach: int, hop: int
+) -> Tensor:
+    """What `encode` makes of audio (B, channels, hop T), `frames` at a time, with their context.
+
+    Parameters
+    ----------
+    encode : audio (B, channels, hop t) to latents (B, ..., t); looks at most `reach` frames to
+        either side and does not care where in the clip it is.
+    frames : of a stretch; audio no longer than this is encoded at once.
+    """
+    total = audio.shape[-1] // hop
+    if total <= frames:
+        return encode(audio)
+    return torch.cat(
+        [
+            encode(audio[..., hop * whole.start : hop * whole.stop])[..., own]
+            for whole, own in stretches(total, frames, reach)
+        ],
+        dim=-1,
+    )
+
+
 def stretches(total: int, frames: int, reach: int) -> Iterator[tuple[slice, slice]]:
-    """Frames to decode and, of these, frames to keep; together the latter are all, once."""
+    """Frames to work on and, of these, frames to keep; together the latter are all, once."""
     for start in range(0, total, frames):
         stop = min(start + frames, total)
         begin, end = max(0, start - reach), min(total, stop + reach)

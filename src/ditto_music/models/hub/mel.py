@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from transformers.audio_utils import mel_filter_bank
 
 from ditto_music.errors import InputError
-from ditto_music.models.hub.base import HubModel, audio_like
+from ditto_music.models.hub.base import HubModel
 from ditto_music.models.hub.blocks import decoded_by_stretches, hifigan_reach, keep_inputs_only
 from ditto_music.sampling import Condition, DiscreteSchedule, clean
 from ditto_music.sampling.guidance import Guidance
@@ -37,7 +37,7 @@ class MelModel(HubModel):
     NETWORK = "unet"
     DECODERS = ("vae", "vocoder")
     channels = 1
-    decoder_reach = EVERYTHING
+    decoder_reach = encoder_reach = EVERYTHING
 
     def __init__(self, name: str, pipe: Any, device: torch.device, **more: Any) -> None:
         super().__init__(name, pipe, device, **more)
@@ -73,8 +73,7 @@ class MelModel(HubModel):
 
     def latents(self, audio: Tensor) -> Tensor:
         """(B, 8, 16, T), by the spectrogram the models were trained on."""
-        mono = audio_like(audio.mean(1, keepdim=True), 1, self.hop)[:, 0]
-        mel = log_mel(mono, self.sample_rate, self.mel_hop, self.bands)
+        mel = log_mel(audio[:, 0], self.sample_rate, self.mel_hop, self.bands)
         vae = self.pipe.vae
         latent = vae.encode(mel[:, None].to(vae.dtype)).latent_dist.mode()
         return (latent * vae.config.scaling_factor).mT.float()

@@ -14,8 +14,8 @@ import torch
 from diffusers.models.embeddings import get_1d_rotary_pos_embed
 from torch import Tensor
 
-from ditto_music.models.hub.base import HubModel, audio_like
-from ditto_music.models.hub.blocks import decoded_by_blocks, oobleck_reach
+from ditto_music.models.hub.base import HubModel
+from ditto_music.models.hub.blocks import decoded_by_blocks, oobleck_encoder_reach, oobleck_reach
 from ditto_music.sampling import AngleSchedule, Condition, clean
 from ditto_music.sampling.guidance import Guidance
 
@@ -36,6 +36,7 @@ class StableAudioModel(HubModel):
         self.sample_rate = int(vae.config.sampling_rate)
         self.hop = int(vae.hop_length)
         self.decoder_reach = oobleck_reach(vae.config.downsampling_ratios[::-1])
+        self.encoder_reach = oobleck_encoder_reach(vae.config.downsampling_ratios)
         self.length = int(network.config.sample_size)
         self.seconds_per_frame = self.hop / self.sample_rate
         self.seconds_range = (0.5, self.length * self.seconds_per_frame)
@@ -76,10 +77,23 @@ class StableAudioModel(HubModel):
         schedule = self.schedule
         return clean("v", output.to(x_t), x_t, schedule.alpha(t).to(x_t), schedule.sigma(t).to(x_t))
 
+    def from_stretches(self, audio: Tensor) -> Tensor:
+        """Of the full length, silence after the audio.
+
+        One frame stands for all that hear neither the audio nor the end: of the silence only so
+        much is encoded as shows all three.
+        """
+        reach, frames = self.encoder_reach, audio.shape[-1] // self.hop
+        shown = max(frames, min(self.length, frames + 3 * reach))
+        silence = (0, (shown - frames) * self.hop)
+        latent = super().from_stretches(torch.nn.functional.pad(audio, silence))
+        before, after = latent.tensor_split([frames + reach], dim=-1)
+        between = after[..., :1].expand(-1, -1, max(0, self.length - shown))
+        return torch.cat([before, between, after], dim=-1)
+
     def latents(self, audio: Tensor) -> Tensor:
-        """Of the full length, silence after the audio."""
-        whole = audio_like(audio, self.channels, self.length * self.hop)
-        return self.pipe.vae.encode(whole.to(self.pipe.vae.dtype)).latent_dist.mode().float()
+        """(B, 64, T)"""
+        return self.pipe.vae.encode(audio.to(self.pipe.vae.dtype)).latent_dist.mode().float()
 
     def decoded(self, latent: Tensor) -> Tensor:
         """Latents (B, 64, T) to audio (B, 2, 2048 T), a block of the decoder at a time."""

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ditto_music.models.hub.base import HubModel, audio_like
+from ditto_music.models.hub.base import HubModel
 from ditto_music.models.hub.blocks import keep_inputs_only, same_reach
 from ditto_music.sampling import Condition, FlowSchedule, clean
 from ditto_music.sampling.guidance import Guidance
@@ -51,6 +51,7 @@ class StableAudio3Model(HubModel):
         self.sample_rate = int(pipe.vae.config.sampling_rate)
         self.hop = int(pipe.vae.downsampling_ratio)
         self.decoder_reach = same_reach(pipe.vae.decoder)
+        self.encoder_reach = same_reach(pipe.vae.encoder)
         for block in pipe.vae.decoder.blocks:
             keep_inputs_only(block.transformers)
         self.seconds_per_frame = self.hop / self.sample_rate
@@ -84,8 +85,7 @@ class StableAudio3Model(HubModel):
 
     def latents(self, audio: Tensor) -> Tensor:
         """(B, 256, T)"""
-        whole = audio_like(audio, self.channels, self.hop)
-        return self.pipe.vae.encode(whole.to(self.pipe.vae.dtype)).latents.float()
+        return self.pipe.vae.encode(audio.to(self.pipe.vae.dtype)).latents.float()
 
     def decoded(self, latent: Tensor) -> Tensor:
         """Latents (B, 256, T) to audio (B, 2, 4096 T), not clipped as the pipeline would."""
