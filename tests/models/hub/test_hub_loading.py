@@ -23,6 +23,7 @@ from ditto_music import InputError, generate, load_model
 from ditto_music.cli import main
 from ditto_music.models.hub import load
 from ditto_music.models.hub.catalog import PUBLIC, told
+from ditto_music.models.hub.repository import read_of, weight_bytes
 from tests.models.hub.checkpoints import MAKERS
 
 GATED = "stabilityai/stable-audio-open-1.0"
@@ -143,9 +144,60 @@ def test_too_little_memory_for_the_weights(
 def test_weights_are_counted_from_the_headers(folders: dict[str, Path]) -> None:
     folder = folders["AceStepPipeline"]
     model: Any = load_model(str(folder), dtype="float32")
-    counted = load.weight_bytes(folder, torch.float32)
+    counted = weight_bytes(folder, torch.float32)
     assert counted == pytest.approx(model.weight_bytes()[0], rel=0.1)
-    assert load.weight_bytes(folder, torch.bfloat16) * 2 == counted
+    assert weight_bytes(folder, torch.bfloat16) * 2 == counted
+
+
+WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
+
+
+def pointer(file: Path) -> None:
+    file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 700000000\n")
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def beheaded(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:100])
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def damaged(file: Path) -> None:
+    file.write_bytes((2).to_bytes(8, "little") + b"{x" + file.read_bytes()[10:])
+
+
+def sharded(file: Path) -> None:
+    there, gone = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+    file.rename(file.parent / there)
+    index = file.parent / f"{file.name}.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": there, "b": gone}}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (pointer, f"has a Git LFS pointer in place of {WEIGHTS}: run git lfs pull there"),
+        (cut, rf"has a {WEIGHTS} that is cut short, \d+ bytes of \d+: get it again"),
+        (beheaded, f"has a {WEIGHTS} that is cut short or no safetensors: get it again"),
+        (empty, f"has a {WEIGHTS} that is cut short or no safetensors: get it again"),
+        (damaged, f"has a damaged {WEIGHTS}: get it again"),
+        (sharded, "lacks unet/model-00002-of-00002.safetensors: get it again"),
+    ],
+)
+def test_weights_that_are_not_whole_are_told_by_name(
+    folders: dict[str, Path], tmp_path: Path, damage: Callable[[Path], None], words: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(folders["MusicLDMPipeline"], folder)
+    damage(folder / WEIGHTS)
+    with pytest.raises(InputError, match=f"^model '{folder}' {words}$"):
+        load_model(str(folder))
 
 
 # --- a hub on this disk --------------------------------------------------------------------------
@@ -289,14 +341,14 @@ PUBLISHED: dict[str, tuple[list[str], list[str]]] = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_only_what_is_read_is_downloaded(folders: dict[str, Path], name: str) -> None:
     read, left = PUBLISHED[name]
-    assert sorted(load.read_of([*left, *read], folders[name])) == read
+    assert sorted(read_of([*left, *read], folders[name])) == read
 
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_what_is_downloaded_is_enough(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
     whole, part = folders[name], tmp_path / "part"
     files = [path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file()]
-    for file in load.read_of(files, whole):
+    for file in read_of(files, whole):
         (part / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(whole / file, part / file)
     assert not (part / "audio_tokenizer").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -16,16 +16,22 @@ import torch
 from ditto_music.errors import InputError
 from ditto_music.models.hub.catalog import CONVERTED, told
 from ditto_music.models.hub.parts import OFFLOADS
+from ditto_music.models.hub.repository import (
+    INDEX,
+    UNREAD,
+    VARIANTS,
+    Broken,
+    patterns_of,
+    read_of,
+    weight_bytes,
+    weights_of,
+)
 from ditto_music.models.weights import fingerprint
 from ditto_music.protocols import Model
 from ditto_music.sampling.plans import free_memory
 
-INDEX = "model_index.json"
 STEPPED = "EDMDPMSolverMultistepScheduler"  # reads the configuration of Stable Audio Open's
 COMMIT = re.compile(r"[0-9a-f]{40}")
-UNREAD = ("audio_tokenizer", "audio_token_detokenizer")  # ACE-Step's: only covers need them
-FILES = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors")  # that a part is read from
-VARIANTS = ("*.*.safetensors",)  # the same weights in half precision, or averaged otherwise
 SPARE = 1.1  # of the weights, while they are read
 
 #: Class of the pipeline in ``model_index.json`` -> module and class of its adapter.
@@ -126,36 +132,10 @@ def downloaded(name: str, notice: Notice | None = None) -> Path:
             snapshot_download(
                 where,
                 revision=commit_of(folder) or revision or None,
-                allow_patterns=_patterns(folder),
+                allow_patterns=patterns_of(folder),
                 ignore_patterns=[*VARIANTS],
             )
         )
-
-
-def read_of(files: Iterable[str], folder: Path) -> list[str]:
-    """Of a repository's files those that its pipeline is read from.
-
-    Parameters
-    ----------
-    files : their paths in it.
-    folder : holds its index.
-    """
-    from huggingface_hub.utils import filter_repo_objects
-
-    return [
-        *filter_repo_objects(files, allow_patterns=_patterns(folder), ignore_patterns=[*VARIANTS])
-    ]
-
-
-def _patterns(folder: Path) -> list[str]:
-    """The index, and what its parts are read from; whole copies beside them are not."""
-    index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    parts = [
-        name
-        for name, kind in index.items()
-        if isinstance(kind, list) and kind[0] and name not in UNREAD
-    ]
-    return [INDEX, *(f"{part}/{files}" for part in parts for files in FILES)]
 
 
 def _announce(where: str, folder: Path, notice: Notice | None) -> None:
@@ -189,32 +169,6 @@ def _announce(where: str, folder: Path, notice: Notice | None) -> None:
             f"model '{where}' is {size / 1e9:.1f} GB and {existing} has {free / 1e9:.1f} GB left: "
             "set HF_HUB_CACHE to a folder on a larger disk"
         )
-
-
-def weight_bytes(folder: Path, dtype: torch.dtype) -> int:
-    """What the safetensors of a folder take once they are read in a precision."""
-    return sum(map(_numbers, weights_of(folder))) * dtype.itemsize
-
-
-def weights_of(folder: Path) -> list[Path]:
-    """The safetensors that the parts of a pipeline are read from."""
-    files = (path.relative_to(folder).as_posix() for path in folder.glob("*/*.safetensors"))
-    return sorted(folder / file for file in read_of(files, folder))
-
-
-def _numbers(file: Path) -> int:
-    """How many numbers a safetensors file holds, by its header."""
-    with file.open("rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        header: dict[str, Any] = json.loads(opened.read(length))
-    header.pop("__metadata__", None)
-    total = 0
-    for each in header.values():
-        count = 1
-        for size in each["shape"]:
-            count *= size
-        total += count
-    return total
 
 
 def check_memory(name: str, needed: int, device: torch.device, dtype: torch.dtype) -> None:
@@ -315,6 +269,8 @@ def _one_line(name: str) -> Generator[None]:
         why = _unreachable(where, revision)
     except HFValidationError:
         why = "is no name that the hub knows: give owner/name, or a folder"
+    except Broken as error:
+        why = str(error)
     except json.JSONDecodeError:
         why = f"has a damaged {INDEX}: get it again"
     except MemoryError:
