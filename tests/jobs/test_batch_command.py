@@ -125,6 +125,22 @@ def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert words in capsys.readouterr().err
 
 
+def test_a_batch_is_as_large_as_guided_searches_let_it() -> None:
+    """Guidance doubles what a call keeps, but of a prompt that is what it moves away from."""
+    from ditto_music.jobs.job import Job, Order
+
+    def fitting(prompts: list[str], **more: object) -> int:
+        job = ramps(1, **{"memory-budget": 0.2} | more)[0]
+        jobs = [Job(i, job | {"prompt": prompt}) for i, prompt in enumerate(prompts)]
+        return Commands()._fitting([Order(one, str(i), str(i)) for i, one in enumerate(jobs)])
+
+    guided, plain = (fitting(["calm piano"], guidance=scale) for scale in (3, 1))
+    assert plain > 10
+    assert guided == pytest.approx(plain / 2, rel=0.15)
+    assert fitting(["drums", "calm piano"], guidance=3, negative="drums") == guided
+    assert fitting(["drums"], guidance=3, negative="drums") == plain
+
+
 def test_a_search_goes_on_from_its_saved_state(tmp_path: Path) -> None:
     """As after a kill: the state is there, the result is not."""
     from ditto_music.cli.manifest import States

@@ -107,7 +107,7 @@ class Commands:
         if not together:
             return [self._guarded(order, self._edit, store) for order in orders]
         try:
-            fitting = self._fitting(orders[0])
+            fitting = self._fitting(orders)
         except (InputError, RuntimeError):
             fitting = 1
         parts = [orders[i : i + fitting] for i in range(0, len(orders), fitting)]
@@ -139,22 +139,28 @@ class Commands:
         (outcome,) = self._batch([order], store)
         return outcome.report or {}
 
-    def _fitting(self, order: Order) -> int:
+    def _fitting(self, orders: Sequence[Order]) -> int:
         """How many items' activations fit at once, none of them made twice."""
         from ditto_music.problem import Problem
         from ditto_music.result import Settings, fewer
         from ditto_music.sampling.plans import memory_budget
 
-        shared = parse(order.job, Path(f"x{self.suffix}")).shared
-        if order.job.command == "generate":
+        shared = parse(orders[0].job, Path(f"x{self.suffix}")).shared
+        if orders[0].job.command == "generate":
             return MOST_SAMPLED
         model = self._model(shared.model, **shared.loading())
         steps = shared.steps_on(model)
         steps = min(steps, shared.surrogate_steps or fewer(steps))
         settings = Settings(
-            shared.duration, steps, shared.guiding(model.guidance), sampler=shared.sampler
+            shared.duration,
+            steps,
+            shared.guiding(model.guidance),
+            sampler=shared.sampler,
+            negative_prompt=shared.negative,
         )
-        bytes_an_item = steps * Problem(model, "", None, 0, settings).bytes_a_step()
+        # The longest, so that it is guided and no other takes more.
+        prompt = max((str(order.job.fields.get("prompt", "")) for order in orders), key=len)
+        bytes_an_item = steps * Problem(model, prompt, None, 0, settings).bytes_a_step()
         budget = memory_budget(model.device, shared.memory_budget) // 2  # the rest is to decode
         return max(1, budget // max(1, bytes_an_item))
 
