@@ -220,7 +220,7 @@ MODELS = (*MAKERS, "base")
 
 def own_guidance(name: str) -> float | None:
     """Off, which halves the time; but base is nothing without its own."""
-    return None if name == "base" else 1.0
+    return None if name.endswith("base") else 1.0
 
 
 # --- parts ---------------------------------------------------------------------------------------

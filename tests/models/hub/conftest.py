@@ -34,4 +34,5 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         checkpoints.stable_audio(home / "44100", real_rate=True)
         checkpoints.stable_audio_3(home / "44100, third", real_rate=True)
         checkpoints.ace_step(home / "48000", real_rate=True)
+        checkpoints.ace_step(home / "48000, base", turbo=False, real_rate=True)
     return {path.name: path for path in home.iterdir()}

@@ -16,7 +16,7 @@ from ditto_music.problem import Problem
 from ditto_music.protocols import Model
 from ditto_music.result import Settings
 from ditto_music.runs import load_run, run_of, save_run
-from ditto_music.sampling import draw_noise, draw_noises
+from ditto_music.sampling import draw_noise, draw_noises, ping_pong
 from ditto_music.vary import resume
 
 FEW = ("distilled", "AceStepPipeline")
@@ -66,6 +66,22 @@ def test_the_gradient_reaches_the_later_noises(folders: dict[str, Path], name: s
     with torch.no_grad():
         rise = float(loss(noise + h * direction) - loss(noise - h * direction)) / (2 * h)
     assert rise == pytest.approx(float((slope * direction).sum()), rel=2e-2, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_a_run_of_fewer_steps_takes_the_first_noises(folders: dict[str, Path], name: str) -> None:
+    model = model_of(folders, name)
+    settings = Settings(1.0, 4, sampler="ping-pong", later_noises=True)
+    problem = Problem(model, "calm", None, 0, settings)
+    noise = problem.start()
+    with torch.no_grad():
+        few = problem.sample(noise, [0], 2)
+        own = ping_pong(
+            problem.denoiser([0]), noise[:, 0], model.schedule, 2, noise[:, 1:2].movedim(1, 0)
+        )
+        other = problem.sample(torch.cat([noise[:, :2], 2 * noise[:, 2:]], 1), [0], 2)
+    assert torch.equal(few, own)
+    assert torch.equal(few, other)
 
 
 @pytest.mark.parametrize("name", FEW)

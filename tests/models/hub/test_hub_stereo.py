@@ -15,8 +15,9 @@ from ditto_music.editing import inpaint
 from ditto_music.models.hub.stable_audio import StableAudioModel
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
+from tests.models.hub.checkpoints import own_guidance
 
-RATES = {"44100": 44_100, "44100, third": 44_100, "48000": 48_000}
+RATES = {"44100": 44_100, "44100, third": 44_100, "48000": 48_000, "48000, base": 48_000}
 SECONDS = 2.0
 
 
@@ -50,7 +51,7 @@ def test_a_curve_is_followed(folders: dict[str, Path], name: str) -> None:
     model = load_model(str(folders[name]), dtype="float32")
     made = optimize(
         model, "calm", Intensity([-45, -25]), duration=SECONDS, steps=2, surrogate_steps=2,
-        iterations=5, guidance=1.0,
+        iterations=5, guidance=own_guidance(name),
     )  # fmt: skip
     item = made.items[0]
     assert item.final["loss"] < item.history[0]["loss"]
@@ -66,7 +67,7 @@ def test_an_edit_keeps_rate_channels_and_the_rest(
     model, original = load_model(str(folders[name]), dtype="float32"), take(rate)
     made = inpaint(
         model, original, [(2.0, 2.6)], "calm", steps=2, surrogate_steps=2, iterations=1,
-        guidance=1.0,
+        guidance=own_guidance(name),
     ).recording  # fmt: skip
     assert made.sample_rate == rate
     assert made.samples.shape == original.samples.shape
