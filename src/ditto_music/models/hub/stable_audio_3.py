@@ -94,7 +94,7 @@ class StableAudio3Model(HubModel):
 
 def keep_positions_exact(rotary: Any) -> None:
     """Have a rotary embedding count in float32: bfloat16 has no odd numbers from 256 on."""
-    if rotary.inv_freq.dtype != torch.float32:
+    if rotary.inv_freq.itemsize < 4:
         exact = type(rotary)(2 * len(rotary.inv_freq)).inv_freq
         rotary.inv_freq = exact.to(rotary.inv_freq.device)
 
@@ -104,7 +104,7 @@ def keep_durations_exact(embedder: Any) -> None:
 
     They go up to 10,000 turns in the longest clip, which in bfloat16 are 9,984.
     """
-    if embedder.freqs.dtype != torch.float32:
+    if embedder.freqs.itemsize < 4:
         config = embedder.config
         low, high = math.log(config.min_freq), math.log(config.max_freq)
         ramp = torch.linspace(0.0, 1.0, config.fourier_dim // 2)
