@@ -14,7 +14,7 @@ from tests.models.hub import checkpoints
 SECONDS = 0.64
 
 
-@pytest.mark.parametrize("name", checkpoints.MAKERS)
+@pytest.mark.parametrize("name", checkpoints.MODELS)
 def test_dps_comes_nearer_to_what_is_asked(folders: dict[str, Path], name: str) -> None:
     """Through decoder and network, from the same noises."""
     model = load_model(str(folders[name]), dtype="float32")
@@ -27,7 +27,7 @@ def test_dps_comes_nearer_to_what_is_asked(folders: dict[str, Path], name: str) 
         assert len(near.history) == 8
 
 
-@pytest.mark.parametrize("name", checkpoints.MAKERS)
+@pytest.mark.parametrize("name", checkpoints.MODELS)
 def test_naive_masking_keeps_what_stays(folders: dict[str, Path], name: str) -> None:
     model = load_model(str(folders[name]), dtype="float32")
     shape = model.latent_shape(SECONDS)
