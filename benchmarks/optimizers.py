@@ -172,14 +172,14 @@ def median_curve(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray]:
 
 def figure(found: dict[str, dict[str, list[Outcome]]]) -> Figure:
     """Median loss against seconds, a panel a task and a line a way."""
-    drawn = Figure((4.5 * len(found), 4), layout="constrained")
+    drawn = Figure((4.5 * len(found) + 2, 4), layout="constrained")
     panels = drawn.subplots(1, len(found), squeeze=False)[0]
     for axes, (task, ways) in zip(panels, found.items(), strict=True):
         for name, outcomes in ways.items():
             axes.plot(*median_curve(outcomes), label=name)
         axes.set(title=f"{task}: {TASKS[task].goal}", xlabel="seconds", xscale="log", yscale="log")
     panels[0].set_ylabel("loss, median")
-    panels[-1].legend()
+    drawn.legend(*panels[-1].get_legend_handles_labels(), loc="outside right upper", frameon=False)
     return drawn
 
 
