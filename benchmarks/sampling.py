@@ -12,6 +12,7 @@ import argparse
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -27,10 +28,12 @@ SIDE = 1024  # of the matrices whose product tells what the machine can do
 Row = dict[str, Any]
 
 
-def row_of(steps: int, way: str, clips: int, repeats: int, compiled: bool) -> Row:
+def row_of(steps: int, way: str, clips: int, repeats: int, compiled: bool, everywhere: bool) -> Row:
     """Seconds, bytes and operations of plain generations and of iterations."""
     asked = {"way": way, "steps": steps, "clips": clips}
     model = load_model(compiled=compiled)
+    if everywhere:
+        model.guidance = replace(model.guidance, interval=(0.0, 1.0))
     (row,) = measure(model, Item(asked | {"repeats": repeats}, Scale()))
     if compiled:  # what is translated cannot be counted
         (counted,) = measure(load_model(), Item(asked | {"repeats": 1}, Scale()))
@@ -69,10 +72,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, action="append", help="default: 5, 10, 20 and 50")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--compile", action="store_true", help="the network, as load_model can")
+    parser.add_argument(
+        "--guided-everywhere", action="store_true", help="not within the model's own interval alone"
+    )
     args = parser.parse_args()
     if args.row:
         steps, way, clips = args.row
-        print(json.dumps(row_of(int(steps), way, int(clips), args.repeats, args.compile)))
+        flags = args.compile, args.guided_everywhere
+        print(json.dumps(row_of(int(steps), way, int(clips), args.repeats, *flags)))
         return
     print(
         "| steps | plan | items | sample, s (range) | iteration, s (range) | ratio (range) "
@@ -83,6 +90,7 @@ def main() -> None:
     for steps, way, clips in [*rows, (8, "plain", 1), (8, "plain", 8)]:
         command = [sys.executable, "-m", "benchmarks.sampling", "--row", str(steps), way]
         command += [str(clips), "--repeats", str(args.repeats), *["--compile"] * args.compile]
+        command += ["--guided-everywhere"] * args.guided_everywhere
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         print(line(steps, way, clips, json.loads(done.stdout.splitlines()[-1])), flush=True)
 
