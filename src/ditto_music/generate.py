@@ -35,10 +35,14 @@ def generate(
 
     The others as `optimize`.
 
+    Returns
+    -------
+    Result, whose `audio` is (B, channels, N).
+
     Raises
     ------
     InputError
-        If a setting cannot be used.
+        If a setting or a target cannot be used, or memory has no room; before any work is done.
     """
     steps = model.steps if steps is None else steps
     settings = Settings(duration, steps, guidance, sampler=sampler, negative_prompt=negative_prompt)

@@ -173,19 +173,23 @@ def optimize(
 ) -> Result:
     """Find the noise from which the model makes music that meets the control.
 
-    Items are independent: each keeps its best, stops and reports on its own. Prompts, controls and
-    seeds may be one for all or one an item.
+    Algorithm 1 of the paper. Items are independent: each keeps its best, stops and reports on its
+    own.
 
     Parameters
     ----------
+    model : of `ditto_music.load_model`.
+    prompt, control, seed : the music in words, what is asked of it, and the number its noise is
+        drawn from; one for all, or one an item.
     duration : seconds of audio.
     steps : sampler steps of the result and of the last iterations; None: the model's own.
     surrogate_steps : sampler steps of the first iterations; where these are 6 or more, the very
         first run on half of them. None: half of `steps`, 8 at most. No fewer than `steps`:
         all iterations run on all steps.
     guidance : classifier-free guidance scale, 1 is off, at half the cost; or all of a `Guidance`;
-        None: the model's own. Of the model's own a number keeps a rule of projection (ACE-Step
-        base) where it is above 1, and no more: for plain guidance there give a `Guidance`.
+        None: the model's own. A number guides every step, also where the model's own acts within
+        an interval; of a rule of projection (ACE-Step base) it is the scale, where it is above 1:
+        for plain guidance there give a `Guidance`.
     negative_prompt : what guidance moves away from.
     iterations : at most this many updates of the noise; a stage, and with the last one the search,
         ends early where ten of them gain less than 2%.
@@ -213,12 +217,18 @@ def optimize(
         Ctrl-C does. One that has a method `expect` is first given the `Estimate` of the memory
         needed, where the model is a large one.
 
+    Returns
+    -------
+    Result, whose `audio` is (B, channels, N) and whose `x_T` is the noise found.
+
     Raises
     ------
     InputError
-        If a setting or a target cannot be used; before any work is done.
+        If a setting or a target cannot be used, or memory has no room; before any work is done.
     FloatingPointError
         If an item never had a finite loss.
+    KeyboardInterrupt
+        On Ctrl-C before the first iteration is over.
     """
     steps = model.steps if steps is None else steps
     settings = Settings(

@@ -120,6 +120,10 @@ class Result:
 
     Attributes
     ----------
+    model, method : their names.
+    sample_rate : of the audio, in Hz.
+    items : a clip each, with how its search went.
+    seconds : that all of it took.
     revision : of the model's weights.
     estimate : of the memory, made before the work began; None of a model that needs none.
     """
@@ -164,6 +168,11 @@ class Result:
         Returns
         -------
         How many samples were beyond full scale and so were clipped.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written, or its suffix is no format.
         """
         paths = self._numbered(Path(path))
         return sum(
@@ -179,7 +188,16 @@ class Result:
             draw_item(one, item, self.sample_rate)
 
     def report(self, **more: object) -> dict[str, Any]:
-        """Everything measured, as plain values; for several items a list under ``items``."""
+        """Everything measured, as plain values; for several items a list under ``items``.
+
+        Seconds, Hz and bytes; ``loss`` has ``initial``, ``final``, ``best`` (on all steps) and
+        ``history``; ``controls`` each control's own loss and figures by its name; ``stopped`` why
+        the search ended: "tolerance", "iterations", "time", "interrupted", "stalled" or "diverged".
+
+        Parameters
+        ----------
+        more : fields to add, or to put in place of these.
+        """
         reports = [self._report_item(item) | more for item in self.items]
         return reports[0] if len(reports) == 1 else {"items": reports}
 

@@ -65,6 +65,7 @@ def vary(
 
     Parameters
     ----------
+    model, run : the one `run` was made on, and what `ditto_music.runs.load_run` gave.
     count : how many variations; the noise on the way of number i grows from ``seed + i``.
     eta : fresh noise in each sampler step: 0 none, 1 all that the reverse diffusion has. Sampled by
         DDIM whatever the run was sampled by.
@@ -108,6 +109,10 @@ def resume(
     Parameters
     ----------
     search : as `optimize`; what is not given is the run's own.
+
+    Returns
+    -------
+    Result, or of an edit the finished Edit.
 
     Raises
     ------

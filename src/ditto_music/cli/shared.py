@@ -80,7 +80,7 @@ class Shared:
         Parameter(
             group=MUSIC,
             help="Sampler steps of the result; more are finer and slower. By default the model's "
-            "own, of edits 20.",
+            "own (ditto-small 10); of edits 20, or a distilled model's own.",
         ),
     ] = None
     sampler: Annotated[
@@ -95,8 +95,8 @@ class Shared:
         float | None,
         Parameter(
             group=MUSIC,
-            help="How closely to follow the prompt: 1 is loosely and twice as fast, 7 strictly. By "
-            "default, as of the next two: what suits the model.",
+            help="How closely to follow the prompt: 1 is loosely and up to twice as fast, 7 "
+            "strictly. By default, as of the next two: what suits the model.",
         ),
     ] = None
     guidance_interval: Annotated[
@@ -124,6 +124,7 @@ class Shared:
         Parameter(
             group=MUSIC,
             negative="",
+            show_default=False,
             help="Guide plainly a model that has a rule of its own with momentum (ACE-Step base).",
         ),
     ] = False

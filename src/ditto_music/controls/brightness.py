@@ -35,6 +35,12 @@ class Brightness(Control):
         ``(seconds, Hz)`` pairs, text (``"800:3000"`` or ``"0=800,3=3000"``), a CSV of
         ``seconds,Hz`` rows, or an audio file whose brightness is copied. Between its points a
         curve moves evenly in octaves.
+
+    Raises
+    ------
+    InputError
+        If the curve cannot be understood; with the clip known, if a frequency is not 100 Hz to a
+        quarter of its sample rate.
     """
 
     name = "brightness"

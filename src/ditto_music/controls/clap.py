@@ -28,6 +28,12 @@ class Clap(Control):
     text : what the music is to be.
     audio : path of a recording that it is to be like, instead of a text.
     model : weights of CLAP, a folder or a name on the hub; see `ditto_music.features.clap`.
+
+    Raises
+    ------
+    InputError
+        If both or neither are given, the text is empty, or the weights or the recording cannot be
+        read.
     """
 
     name = "clap"

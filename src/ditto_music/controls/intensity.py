@@ -32,6 +32,12 @@ class Intensity(Control):
     loss
         ``"mse"``, the mean squared error in dB^2; or ``"correlation"``, ``1 - Pearson(f, y)``:
         the shape of the curve, free of its level.
+
+    Raises
+    ------
+    InputError
+        If the loss or the curve cannot be understood; with the clip known, if a level is not -80 to
+        0 dBFS, the clip too short or a recording shorter than it.
     """
 
     name = "intensity"

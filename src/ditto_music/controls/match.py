@@ -16,6 +16,11 @@ class Match(Control):
     ----------
     reference : (..., T), the latent to match.
     mask : (T,), 1 = keep the reference, 0 = make new; values between weigh a frame.
+
+    Raises
+    ------
+    InputError
+        If the mask keeps nothing; with the clip known, if the shapes differ.
     """
 
     name = "match"

@@ -29,6 +29,12 @@ class MatchSpectrum(Control):
     Parameters
     ----------
     recording : path of an audio file of half a second or more, at any rate.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is too short; with the clip known, if it is silent or hardly
+        more than a tone.
     """
 
     name = "match-spectrum"

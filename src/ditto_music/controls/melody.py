@@ -42,6 +42,12 @@ class Melody(Control):
     transpose : semitones to move the tune by.
     stretch : factor of the tune's times, or ``"fit"``: it lasts as long as the clip.
     part : of a MIDI file, which channel of a track, from 1; None: the likeliest melody.
+
+    Raises
+    ------
+    InputError
+        If the notes, the file or a factor cannot be used; with the clip known, if typed notes last
+        longer than it, or none long enough to be heard.
     """
 
     name = "melody"

@@ -27,6 +27,11 @@ class Rhythm(Control):
     Parameters
     ----------
     recording : path of an audio file, at least as long as the clip; its beginning is followed.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read; with the clip known, if it is shorter, or nothing begins in it.
     """
 
     name = "rhythm"

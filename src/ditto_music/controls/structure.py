@@ -38,6 +38,12 @@ class Structure(Control):
         upper and lower case are the same. ``"A:1.5 B:1 A"`` gives lengths in seconds; sections
         without one share the rest of the clip equally. Or an audio file, whose self-similarity is
         copied in all its detail, while that of a form is smoothed over about a second.
+
+    Raises
+    ------
+    InputError
+        If the form or the file cannot be understood; with the clip known, if a section has no room
+        in it, or the recording sounds the same all along.
     """
 
     name = "structure"

@@ -45,6 +45,11 @@ class Style(Control):
         Words (``"calm piano jazz"``), or a weight for each (``{"jazz": 1, "guitar": 0.5}``): the
         tags of the Million Song Dataset, else of MagnaTagATune, and what
         `ditto_music.controls.style_words` has for synonyms.
+
+    Raises
+    ------
+    InputError
+        If a word is no tag, or a weight not above 0.
     """
 
     name = "style"
@@ -109,6 +114,11 @@ class StyleLike(Control):
     Parameters
     ----------
     recording : path of an audio file of a second or more; all of it counts.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is too short or silent.
     """
 
     name = "style"

@@ -29,6 +29,11 @@ class Tempo(Control):
     Parameters
     ----------
     bpm : beats a minute, from 30 to 300. The clip must have room for four.
+
+    Raises
+    ------
+    InputError
+        If it is out of range; with the clip known, if that has no room for four beats.
     """
 
     name = "tempo"

@@ -61,7 +61,7 @@ def outpaint(
     fresh : share of fresh noise in what the new music begins with: 0 varies the recording's own
         music, 1 owes it nothing; None: 0.25 without a prompt of yours, else 1.
     method : how, a name of `ditto_music.baselines.METHODS`.
-    search : as `optimize`, for each window.
+    search : as `optimize`, for each window; steps as of `inpaint`.
 
     Returns
     -------

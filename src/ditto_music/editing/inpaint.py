@@ -46,7 +46,8 @@ def inpaint(
     fresh : share of fresh noise in what the new music begins with: 0 varies the recording's own
         music, 1 owes it nothing; None: 0.25 without a prompt of yours, else 1.
     method : how, a name of `ditto_music.baselines.METHODS`.
-    search : as `optimize`; the loss is the mean squared error of latents of unit variance.
+    search : as `optimize`, but 20 steps where none are asked and the model is not distilled; the
+        loss is the mean squared error of latents of unit variance.
 
     Returns
     -------

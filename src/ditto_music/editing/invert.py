@@ -65,7 +65,11 @@ def invert(
     ----------
     recording : as long as one clip of the model.
     prompt : what the recording is, so that another prompt changes that; None: what taggers hear.
-    search : as `optimize`.
+    search : as `optimize`; 20 steps where none are asked and the model is not distilled.
+
+    Returns
+    -------
+    Inversion.
 
     Raises
     ------

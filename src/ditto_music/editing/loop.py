@@ -64,7 +64,7 @@ def loop(
     fresh : share of fresh noise in what the new music begins with: 0 varies the recording's own
         music, 1 owes it nothing; None: 0.25 without a prompt of yours, else 1.
     method : how, a name of `ditto_music.baselines.METHODS`.
-    search : as `optimize`.
+    search : as `optimize`; steps as of `inpaint`.
 
     Returns
     -------
@@ -119,6 +119,11 @@ def loop_from_prompt(
     control : asked of the loop.
     method : how, a name of `ditto_music.baselines.METHODS`; no method that keeps parts of a
         recording.
+    search : as `optimize`.
+
+    Returns
+    -------
+    Edit, whose recording is the loop, all of it new.
 
     Raises
     ------
