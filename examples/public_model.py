@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("prompt")
     parser.add_argument("--out", default="rise.wav")
     parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, help="default: the model's own")
     parser.add_argument("--iterations", type=int, default=30)
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args(argv)
@@ -42,7 +42,6 @@ def main(argv: list[str] | None = None) -> None:
         Intensity([-38, -18]),
         duration=asked.seconds,
         steps=asked.steps,
-        surrogate_steps=2,
         iterations=asked.iterations,
         gradient="blocks",
         callback=Watch(),
