@@ -291,6 +291,12 @@ def test_the_report_says_the_models_own_guidance() -> None:
     assert not torch.equal(said.audio, plain.audio)
 
 
+def test_help_begins_with_what_is_used_first(ditto: Ditto) -> None:
+    told = ditto("--help").out
+    places = [told.index(f" {name} ") for name in ("generate", "control", "inpaint", "study")]
+    assert places == sorted(places)
+
+
 @pytest.mark.parametrize("command", [*COMMANDS])
 def test_help_explains_every_flag_and_gives_an_example(ditto: Ditto, command: str) -> None:
     told = ditto(command, "--help")

@@ -65,7 +65,7 @@ METHODS: dict[str, Method] = {
     "doodl": Method(
         doodl,
         "search the noise through exactly invertible sampling",
-        {"iterations": 70},
+        {"steps": 20, "iterations": 70},
         finds=True,
     ),
     "control-net": Method(

@@ -27,10 +27,11 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 
+#: In the order of the help.
 COMMANDS = (
     *(generate, control, inpaint, outpaint, loop, invert, vary, resume),
-    *(batch, compare, study, evaluate, models, studio),
+    *(studio, batch, models, compare, study, evaluate),
 )
 
-for command in COMMANDS:
-    app.command(command)
+for place, command in enumerate(COMMANDS):
+    app.command(command, sort_key=place)
