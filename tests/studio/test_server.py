@@ -85,6 +85,9 @@ def test_no_path_reaches_the_file_system(studio: Studio, path: str) -> None:
 
 def test_pages_of_others_are_refused(studio: Studio) -> None:
     assert call(studio.url, Host="evil.example")[0] == 403
+    assert call(studio.url, Host="127.evil.example.com")[0] == 403  # a name, whatever it looks like
+    for own in ("localhost", "127.0.0.1", "127.8.9.10", "[::1]"):
+        assert call(studio.url, Host=f"{own}:7860")[0] == 200
     asked = f"{studio.url}studio/tabs"
     assert call(asked, b"", Origin="https://evil.example")[0] == 403
     assert call(asked, b"", Origin="null")[0] == 403

@@ -8,7 +8,9 @@ import binascii
 import json
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +20,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = "localhost"
 WRONG_PASSWORD_SECONDS = 1.0
 
 #: Of Gradio's own routes, those that its page and its clients need; none uploads or browses.
@@ -56,7 +58,9 @@ HEADERS = (
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches what listens there."""
-    return host in LOOPBACK or (host.startswith("127.") and host.count(".") == 3)
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == LOOPBACK  # any other name may be of anywhere, as 127.some.where.net is
 
 
 @dataclass(frozen=True)
