@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import zipfile
 from collections.abc import Callable
@@ -201,6 +202,27 @@ def test_errors_of_an_edit_name_the_file_as_the_user_does(desk: Desk) -> None:
     assert ticket.status == "failed"
     assert "silent" in ticket.error
     assert str(tab.folder) not in ticket.error
+
+
+def test_a_recording_that_made_room_for_others_fails_its_piece_and_no_other(desk: Desk) -> None:
+    tab, source = desk.open(), music(3, 22_050, 1)
+    busy = desk.ask(tab, LONG)
+    key = brought(tab, "first.wav", source)
+    late = desk.ask(tab, QUICK | {"task": "loop", "recording": key})
+    for number in range(desk.limits.uploads):
+        brought(tab, f"{number}.wav", source)
+    desk.stop(busy)
+    assert over(late).status == "failed"
+    assert "first.wav: there is no such file" in late.error
+    assert over(desk.ask(tab, QUICK)).status == "done"
+
+
+def test_a_search_that_breaks_is_still_told_to_the_page(desk: Desk) -> None:
+    tab = desk.open()
+    ticket = over(desk.ask(tab, QUICK))
+    desk.tell(ticket, iteration=1, loss=math.nan)
+    (told,) = json.loads(json.dumps(desk.state(tab), allow_nan=False))["pieces"]
+    assert told["loss"] is None
 
 
 def test_history_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, Thread
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from torch import Tensor
 
@@ -22,7 +22,7 @@ from ditto_music.audio import read_recording, write_recording
 from ditto_music.errors import InputError
 from ditto_music.item import Row
 from ditto_music.optimize import Progress
-from ditto_music.result import Result
+from ditto_music.result import Result, finite
 from ditto_music.studio.limits import Limits
 from ditto_music.studio.maker import Maker, Piece
 from ditto_music.studio.outcome import Outcome, write_draft
@@ -48,6 +48,7 @@ class Ticket:
     ----------
     request : with the seed drawn.
     piece, plain : what to run: the piece, and the same left alone.
+    source, name : the recording that is edited, and what the user calls it.
     told : what the page shows of its progress.
     draft : number of what can be heard so far; 0 is nothing, and each number is its own file.
     """
@@ -60,6 +61,7 @@ class Ticket:
     folder: Path
     command: str
     source: Path | None
+    name: str
     status: Status = "waiting"
     told: dict[str, Any] = field(default_factory=dict[str, Any])
     draft: int = 0
@@ -189,7 +191,7 @@ class Desk:
             raise
         words = self.maker.words(request.command)
         command = command_line(self._brief(request.fields(name, seed)), words, OUT)
-        return Ticket(key, tab, request, piece, plain, folder, command, source)
+        return Ticket(key, tab, request, piece, plain, folder, command, source, name)
 
     def _brief(self, fields: Fields) -> Fields:
         """Without what goes without saying."""
@@ -285,10 +287,7 @@ class Desk:
 
     def _named(self, ticket: Ticket, told: str) -> str:
         """A message with the user's name for a recording in place of ours."""
-        if ticket.source is None:
-            return told
-        name = ticket.tab.uploads.get(ticket.request.recording).name
-        return told.replace(str(ticket.source), name)
+        return told.replace(str(ticket.source), ticket.name) if ticket.source else told
 
     def _make(self, ticket: Ticket) -> None:
         self.tell(ticket, stage="listening to it left alone" if ticket.plain else "first iteration")
@@ -325,7 +324,9 @@ class Desk:
         """Let the page know how it goes; raises `Left` where nobody is there any more."""
         self._check(ticket)
         with self._changed:
-            ticket.told = dict(told)
+            ticket.told = cast(
+                "dict[str, Any]", finite(told)
+            )  # a search may break: a page knows no NaN
             self._touch(ticket.tab)
 
     def _check(self, ticket: Ticket) -> None:
