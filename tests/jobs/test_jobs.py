@@ -1,7 +1,9 @@
 """Manifests, groups, ledgers and stores; a performer that only writes what it is told."""
 
 import json
+import os
 import resource
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from ditto_music.jobs.store import Store
 
 @dataclass(frozen=True)
 class Scribe:
-    """Writes a job's text to its file; refuses ``bad``, dies at ``deadly``."""
+    """Writes a job's text to its file; refuses ``bad``, takes ``slow`` s, dies at ``deadly``."""
 
     def revision(self, job: Job) -> str:
         return ""
@@ -33,6 +35,9 @@ class Scribe:
     def perform(self, group: Group, address: str) -> list[Outcome]:
         store, outcomes = Store(address), list[Outcome]()
         for order in group.orders:
+            time.sleep(order.job.fields.get("slow", 0.0))
+            if "deadly" in order.job.fields and not Path(order.job.fields["deadly"]).exists():
+                os._exit(9)
             with store.draft() as folder:
                 (folder / "text").write_text(str(order.job.fields["text"]))
                 store.put(folder / "text", f"{order.name}.txt")
@@ -108,6 +113,28 @@ def test_processes_share_the_work(tmp_path: Path) -> None:
     outcomes = list(run_batch(jobs(7), tmp_path, engine=Local(2), performer=Scribe()))
     assert sum(one.done for one in outcomes) == 7
     assert len(list(tmp_path.glob("*.txt"))) == 7
+
+
+def test_only_what_kills_its_worker_is_lost(tmp_path: Path) -> None:
+    """A pool breaks as a whole, whatever else is at work in it."""
+    some = [{"text": 0, "slow": 0.3, "deadly": "never"}, *jobs(3, slow=0.6)]
+    outcomes = {
+        one.line: one for one in run_batch(some, tmp_path, engine=Local(2), performer=Scribe())
+    }
+    assert "line 1: its worker died 3 times" in outcomes[1].error
+    assert [outcomes[line].done for line in (2, 3, 4)] == [True] * 3
+
+
+def test_a_worker_may_die_while_nobody_looks(tmp_path: Path) -> None:
+    """As while an outcome is written down: what follows goes to a new pool."""
+    once = tmp_path / "once"
+    some = [*jobs(1), {"text": 1, "slow": 0.4, "deadly": str(once)}, *jobs(5)[2:]]
+    outcomes = run_batch(some, tmp_path / "out", engine=Local(2), performer=Scribe())
+    done = [next(outcomes)]
+    time.sleep(1.5)
+    once.touch()
+    done += outcomes
+    assert sorted(one.line for one in done if one.done) == [1, 2, 3, 4, 5]
 
 
 def test_a_batch_at_work_keeps_others_out(tmp_path: Path) -> None:

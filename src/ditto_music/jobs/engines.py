@@ -11,10 +11,11 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ditto_music.errors import InputError
@@ -25,6 +26,7 @@ ORPHAN_SECONDS = 1.0
 TRIES = 3  # of a group whose worker died
 
 Perform = Callable[[Group], list[Outcome]]
+Tried = tuple[Group, int]  # and how many times, with this one
 
 
 @dataclass(frozen=True)
@@ -43,35 +45,54 @@ class Local:
         if self.workers == 1:
             yield from map(perform, groups)
             return
-        retry: list[tuple[Group, int]] = []
-        running: dict[Future[list[Outcome]], tuple[Group, int]] = {}
+        retry: list[Tried] = []
+        running: dict[Future[list[Outcome]], Tried] = {}
         pool = self._pool()
         try:
             while True:
-                while len(running) < AHEAD * self.workers:
-                    following = retry.pop() if retry else _next(groups)
-                    if following is None:
-                        break
-                    running[pool.submit(perform, following[0])] = following
-                if not running:
+                gone = not self._give(partial(pool.submit, perform), groups, retry, running)
+                if not running and not gone:
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     group, tries = running.pop(future)
                     try:
                         yield future.result()
                     except BrokenProcessPool:
+                        gone = True
                         if tries < TRIES:
                             retry.append((group, tries + 1))
                         else:
                             yield _lost(group)
-                if retry:  # the pool is gone: everything that ran in it is
-                    retry += [(group, tries + 1) for group, tries in running.values()]
-                    running.clear()
+                if gone and not running:  # what was done before it broke has been taken
                     pool.shutdown(wait=False, cancel_futures=True)
                     pool = self._pool()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             _end(pool)
+
+    def _give(
+        self,
+        submit: Callable[[Group], Future[list[Outcome]]],
+        groups: Iterator[Group],
+        retry: list[Tried],
+        running: dict[Future[list[Outcome]], Tried],
+    ) -> bool:
+        """Give out groups while there are hands; False where the pool has broken meanwhile.
+
+        All that runs breaks with a worker, so the last try of a group has nothing beside it.
+        """
+        while len(running) < AHEAD * self.workers and not _last(running.values()):
+            if running and _last(retry[-1:]):
+                break
+            following = retry.pop() if retry else _next(groups)
+            if following is None:
+                break
+            try:
+                running[submit(following[0])] = following
+            except BrokenProcessPool:
+                retry.append(following)
+                return False
+        return True
 
     def _pool(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
@@ -150,9 +171,14 @@ class _Actor:
         return self._perform(group)
 
 
-def _next(groups: Iterator[Group]) -> tuple[Group, int] | None:
+def _next(groups: Iterator[Group]) -> Tried | None:
     group = next(groups, None)
     return None if group is None else (group, 1)
+
+
+def _last(some: Iterable[Tried]) -> bool:
+    """Whether the last try of one is among them."""
+    return any(tries == TRIES for _, tries in some)
 
 
 def _lost(group: Group) -> list[Outcome]:
