@@ -153,6 +153,15 @@ def test_a_dry_run_checks_and_writes_nothing_down(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.txt"))
 
 
+def test_a_dry_run_forgets_no_failure(tmp_path: Path) -> None:
+    some = [{"text": 1}, {"text": 2, "bad": True}]
+    list(run_batch(some, tmp_path, performer=Scribe()))
+    before = (tmp_path / "failures.jsonl").read_text()
+    again = run_batch(some, tmp_path, engine="dry", performer=Scribe(), retry_failed=True)
+    assert [one.line for one in again] == [2]
+    assert (tmp_path / "failures.jsonl").read_text() == before
+
+
 def test_an_address_in_memory() -> None:
     address = "memory://batch-of-test"
     assert len(list(run_batch(jobs(3), address, performer=Scribe()))) == 3

@@ -93,9 +93,9 @@ def run_batch(
     with _alone(store):
         store.clear_drafts()
         results = Ledger(store, RESULTS)
-        failures = Ledger(store, FAILURES, anew=retry_failed)
+        failures = Ledger(store, FAILURES, anew=retry_failed and not dry)
         try:
-            seen = {*results.keys(), *failures.keys()}
+            seen = {*results.keys(), *(() if retry_failed else failures.keys())}
             bad: list[Outcome] = []
             orders = _orders(jobs, act, seen, bad, count)
             groups = grouped(orders, most, WINDOW * most)
