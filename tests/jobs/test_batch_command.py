@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from ditto_music import Intensity, load_model, optimize
 from ditto_music.cli import main
 from ditto_music.cli.manifest import Commands
 from ditto_music.jobs import run_batch
+from ditto_music.problem import Problem
 
 RECORDING = Path(__file__).parents[1] / "recordings" / "loop_compus.flac"
 QUICK = {"model": "debug", "duration": 1, "steps": 4, "surrogate_steps": 2, "iterations": 3}
@@ -102,6 +104,34 @@ def test_any_mix_of_commands_and_one_clear_line_for_each_that_is_wrong(
     assert (before[: 2 * 44_100] == after[: 2 * 44_100]).all()
     assert main(["batch", str(path), "-o", str(out), "--workers", "1"]) == 1
     assert "0 done, 0 failed, 9 before" in capsys.readouterr().out
+
+
+def test_what_nobody_foresaw_fails_the_item_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = Problem.measure
+
+    def strange(self: Problem, *args: Any, **kwargs: Any) -> Any:
+        if "strange" in self.prompts:
+            raise ValueError("nobody foresaw this")
+        return measure(self, *args, **kwargs)
+
+    monkeypatch.setattr(Problem, "measure", strange)
+    some = [*ramps(1), *ramps(1, prompt="strange"), *ramps(1, seed=2)]
+    outcomes = {one.line: one for one in run_batch(some, tmp_path, performer=Commands())}
+    assert [outcomes[line].done for line in (1, 2, 3)] == [True, False, True]
+    assert outcomes[2].error == "line 2: ValueError: nobody foresaw this"
+
+
+def test_as_many_workers_as_cores_where_the_system_does_not_tell_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    jobs = manifest(tmp_path / "jobs.jsonl", ramps(1))
+    assert main(["batch", str(jobs), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    assert "1 done, 0 failed" in capsys.readouterr().out
 
 
 def test_a_dry_run_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from inspect import BoundArguments
@@ -108,7 +108,7 @@ class Commands:
             return [self._guarded(order, self._edit, store) for order in orders]
         try:
             fitting = self._fitting(orders)
-        except (InputError, RuntimeError):
+        except Exception:  # whatever it is, each is told its own
             fitting = 1
         parts = [orders[i : i + fitting] for i in range(0, len(orders), fitting)]
         return [outcome for part in parts for outcome in self._part(part, store)]
@@ -116,10 +116,8 @@ class Commands:
     def _part(self, orders: Sequence[Order], store: Store) -> list[Outcome]:
         """As one batch, or one by one, so that what is wrong with one is its own."""
         if len(orders) > 1:
-            try:
+            with suppress(Exception):
                 return self._batch(orders, store)
-            except (InputError, FloatingPointError, MemoryError, RuntimeError):
-                pass
         return [self._guarded(order, self._single, store) for order in orders]
 
     def _guarded(

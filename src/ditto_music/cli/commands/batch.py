@@ -145,7 +145,14 @@ def _engine(
         return Ray(address, workers or 1, cpus, gpus)
     import torch
 
-    return Local(workers or torch.cuda.device_count() or len(os.sched_getaffinity(0)))
+    return Local(workers or torch.cuda.device_count() or _cores())
+
+
+def _cores() -> int:
+    """That this process may use, where the system tells, as Linux does and macOS does not."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _count(manifest: str) -> int:
