@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from conftest import QUICK, RATE, Ditto
 
-from ditto_music import InputError
+from ditto_music import InputError, editing
 from ditto_music.cli.commands.outpaint import parse_plan
 
 EDIT = (*QUICK[:2], *QUICK[4:])
@@ -59,7 +60,31 @@ def test_alternatives_are_numbered_and_differ(ditto: Ditto, take: Path) -> None:
     assert "new-1.wav: 3.00 s, new from 1 to 1.5 s, seed 0" in told.out
     assert "new-2.wav: 3.00 s, new from 1 to 1.5 s, seed 1" in told.out
     assert not np.array_equal(samples("new-1.wav"), samples("new-2.wav"))
-    assert len(json.loads(Path("new.json").read_text())["items"]) == 2
+    items = json.loads(Path("new.json").read_text())["items"]
+    assert [item["out"] for item in items] == ["new-1.wav", "new-2.wav"]
+
+
+def test_alternatives_that_are_interrupted_are_told_and_keep_their_names(
+    ditto: Ditto, take: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recording itself, whose name the alternatives are given, is not written over."""
+    whole, edit = take.read_bytes(), editing.inpaint
+
+    def once(*args: Any, seed: int, **kwargs: Any) -> Any:
+        if seed == 1:
+            raise KeyboardInterrupt
+        return edit(*args, seed=seed, **kwargs)
+
+    monkeypatch.setattr(editing, "inpaint", once)
+    told = ditto(
+        *("inpaint", "take.wav", "", "--from", "1", "--to", "1.5", "--count", "3"),
+        *("-o", "take.wav", "--report", "new.json", *EDIT),
+    )
+    assert told.status == 130
+    assert "interrupted; 1 of 3 alternatives are written\n" in told.err
+    assert take.read_bytes() == whole
+    assert samples("take-1.wav").shape == samples("take.wav").shape
+    assert json.loads(Path("new.json").read_text())["out"] == "take-1.wav"
 
 
 def test_loop_of_a_recording_and_from_words(ditto: Ditto, take: Path) -> None:
@@ -126,6 +151,7 @@ def test_invert_tells_what_it_gained(ditto: Ditto, take: Path) -> None:
         ),
         (("loop", "gone.wav", "-o", "o.wav", *EDIT), ("gone.wav", "no such file")),
         (("loop", "calm", "piano", "-o", "o.wav", *EDIT), ("calm", "quotes")),
+        (("loop", "calm piano", "--seconds", "0", "-o", "o.wav", *EDIT), ("seconds is 0",)),
         (("loop", "take.wav", "--seconds", "90", "-o", "o.wav", *EDIT), ("outpaint it first",)),
         (
             ("loop", "take.wav", "--count", "2", "--save-run", "r", "-o", "o.wav", *EDIT),

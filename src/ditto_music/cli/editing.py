@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ditto_music.cli.run import Run
+from ditto_music.cli.say import say
 from ditto_music.cli.shared import MUSIC, Shared, Whole
 from ditto_music.errors import InputError
 
@@ -61,10 +62,10 @@ def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[in
     make : the edit of one seed.
     """
     from ditto_music.editing import Alternatives
-    from ditto_music.editing.edit import numbered
     from ditto_music.runs import run_of
 
     edits: list[Edit] = []
+    interrupted = False
     try:
         for number in range(count):
             edits.append(make(shared.seed + number))
@@ -73,15 +74,24 @@ def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[in
     except KeyboardInterrupt:
         if not edits:
             raise
-    names = numbered(out, len(edits))
+        interrupted = True
+    made = Alternatives(edits, count)
+    names = made.paths(out)
     lines = [
         line
         for number, (name, edit) in enumerate(zip(names, edits, strict=True))
         for line in told(name, edit, shared.seed + number)
     ]
     items = [item for edit in edits for result in edit.results for item in result.items]
-    made = Alternatives(edits)
-    return run.deliver(made, items, out, shared, lines, lambda: run_of(edits[0], None, run.argv))
+    status = run.deliver(
+        *(made, items, out, shared, lines),
+        run=lambda: run_of(edits[0], None, run.argv),
+        last=names[-1],
+    )
+    if interrupted:
+        say(f"interrupted; {len(edits)} of {count} alternatives are written")
+        return 130
+    return status
 
 
 def told(out: Path, edit: Edit, seed: int) -> list[str]:

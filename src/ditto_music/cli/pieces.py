@@ -109,6 +109,7 @@ class _Kept(Run):
         shared: Shared,
         lines: Sequence[str],
         run: Callable[[], SavedRun] | None = None,
+        last: Path | None = None,
     ) -> int:
         """Keep it."""
         one = made.edits[0] if isinstance(made, Alternatives) else made

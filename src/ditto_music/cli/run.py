@@ -67,6 +67,7 @@ class Run:
         shared: Shared,
         lines: Sequence[str],
         run: Callable[[], SavedRun] | None = None,
+        last: Path | None = None,
     ) -> int:
         """Write the audio, the picture and the report; print the result lines.
 
@@ -76,6 +77,7 @@ class Run:
         items : every clip behind it.
         lines : what to print once all is written.
         run : gives what ``--save-run`` writes.
+        last : the file of the last clip, where that is not `out`.
 
         Returns
         -------
@@ -107,7 +109,7 @@ class Run:
             print(line)
         if clipped and not shared.quiet:
             say(f"warning: {out}: {clipped} samples were too loud for the file and were clipped")
-        return self._outcome(items, out, shared)
+        return self._outcome(items, last or out, shared)
 
     def _outcome(self, items: Sequence[Item], out: Path, shared: Shared) -> int:
         """Say how the last item ended, if not as planned; returns the exit status."""

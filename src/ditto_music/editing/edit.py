@@ -100,26 +100,38 @@ class Edit:
 
 @dataclass(frozen=True)
 class Alternatives:
-    """The same edit from several seeds, written as ``name-1.wav``, ``name-2.wav`` ..."""
+    """The same edit from several seeds, written as ``name-1.wav``, ``name-2.wav`` ...
+
+    Attributes
+    ----------
+    count : how many were asked for, where they are more than there are.
+    """
 
     edits: list[Edit]
+    count: int = 0
 
     def __iter__(self) -> Iterator[Edit]:
         return iter(self.edits)
 
+    def paths(self, path: str | os.PathLike[str]) -> list[Path]:
+        """A path for each."""
+        return numbered(path, max(self.count, len(self.edits)))[: len(self.edits)]
+
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write each recording; returns how many samples were clipped in all."""
-        pairs = zip(numbered(path, len(self.edits)), self.edits, strict=True)
-        return sum(edit.save(one) for one, edit in pairs)
+        return sum(edit.save(one) for one, edit in zip(self.paths(path), self.edits, strict=True))
 
     def plot(self, path: str | os.PathLike[str]) -> None:
         """Draw each."""
-        for one, edit in zip(numbered(path, len(self.edits)), self.edits, strict=True):
+        for one, edit in zip(self.paths(path), self.edits, strict=True):
             edit.plot(one)
 
     def save_report(self, path: str | os.PathLike[str], **more: object) -> None:
-        """Write one report: that of a single edit, or all under ``items``."""
-        reports = [edit.report(**more) for edit in self.edits]
+        """Write one report: that of a single edit, or all under ``items``; each has its file."""
+        out = more.pop("out", None)
+        outs = [str(one) for one in self.paths(str(out))] if out else [None] * len(self.edits)
+        pairs = zip(self.edits, outs, strict=True)
+        reports = [edit.report(**more, out=one) for edit, one in pairs]
         write_report(path, reports[0] if len(reports) == 1 else {"items": reports})
 
 

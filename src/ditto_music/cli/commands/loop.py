@@ -78,7 +78,7 @@ def loop(
                 return loop_from_prompt(
                     model,
                     source,
-                    seconds=seconds or DEFAULT_SECONDS,
+                    seconds=DEFAULT_SECONDS if seconds is None else seconds,
                     control=control,
                     seed=seed,
                     method=shared.method,
