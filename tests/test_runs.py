@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,8 @@ from ditto_music.editing.edit import Edit
 from ditto_music.editing.filling import latent_of
 from ditto_music.editing.invert import invert
 from ditto_music.models.small import SmallModel
+from ditto_music.optimize import Progress
+from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Form
 from ditto_music.result import Result
 from ditto_music.runs import load_run, run_of, save_run
@@ -222,6 +225,51 @@ def test_resuming_goes_on_from_the_noise_found(model: SmallModel) -> None:
     assert more.items[0].final["loss"] < found.items[0].final["loss"]
     with pytest.raises(InputError, match="nothing was asked"):
         resume(model, run_of(generate(model, "calm", duration=1.0, steps=2)))
+
+
+@pytest.mark.parametrize("way", ["in a search", "between searches"])
+def test_interrupted_it_keeps_what_is_done(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """One Ctrl-C ends all of it, and costs nothing that was found."""
+    edit = inpaint(model, music(4.0, 24_000, 2), [(0.5, 0.9), (2.0, 2.5)], "calm", **FAST)
+    run, seen = run_of(edit), list[int]()
+
+    def stop(progress: Progress) -> bool:
+        seen.append(progress.iteration)
+        return way == "in a search"
+
+    start = Problem.start
+
+    def begun(self: Problem, *args: Any) -> Tensor:
+        if seen:
+            raise KeyboardInterrupt
+        return start(self, *args)
+
+    monkeypatch.setattr(Problem, "start", begun)
+    more = resume(model, run, callback=stop, iterations=2, tolerance=0.0)
+    assert isinstance(more, Edit)
+    assert [result.items[0].stopped for result in more.results] == ["interrupted"]
+    assert more.regions == [(0.5, 0.9)]
+    second = slice(round(0.9 * 24_000), None)
+    assert np.array_equal(more.recording.samples[second], edit.recording.samples[second])
+
+
+def test_variations_that_are_done_outlive_an_interrupt(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(generate(model, "calm", duration=1.0, steps=2))
+    count, packed = 0, Problem.packed
+
+    def third(self: Problem, *args: Any) -> Result:
+        nonlocal count
+        count += 1
+        if count == 3:
+            raise KeyboardInterrupt
+        return packed(self, *args)
+
+    monkeypatch.setattr(Problem, "packed", third)
+    assert len(vary(model, run, count=4).results) == 2
 
 
 def test_inversion_beats_noising_and_ddim(model: SmallModel) -> None:

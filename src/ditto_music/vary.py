@@ -77,7 +77,7 @@ def vary(
     Returns
     -------
     Variations. Those of an edit are finished recordings; of an extension in several windows only
-    the last is varied, since each continues the one before.
+    the last is varied, since each continues the one before. Interrupted, those that are finished.
 
     Raises
     ------
@@ -88,10 +88,18 @@ def vary(
     takes = varied_takes(run)
     if guide > 0 and any(take.control is None for _, take in takes):
         raise InputError("the run has no control to guide by: leave --guide out")
-    results = [
-        [_sample(model, run, take, eta, walk, prompt, guide, seed + number) for _, take in takes]
-        for number in range(count)
-    ]
+    results: list[list[Result]] = []
+    try:
+        results.extend(  # one by one: those before an interrupt stay
+            [
+                _sample(model, run, take, eta, walk, prompt, guide, seed + number)
+                for _, take in takes
+            ]
+            for number in range(count)
+        )
+    except KeyboardInterrupt:
+        if not results:
+            raise
     edits = [_placed(run, takes, made) for made in results] if run.edit else []
     firsts = [made[0] for made in results]
     return Variations(firsts, edits, diversity([made.audio[0] for made in firsts], model))
@@ -112,7 +120,8 @@ def resume(
 
     Returns
     -------
-    Result, or of an edit the finished Edit.
+    Result, or of an edit the finished Edit; of one that is interrupted, the regions that were not
+    come to are as they were.
 
     Raises
     ------
@@ -139,25 +148,32 @@ def resume(
     settings |= search
     takes = varied_takes(run)
     results: list[Result] = []
-    for _, take in takes:
-        if take.control is None:
-            raise InputError(
-                "nothing was asked of this run's music, so there is nothing to improve"
+    try:
+        for _, take in takes:
+            if take.control is None:
+                raise InputError(
+                    "nothing was asked of this run's music, so there is nothing to improve"
+                )
+            results.append(
+                optimize(
+                    model,
+                    take.prompt,
+                    take.control,
+                    seed=take.seed,
+                    duration=_seconds(run, take),
+                    x_T=take.noise[None],
+                    callback=callback,
+                    **settings,
+                )
             )
-        results.append(
-            optimize(
-                model,
-                take.prompt,
-                take.control,
-                seed=take.seed,
-                duration=_seconds(run, take),
-                x_T=take.noise[None],
-                callback=callback,
-                **settings,
-            )
-        )
+            if results[-1].items[0].stopped == "interrupted":
+                break
+    except KeyboardInterrupt:
+        if not results:
+            raise
+        results[-1] = results[-1].interrupted()
     if run.edit:
-        return _placed(run, takes, results)
+        return _placed(run, takes[: len(results)], results)
     items = [item for result in results for item in result.items]
     seconds = sum(result.seconds for result in results)
     return replace(results[0], items=items, seconds=seconds)

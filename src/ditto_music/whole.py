@@ -158,6 +158,23 @@ def check_folder(path: str | os.PathLike[str], marker: str) -> None:
             raise InputError(f"{path}: there is a file of this name; choose another one")
 
 
+def check_room(path: str | os.PathLike[str]) -> None:
+    """Check that files can be written in a folder that may be made first. Nothing is written.
+
+    Raises
+    ------
+    InputError
+        If it, or the nearest of the folders it is to be made in, is a file or cannot be written to.
+    """
+    path = Path(path)
+    with _mendable(path):
+        there = next(one for one in (path.resolve(), *path.resolve().parents) if one.exists())
+        if not there.is_dir():
+            raise InputError(f"{path}: {there} is a file: give a folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise InputError(f"{path}: the folder {there} is not writable; choose another one")
+
+
 def _flush(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())

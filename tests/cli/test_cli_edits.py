@@ -14,6 +14,7 @@ from conftest import QUICK, RATE, Ditto
 
 from ditto_music import InputError, editing
 from ditto_music.cli.commands.outpaint import parse_plan
+from ditto_music.problem import Problem
 
 EDIT = (*QUICK[:2], *QUICK[4:])
 
@@ -115,6 +116,55 @@ def test_control_is_saved_varied_and_resumed(ditto: Ditto, folder: Path) -> None
     assert told.status == 0, told.err
     assert re.search(r"b\.wav: intensity .*, 2 more iterations, ", told.out)
     assert ditto("vary", "run", "-o", "again", "--count", "1").status == 0
+
+
+def test_a_search_goes_on_as_it_was_unless_told_otherwise(ditto: Ditto, folder: Path) -> None:
+    own = ("--optimizer", "adam", "--lr", "0.02", "--tolerance", "0.5", "--ceiling", "-9")
+    asked = ("control", "calm", "--intensity", "-35:-14", "-o", "a.wav", "--save-run", "run")
+    assert ditto(*asked, *own, *QUICK).status == 0
+
+    def again(*flags: str) -> dict[str, Any]:
+        more = ("resume", "run", "--iterations", "1", "-o", "b.wav", "--save-run", "more")
+        told = ditto(*more, *flags)
+        assert told.status == 0, told.err
+        assert "no effect" not in told.err
+        return json.loads(Path("more/run.json").read_text())["settings"]
+
+    kept = again()
+    assert [kept[name] for name in ("optimizer", "lr", "tolerance")] == ["adam", 0.02, 0.5]
+    assert [kept[name] for name in ("surrogate_steps", "ceiling", "gradient")] == [2, -9.0, "auto"]
+    flags = ("--surrogate-steps", "4", "--ceiling=-12", "--gradient", "plain", "--tolerance", "1")
+    new = again("--optimizer", "lbfgs", *flags, "--memory-budget", "1", "--time-limit", "60")
+    assert [new[name] for name in ("optimizer", "lr", "tolerance")] == ["lbfgs", None, 1.0]
+    assert [new[name] for name in ("surrogate_steps", "ceiling", "gradient")] == [4, -12.0, "plain"]
+    assert [new[name] for name in ("memory_budget", "time_limit")] == [1.0, 60.0]
+    told = ditto("resume", "run", "-o", "c.wav", "--iterations", "1", "--guidance-interval", "0:1")
+    assert "takes these from the run: --guidance-interval has no effect" in told.err
+
+
+def test_variations_are_refused_and_interrupted_in_time(
+    ditto: Ditto, take: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ditto("generate", "calm", "-o", "a.wav", "--save-run", "run", *QUICK).status == 0
+    packed, made = Problem.packed, list[None]()
+
+    def third(self: Problem, *args: Any) -> Any:
+        made.append(None)
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        return packed(self, *args)
+
+    monkeypatch.setattr(Problem, "packed", third)
+    ditto("vary", "run", "-o", "take.wav/takes").refused("take.wav is a file")
+    assert made == []
+    told = ditto("vary", "run", "-o", "takes")
+    assert told.status == 130
+    assert told.err.endswith("interrupted; 2 of 4 variations are written\n")
+    assert sorted(path.name for path in Path("takes").iterdir()) == [
+        "1.wav",
+        "2.wav",
+        "report.json",
+    ]
 
 
 def test_an_edit_is_saved_and_varied(ditto: Ditto, take: Path) -> None:

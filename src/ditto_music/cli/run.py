@@ -59,6 +59,10 @@ class Run:
     command: str
     argv: list[str]
 
+    def gave(self, flag: str) -> bool:
+        """Whether a flag such as "--lr" was given, be it with what it is without."""
+        return any(given == flag or given.startswith(f"{flag}=") for given in self.argv)
+
     def deliver(
         self,
         made: Made,

@@ -9,14 +9,21 @@ from cyclopts import Parameter
 
 from ditto_music.cli.editing import told
 from ditto_music.cli.progress import watching
-from ditto_music.cli.run import Injected, Out
+from ditto_music.cli.run import Injected, Out, Run
 from ditto_music.cli.say import say
 from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Shared, Whole
 from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
+    from ditto_music.optimize import Search
     from ditto_music.result import Result
     from ditto_music.vary import Variations
+
+#: What `resume` cannot change: the noise found means another thing with another of these.
+OF_THE_RUN = (
+    *("model", "duration", "seed", "steps", "sampler", "later_noises", "negative", "method"),
+    *("guidance", "guidance_interval", "guidance_rescale", "guidance_threshold", "plain_guidance"),
+)
 
 SavedRun = Annotated[Path, Parameter(name="RUN", help="The folder that --save-run wrote.")]
 
@@ -75,12 +82,12 @@ def vary(
     from ditto_music.runs import load_run
     from ditto_music.vary import check_variation
     from ditto_music.vary import vary as sample
+    from ditto_music.whole import check_room
 
     check_variation(count, eta, walk, guide)
     if not 0 <= seed <= LARGEST_SEED - count:
         raise InputError(f"seed is {seed}: it must be 0 to {LARGEST_SEED - count}")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file: give a folder")
+    check_room(out)
     old = load_run(saved)
     if not quiet:
         say(f"loading {old.model}")
@@ -96,6 +103,9 @@ def vary(
         raise InputError(f"{out}: cannot be made ({error.strerror}); choose another") from None
     for line in _write(made, out, run.argv):
         print(line)
+    if len(made.results) < count:
+        say(f"interrupted; {len(made.results)} of {count} variations are written")
+        return 130
     return 0
 
 
@@ -133,35 +143,27 @@ def resume(
     shared: Shared = Shared(),  # noqa: B008 - frozen
     run: Injected,
 ) -> int:
-    """Go on with the search of a saved run where it ended.
+    """Go on with the search of a saved run where it ended, as it was searched unless told here.
 
     Sixty more iterations:
 
         ditto-music resume rise --iterations 60 -o better.wav
     """
-    own = ["model", "duration", "seed", "steps", "sampler", "guidance", "negative", "method"]
-    shared.without("resume", "takes these from the run", own)
+    shared.without("resume", "takes these from the run", OF_THE_RUN)
     shared = shared.checked(out)
 
     from ditto_music.result import Result
     from ditto_music.runs import load_run, run_of
     from ditto_music.vary import resume as go_on
+    from ditto_music.vary import varied_takes
 
     old = load_run(saved)
-    with watching(shared, parts=len(old.takes)) as watch:
+    search = _search(shared, run)
+    with watching(shared, parts=len(varied_takes(old))) as watch:
         watch.stage(f"loading {old.model}")
         model = shared.load(old.model)
         watch.stage("first iteration")
-        made = go_on(
-            model,
-            old,
-            callback=watch,
-            iterations=shared.iterations,
-            tolerance=shared.tolerance,
-            optimizer=shared.optimizer,
-            lr=shared.lr,
-            time_limit=shared.time_limit,
-        )
+        made = go_on(model, old, callback=watch, **search)
     if isinstance(made, Result):
         lines = [_resumed(out, made)]
         items = made.items
@@ -172,6 +174,28 @@ def resume(
         made, items, out, shared, told(out, made, items[0].seed),
         lambda: run_of(made, None, run.argv),
     )  # fmt: skip
+
+
+def _search(shared: Shared, run: Run) -> Search:
+    """What was given of the settings of a search; the others are the run's own."""
+    search: Search = {"iterations": shared.iterations}
+    if run.gave("--optimizer"):
+        search |= {"optimizer": shared.optimizer, "lr": shared.lr}
+    if shared.lr is not None:
+        search["lr"] = shared.lr
+    if shared.tolerance is not None:
+        search["tolerance"] = shared.tolerance
+    if shared.time_limit is not None:
+        search["time_limit"] = shared.time_limit
+    if shared.surrogate_steps is not None:
+        search["surrogate_steps"] = shared.surrogate_steps
+    if shared.memory_budget is not None:
+        search["memory_budget"] = shared.memory_budget
+    if run.gave("--gradient"):
+        search["gradient"] = shared.gradient
+    if run.gave("--ceiling"):
+        search["ceiling"] = shared.ceiling
+    return search
 
 
 def _resumed(out: Path, result: Result) -> str:
