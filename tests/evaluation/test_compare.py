@@ -135,6 +135,8 @@ def test_recordings_of_one_s_own_are_edited_and_a_reference_gives_distances(
         (["--method", "control-net", "--task", "structure"], "cannot do structure"),
         (["--method", "control-net", "--model", "debug"], "with debug"),
         (["--items", "0"], "items is 0"),
+        (2 * ["--task", "intensity"], "task 'intensity' is given twice"),
+        (2 * ["--method", "plain"], "method 'plain' is given twice"),
         (["--seconds-each", "0"], "seconds-each is 0"),
         (["--seed", "-1"], "seed is -1"),
         (["--recordings", "nowhere", "--task", "loop"], "nowhere: no audio files"),

@@ -133,6 +133,7 @@ def test_without_a_name_the_questions_are_listed(capsys: pytest.CaptureFixture[s
         (["memory", "--prompts", "0"], "prompts is 0"),
         (["memory", "--duration", "0"], "duration is 0: it must be above 0"),
         (["memory", "--iterations", "0"], "iterations is 0"),
+        (["samplers", *(2 * ["--control", "melody"])], "control 'melody' is given twice"),
         (["memory", "--model", "nothing"], "model 'nothing' is unknown"),
         (["samplers", "--device", "toaster"], "device 'toaster' cannot be used"),
     ],

@@ -52,7 +52,7 @@ class Plan:
     Attributes
     ----------
     model : its name.
-    tasks, methods : names.
+    tasks, methods : names, each once.
     items : of each task.
     seed : of the first item; the next has the next.
     duration : seconds of a clip.
@@ -79,6 +79,9 @@ class Plan:
             unknown = [name for name in names if name not in known]
             if unknown:
                 raise InputError(f"{what} '{unknown[0]}' is unknown: take {', '.join(known)}")
+            twice = [name for name in known if names.count(name) > 1]
+            if twice:  # its clips would count as more than there are
+                raise InputError(f"{what} '{twice[0]}' is given twice: give each once")
         if self.items < 1:
             raise InputError(f"items is {self.items}: it must be 1 or more")
         if self.seconds_each is not None and not 0 < self.seconds_each < math.inf:

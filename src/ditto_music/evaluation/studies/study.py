@@ -79,6 +79,9 @@ class Size:
         known = ", ".join(CONTROLS)
         if unknown:
             raise InputError(f"control '{unknown[0]}' is unknown: take {known}")
+        twice = [name for name in CONTROLS if self.controls.count(name) > 1]
+        if twice:  # its items would count as more than there are
+            raise InputError(f"control '{twice[0]}' is given twice: give each once")
 
     def sweep(self, values: Sequence[T]) -> Sequence[T]:
         """All values, or the ends."""
