@@ -10,8 +10,15 @@ from ditto_music import InputError, Intensity, Structure, Style
 from ditto_music.audio import Recording
 from ditto_music.editing import extend, joins, outpaint
 from ditto_music.editing.drift import drift_panels
-from ditto_music.editing.extend import check_prompts, prompt_at, room_to_extend, windows_of
+from ditto_music.editing.extend import (
+    check_prompts,
+    check_reached,
+    prompt_at,
+    room_to_extend,
+    windows_of,
+)
 from ditto_music.editing.filling import Filled, Wish, fill, made_to_fit
+from ditto_music.editing.windows import window_of
 from ditto_music.models.small import SmallModel
 from tests.editing.sounds import music
 
@@ -134,6 +141,35 @@ def test_plans_begin_at_zero_and_rise() -> None:
     for bad in ([], [(1.0, "a")], [(0.0, "a"), (0.0, "b")]):
         with pytest.raises(InputError, match="rise from 0"):
             check_prompts(bad)
+
+
+def test_a_prompt_that_no_window_begins_under_is_refused(model: SmallModel) -> None:
+    plan = [(0.0, "calm"), (20.0, "full band")]
+    check_reached(plan, [0.0, 8.0, 16.0, 24.0, 32.0])
+    with pytest.raises(InputError, match=r"'full band' of 20 s would never .* at 0, 7.33, 14.7 s"):
+        check_reached(plan, [0.0, 7.333, 14.667])
+    with pytest.raises(InputError, match=r"'calm' of 0 s would never"):
+        check_reached([(0.0, "calm"), (0.0005, "loud")], [0.0])
+    with pytest.raises(InputError, match=r"'loud' of 0.5 s would never"):
+        outpaint(model, music(2.0, 8_000, 1), 1.0, [(0, "calm"), (0.5, "loud")], **FAST)
+
+
+def test_windows_of_whole_samples_begin_under_their_prompts(model: SmallModel) -> None:
+    """They may begin half a sample before it, be it the first."""
+    edit = outpaint(model, music(2.0, 8_000, 1), 0.33335, "calm", before=True, **FAST)
+    assert edit.results[0].items[0].prompt == "calm"
+    assert prompt_at([(0.0, "a"), (20 / 3, "b")], round(20 / 3 * 22_050) / 22_050) == "b"
+
+
+def test_a_window_of_whole_samples_is_no_longer_than_a_clip(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "seconds_range", (0.5, 10.0))
+    edit = outpaint(model, music(9.0, 11_025, 1), 4.2, "", overlap=7.9, **FAST)
+    assert edit.recording.frames == round(13.2 * 11_025)
+    for start in (3.3, 3.46, 4.06):
+        hole = window_of(music(14.0, 11_025, 1), (start, start + 8.0), 10.0)
+        assert hole.frames <= 110_250
 
 
 @pytest.mark.parametrize("before", [False, True])

@@ -28,6 +28,7 @@ from ditto_music.protocols import Model
 WINDOW_SECONDS = 12.0  # of a clip: overlap and new music
 SHORTEST, LONGEST = 0.1, 3600.0  # seconds of new music
 LEAST_OVERLAP, SHORTEST_NEW = 0.5, 1.0
+SLACK = 1e-3  # seconds by which a window, of whole samples, may begin before its prompt
 SOURCE_SECONDS = 12.0  # of the recording, which new music begins from and is held against
 
 Prompts = str | Sequence[tuple[float, str]]
@@ -76,18 +77,21 @@ def outpaint(
     """
     check_sound(recording)
     fresh, search = worded(prompt, fresh, search)
-    rate = recording.sample_rate
-    edges = windows_of(recording, seconds, overlap, model.seconds_range[1])
-    reach = min(round(overlap * rate), recording.frames)
+    rate, longest = recording.sample_rate, model.seconds_range[1]
+    edges = windows_of(recording, seconds, overlap, longest)
+    widest = max(stop - start for start, stop in pairwise(edges))
+    reach = min(round(overlap * rate), recording.frames, int(longest * rate) - widest)
     source = min(round(SOURCE_SECONDS * rate), recording.frames)
     end = slice(0, source) if before else slice(recording.frames - source, recording.frames)
     read = describe(recording, end.start, end.stop) if prompt is None else prompt
     schedule = check_prompts(read)
+    offsets = [seconds - stop / rate if before else start / rate for start, stop in pairwise(edges)]
+    check_reached(schedule, offsets)
     level = joins.rms(recording.audio(end.start, end.stop))
     grown, made, spans = recording, list[Filled](), list[tuple[int, int]]()
     try:
         for number, (start, stop) in enumerate(pairwise(edges)):
-            offset = seconds - stop / rate if before else start / rate
+            offset = offsets[number]
             roomy, window = room_to_extend(grown, stop - start, reach, before)
             moved = roomy.frames - recording.frames if before else 0
             filled = fill(
@@ -166,9 +170,31 @@ def check_prompts(prompts: Prompts) -> list[tuple[float, str]]:
     return pairs
 
 
+def check_reached(schedule: Sequence[tuple[float, str]], offsets: Sequence[float]) -> None:
+    """Check that every prompt is some window's: each holds for the windows that begin in its time.
+
+    Parameters
+    ----------
+    offsets : seconds into the new music at which windows begin.
+
+    Raises
+    ------
+    InputError
+        If one would never be heard.
+    """
+    ends = [time for time, _ in schedule[1:]] + [math.inf]
+    for (time, words), end in zip(schedule, ends, strict=True):
+        if not any(time <= offset + SLACK < end for offset in offsets):
+            begin = ", ".join(f"{offset:.3g}" for offset in sorted(offsets))
+            raise InputError(
+                f"prompts: '{words}' of {time:g} s would never be heard: the new music is made in "
+                f"windows that begin at {begin} s; move it, or add more music"
+            )
+
+
 def prompt_at(schedule: Sequence[tuple[float, str]], seconds: float) -> str:
     """The prompt that holds so far into the new music."""
-    return [words for time, words in schedule if time <= seconds + 1e-6][-1]
+    return [words for time, words in schedule if time <= seconds + SLACK][-1]
 
 
 def room_to_extend(

@@ -53,7 +53,8 @@ def window_of(recording: Recording, region: tuple[float, float], longest: float)
     least, most = CONTEXT_SECONDS
     context = min(max((CLIP_SECONDS - hole) / 2, least), most, (longest - hole) / 2)
     start, stop = (round(edge * rate) for edge in region)
-    reach = round(context * rate)
+    room = int(longest * rate) - (stop - start)  # rounding may not make it longer than a clip
+    reach = min(round(context * rate), max(0, room // 2))
     spare = max(0, reach - start)  # context missing on one side is taken on the other
     lack = max(0, stop + reach - recording.frames)
     begin = max(0, start - reach - lack)
