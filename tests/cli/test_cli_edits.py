@@ -199,6 +199,14 @@ def test_invert_tells_what_it_gained(ditto: Ditto, take: Path) -> None:
             ("outpaint", "take.wav", "5:calm", "--seconds", "9", "-o", "o.wav", *EDIT),
             ("rise from 0",),
         ),
+        (
+            ("outpaint", "take.wav", "0:a;5:b", "--seconds", "1", "-o", "o.wav", *EDIT),
+            ("'b' of 5 s would never be heard",),
+        ),
+        (
+            ("loop", "take.wav", "--intensity-loss", "correlation", "-o", "o.wav", *EDIT),
+            ("does nothing alone", "by --intensity"),
+        ),
         (("loop", "gone.wav", "-o", "o.wav", *EDIT), ("gone.wav", "no such file")),
         (("loop", "calm", "piano", "-o", "o.wav", *EDIT), ("calm", "quotes")),
         (("loop", "calm piano", "--seconds", "0", "-o", "o.wav", *EDIT), ("seconds is 0",)),

@@ -107,6 +107,10 @@ def nothing_written(folder: Path) -> Iterator[None]:
         (("--report", "gone/out.json"), ("gone", "does not exist")),
         (("--report", "."), ("this is a folder",)),
         (("--report", "out.wav"), ("same file",)),
+        (("--report", "new", "--save-run", "new"), ("same file",)),
+        (("--melody-transpose", "3"), ("do nothing alone", "by --melody")),
+        (("--melody-part", "1"), ("do nothing alone",)),
+        (("--melody-stretch", "fit"), ("do nothing alone",)),
     ],
     ids=lambda value: " ".join(value)[:40],
 )

@@ -116,6 +116,9 @@ def test_a_bad_row_of_a_table_is_named(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("0,-35\n1,loud\n")
     with pytest.raises(InputError, match="line 2"):
         Intensity(tmp_path / "c.csv")
+    (tmp_path / "d.csv").write_text("0,-3O\n1,-14\n")  # no heading
+    with pytest.raises(InputError, match=r"line 1: expected seconds,dB but found '0,-3O'"):
+        Intensity(tmp_path / "d.csv")
     (tmp_path / "e.csv").write_text("seconds,dB\n")
     with pytest.raises(InputError, match="no seconds,dB rows"):
         Intensity(tmp_path / "e.csv")

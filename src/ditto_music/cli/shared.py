@@ -306,9 +306,12 @@ class Shared:
 
             self.check_method()
             check_run(self.save_run)
-        written = [path.resolve() for path in (out, self.plot, self.report) if path]
+        files = out, self.plot, self.report, self.save_run
+        written = [path.resolve() for path in files if path]
         if len(set(written)) < len(written):
-            raise InputError("--out, --plot and --report name the same file: give each its own")
+            raise InputError(
+                "two of --out, --plot, --report, --save-run name the same file: give each its own"
+            )
         return replace(self, seed=secrets.randbelow(2**32)) if self.seed == -1 else self
 
     def check_method(self) -> None:

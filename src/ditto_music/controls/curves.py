@@ -149,7 +149,7 @@ def read_points(path: Path, unit: str = "dB") -> Points:
                     time, value = (float(cell) for cell in row)
                     rows.append((time, value))
                 except ValueError:
-                    if number > 1:
+                    if number > 1 or any(map(_is_number, row)):
                         raise InputError(
                             f"{path}, line {number}: expected seconds,{unit} but found "
                             f"'{','.join(row)[:40]}'"
@@ -159,3 +159,11 @@ def read_points(path: Path, unit: str = "dB") -> Points:
     if not rows:
         raise InputError(f"{path}: holds no seconds,{unit} rows")
     return points(rows)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 
 from ditto_music.cli.controls.figure import Figure
+from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
     from ditto_music.controls import Intensity
@@ -37,10 +38,20 @@ class IntensityFlags:
     ] = "mse"
 
     def control(self) -> Intensity | None:
-        """The control, where a curve was given."""
+        """The control, where a curve was given.
+
+        Raises
+        ------
+        InputError
+            If only how to compare was given, or the curve cannot be understood.
+        """
         from ditto_music.controls import Intensity
 
-        return None if self.intensity is None else Intensity(self.intensity, self.intensity_loss)
+        if self.intensity is None:
+            if self.intensity_loss != IntensityFlags.intensity_loss:
+                raise InputError("--intensity-loss does nothing alone: give a curve by --intensity")
+            return None
+        return Intensity(self.intensity, self.intensity_loss)
 
     def figure(self) -> Figure:
         """The RMS error in dB, or the correlation."""

@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 
 from ditto_music.cli.controls.figure import Figure
 from ditto_music.cli.shared import Whole
+from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
     from ditto_music.controls import Melody
@@ -48,10 +49,21 @@ class MelodyFlags:
     ] = None
 
     def control(self) -> Melody | None:
-        """The control, where a tune was given."""
+        """The control, where a tune was given.
+
+        Raises
+        ------
+        InputError
+            If only how to lay one over the clip was given, or the tune cannot be understood.
+        """
         from ditto_music.controls import Melody
 
         if self.melody is None:
+            if self != MelodyFlags():
+                raise InputError(
+                    "--melody-transpose, --melody-stretch and --melody-part do nothing alone: "
+                    "give a tune by --melody"
+                )
             return None
         return Melody(self.melody, self.melody_transpose, self.melody_stretch, self.melody_part)
 
