@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from torch import Tensor
 
 from ditto_music.baselines import METHODS
 from ditto_music.cli import main
-from ditto_music.evaluation.compare import Plan, entries_of
+from ditto_music.evaluation.compare import Plan, compare, entries_of
 from ditto_music.evaluation.contests import CONTESTS, Source, curve_of, largest_join, tune_of
 from ditto_music.evaluation.targets import notes_of
 
@@ -171,6 +172,22 @@ def test_an_item_that_fails_is_told_and_the_rest_goes_on(
     told = capsys.readouterr().out
     assert told.count("Failed: intensity-") == 2
     assert "makes clips of" in told
+
+
+def test_what_another_network_of_the_name_heard_is_not_taken(tmp_path: Path) -> None:
+    plan = Plan("debug", ["intensity"], ["plain"], items=1, duration=1.0, flags={"steps": 2})
+
+    def heard(power: float) -> tuple[list[float], int]:
+        def embed(audio: Tensor, rate: int) -> Tensor:
+            return audio.abs().pow(power).mean().repeat(2)
+
+        found = compare(plan, tmp_path, embeddings={"clap": embed})
+        (kept,) = (tmp_path / "heard").iterdir()
+        return found.made[0].vectors["clap"].tolist(), kept.stat().st_mtime_ns
+
+    first, second = heard(1.0), heard(0.5)
+    assert first[0] != second[0]
+    assert heard(0.5) == second  # and not heard again
 
 
 def test_targets_stretch_with_the_clip() -> None:

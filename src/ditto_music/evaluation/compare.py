@@ -217,8 +217,9 @@ def compare(
             failed.append(f"{entries[outcome.line - 1].name}: {outcome.error}")
     reports = reports_of(folder / AUDIO)
     tell("listening to what was made")
+    ears = ears_of(embeddings)
     made = [
-        hear(each, folder, reports[each.name], embeddings, plan.duration)
+        hear(each, folder, reports[each.name], embeddings, ears, plan.duration)
         for each in entries
         if each.name in reports
     ]
@@ -293,21 +294,37 @@ def reports_of(folder: Path) -> dict[str, Report]:
     return {str(report["id"]): report for report in map(json.loads, lines) if "id" in report}
 
 
+@torch.no_grad()
+def ears_of(embeddings: Mapping[str, Embedding]) -> dict[str, list[float]]:
+    """What tells networks of one name from one another: how they hear a second of the same noise.
+
+    CLAP is whatever weights were given.
+    """
+    noise = 0.1 * torch.randn(1, SAMPLE_RATE, generator=torch.Generator().manual_seed(0))
+    return {name: embed(noise, SAMPLE_RATE).tolist() for name, embed in embeddings.items()}
+
+
 def hear(
     made: Entry,
     folder: Path,
     report: Report,
     embeddings: Mapping[str, Embedding],
+    ears: Mapping[str, Sequence[float]],
     duration: float,
 ) -> Made:
-    """One clip as judges and networks hear it; what was heard before is read."""
+    """One clip as judges and networks hear it; what was heard before by the same ones is read."""
     file = folder / AUDIO / str(report["out"])
     kept = folder / HEARD / f"{made.name}.json"
     known: dict[str, Any] = {}
     if kept.exists():
         known = json.loads(kept.read_text(encoding="utf-8"))
-    if known.get("key") != report["key"] or set(known["vectors"]) != set(embeddings):
-        known = {"key": report["key"]} | _heard(made, file, report, embeddings, duration)
+    if not (
+        known.get("key") == report["key"]
+        and set(known["vectors"]) == set(embeddings)
+        and _same(known.get("ears", ears), ears)
+    ):
+        own = {"key": report["key"], "ears": ears}
+        known = own | _heard(made, file, report, embeddings, duration)
         kept.parent.mkdir(parents=True, exist_ok=True)
         with whole(kept) as path:
             Path(path).write_text(json.dumps(finite(known)), encoding="utf-8")
@@ -327,6 +344,14 @@ def hear(
         },
         {name: np.asarray(value, np.float64) for name, value in known["vectors"].items()},
         {(which, tag): value for which, tag, value in known["tags"]},
+    )
+
+
+def _same(ears: Mapping[str, Sequence[float]], others: Mapping[str, Sequence[float]]) -> bool:
+    """Whether these are the same networks, by what `ears_of` says of them."""
+    return set(ears) == set(others) and all(
+        len(ears[name]) == len(others[name]) and np.allclose(ears[name], others[name], 0.05, 0.01)
+        for name in ears
     )
 
 
