@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -171,6 +172,25 @@ def test_a_search_that_diverged_late_is_warned_of(
     monkeypatch.setattr(import_module("ditto_music.optimize").Track, "see", diverge)
     told = ditto("control", "calm", "--intensity", "-35:-14", "-o", "out.wav", *QUICK)
     assert told.status == 0
+    assert "warning: the numbers broke after 1 iterations" in told.err
+
+
+def test_a_region_whose_search_diverged_is_warned_of(
+    ditto: Ditto, take: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Be it not the last."""
+    tracks: list[object] = []
+    kind = import_module("ditto_music.optimize").Track
+    see = kind.see
+
+    def first_diverges(track: object, *args: Any) -> None:
+        tracks.append(track)
+        (diverge if track is tracks[0] else see)(track, *args)
+
+    monkeypatch.setattr(kind, "see", first_diverges)
+    parts = ("--from", "0.5", "--to", "1", "--from", "1.5", "--to", "2")
+    told = ditto("inpaint", "take.wav", "calm", *parts, "-o", "out.wav", *QUICK[:2], *QUICK[4:])
+    assert told.status == 0, told.err
     assert "warning: the numbers broke after 1 iterations" in told.err
 
 

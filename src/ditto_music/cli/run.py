@@ -116,11 +116,12 @@ class Run:
         return self._outcome(items, last or out, shared)
 
     def _outcome(self, items: Sequence[Item], out: Path, shared: Shared) -> int:
-        """Say how the last item ended, if not as planned; returns the exit status."""
+        """Say which item broke and how the last ended, if not as planned; the exit status."""
         last = items[-1]
-        if last.stopped == "diverged" and not shared.quiet:
+        broken = next((item for item in items if item.stopped == "diverged"), None)
+        if broken and not shared.quiet:
             say(
-                f"warning: the numbers broke after {len(last.history)} iterations; {out} is the "
+                f"warning: the numbers broke after {len(broken.history)} iterations; {out} is the "
                 "best before that: try a smaller --lr"
             )
         if last.stopped == "stalled" and not shared.quiet:
