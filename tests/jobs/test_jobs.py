@@ -206,6 +206,8 @@ def test_a_manifest_of_good_and_bad_lines(tmp_path: Path) -> None:
     ]
     assert isinstance(read[1], Outcome) and "line 3 is not JSON" in read[1].error
     assert isinstance(read[2], Outcome) and "line 4 is not an object" in read[2].error
+    path.write_text('{"prompt": "a"}\n', encoding="utf-8-sig")  # as Windows marks text
+    assert [type(one) for one in read_manifest(path)] == [Job]
     with pytest.raises(InputError, match="no such manifest"):
         list(read_manifest(tmp_path / "none.jsonl"))
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")

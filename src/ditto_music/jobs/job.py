@@ -125,7 +125,7 @@ def read_manifest(address: str | Path) -> Iterator[Job | Outcome]:
         If there is no such file.
     """
     try:
-        with fsspec.open(str(address), "rt", encoding="utf-8") as file:
+        with fsspec.open(str(address), "rt", encoding="utf-8-sig") as file:
             yield from _jobs(cast("Iterable[str]", file))
     except FileNotFoundError:
         raise InputError(f"{address}: no such manifest: give a file of one job a line") from None
