@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ditto_music import InputError
+from ditto_music import InputError, Tempo
 from ditto_music.audio import Recording
 from ditto_music.editing import inpaint, joins, measure_seam
 from ditto_music.editing.filling import Wish, made_to_fit
@@ -242,6 +242,23 @@ def test_silence_beside_a_region_cannot_be_followed(model: SmallModel) -> None:
     samples[:56_000] = 0
     with pytest.raises(InputError, match="only silence"):
         inpaint(model, replace(sound, samples=samples), [(2.0, 3.0)], **FAST)
+
+
+@pytest.mark.parametrize(
+    ("regions", "control", "says"),
+    [
+        ([(1.0, 1.5), (15.0, 15.5)], None, "beside the region at 15 s is only silence"),
+        ([(1.0, 3.2), (3.5, 3.7)], Tempo(120), "the clip has 0.2 s"),
+    ],
+)
+def test_the_last_region_is_refused_before_the_first_is_made(
+    model: SmallModel, regions: list[tuple[float, float]], control: Tempo | None, says: str
+) -> None:
+    sound, seen = music(20.0, 8_000, 1), list[object]()
+    quiet = replace(sound, samples=np.where(np.arange(160_000)[:, None] < 32_000, sound.samples, 0))
+    with pytest.raises(InputError, match=says):
+        inpaint(model, quiet, regions, "calm", control=control, callback=seen.append, **FAST)
+    assert seen == []
 
 
 def test_ctrl_c_keeps_the_regions_already_done(model: SmallModel) -> None:

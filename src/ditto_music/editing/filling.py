@@ -195,9 +195,7 @@ def reference_of(model: Model, recording: Recording, window: Window) -> tuple[Te
     """Latent (..., T) of the window, the hole mirrored over by what is beside it, and mask (T,)."""
     rate, hole = recording.sample_rate, window.hole
     audio = _audio(recording, window)
-    if np.abs(np.delete(audio, hole, axis=1)).max(initial=0) < SILENCE:
-        at = window.start / rate
-        raise InputError(f"beside the region at {at:g} s is only silence: use generate for it")
+    check_beside(recording, window)
     filled = joins.mirror_fill(audio, hole.start, hole.stop)
     reference = latent_of(model, filled, rate)
     seconds = model.seconds_per_frame
@@ -205,6 +203,13 @@ def reference_of(model: Model, recording: Recording, window: Window) -> tuple[Te
     outside = (times + seconds <= hole.start / rate) | (times >= hole.stop / rate)
     inside = times + seconds <= window.frames / rate
     return reference, (outside & inside).float()
+
+
+def check_beside(recording: Recording, window: Window) -> None:
+    """Refuse a window with nothing beside its hole to follow."""
+    if np.abs(np.delete(_audio(recording, window), window.hole, axis=1)).max(initial=0) < SILENCE:
+        at = window.start / recording.sample_rate
+        raise InputError(f"beside the region at {at:g} s is only silence: use generate for it")
 
 
 def latent_of(model: Model, audio: joins.Audio, sample_rate: int) -> Tensor:

@@ -10,12 +10,14 @@ import numpy as np
 
 from ditto_music.audio import Recording, is_silent
 from ditto_music.controls.base import Term
+from ditto_music.controls.part import Part
 from ditto_music.editing.describe import describe
 from ditto_music.editing.edit import Edit, assembled
-from ditto_music.editing.filling import Callback, Filled, Wish, fill, worded
-from ditto_music.editing.windows import CONTEXT_SECONDS, window_of
+from ditto_music.editing.filling import Callback, Filled, Wish, check_beside, fill, worded
+from ditto_music.editing.windows import CONTEXT_SECONDS, Window, window_of
 from ditto_music.errors import InputError
 from ditto_music.optimize import Search
+from ditto_music.problem import form_of
 from ditto_music.protocols import Model
 
 SHORTEST_HOLE = 0.05
@@ -62,10 +64,11 @@ def inpaint(
     fresh, search = worded(prompt, fresh, search)
     longest = model.seconds_range[1]
     ordered = check_regions(recording, regions, longest)
+    windows = [window_of(recording, region, longest) for region in ordered]
+    check_windows(model, recording, windows, control)
     edited, made = recording, list[Filled]()
     try:
-        for number, region in enumerate(ordered):
-            window = window_of(recording, region, longest)
+        for number, window in enumerate(windows):
             words = describe(edited, window.begin, window.end) if prompt is None else prompt
             filled = fill(
                 model,
@@ -121,6 +124,27 @@ def check_regions(
         if start < stop:
             raise InputError(f"two regions overlap at {start:g} s: join or separate them")
     return ordered
+
+
+def check_windows(
+    model: Model, recording: Recording, windows: Sequence[Window], control: Term | None
+) -> None:
+    """Refuse what the last of several regions would be refused for before the first is made.
+
+    Raises
+    ------
+    InputError
+        If there is only silence beside a region, and no other region that may change that, or the
+        control cannot be asked of one.
+    """
+    for window in windows:
+        others = [one for one in windows if one is not window]
+        if not any(one.start < window.end and one.stop > window.begin for one in others):
+            check_beside(recording, window)
+        form = form_of(model, window.frames / recording.sample_rate)
+        if control is not None:
+            span = (edge / recording.sample_rate for edge in (window.hole.start, window.hole.stop))
+            Part(control, *span).objectives(form)
 
 
 def check_sound(recording: Recording) -> None:
