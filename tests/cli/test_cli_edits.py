@@ -65,15 +65,32 @@ def test_alternatives_are_numbered_and_differ(ditto: Ditto, take: Path) -> None:
     assert [item["out"] for item in items] == ["new-1.wav", "new-2.wav"]
 
 
-def test_alternatives_that_are_interrupted_are_told_and_keep_their_names(
-    ditto: Ditto, take: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; 1 of 3 alternatives are written"),
+        (
+            FloatingPointError("the loss was never a finite number"),
+            *(1, "1 of 3 alternatives are written, but: the loss was never a finite number"),
+        ),
+        (RuntimeError("shapes"), 1, "1 of 3 alternatives are written, but: RuntimeError: shapes"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_alternatives_that_are_done_outlive_the_next(
+    ditto: Ditto,
+    take: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    status: int,
+    says: str,
 ) -> None:
-    """The recording itself, whose name the alternatives are given, is not written over."""
+    """And keep their names: the recording, whose name they are given, is not written over."""
     whole, edit = take.read_bytes(), editing.inpaint
 
     def once(*args: Any, seed: int, **kwargs: Any) -> Any:
         if seed == 1:
-            raise KeyboardInterrupt
+            raise error
         return edit(*args, seed=seed, **kwargs)
 
     monkeypatch.setattr(editing, "inpaint", once)
@@ -81,8 +98,8 @@ def test_alternatives_that_are_interrupted_are_told_and_keep_their_names(
         *("inpaint", "take.wav", "", "--from", "1", "--to", "1.5", "--count", "3"),
         *("-o", "take.wav", "--report", "new.json", *EDIT),
     )
-    assert told.status == 130
-    assert "interrupted; 1 of 3 alternatives are written\n" in told.err
+    assert told.status == status
+    assert f"{says}\n" in told.err
     assert take.read_bytes() == whole
     assert samples("take-1.wav").shape == samples("take.wav").shape
     assert json.loads(Path("new.json").read_text())["out"] == "take-1.wav"

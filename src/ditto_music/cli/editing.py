@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from ditto_music.cli.run import Run
-from ditto_music.cli.say import say
+from ditto_music.cli.run import Run, Unfinished
+from ditto_music.cli.say import say, unforeseen
 from ditto_music.cli.shared import MUSIC, Shared, Whole
 from ditto_music.errors import InputError
 
@@ -60,21 +60,26 @@ def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[in
     Parameters
     ----------
     make : the edit of one seed.
+
+    Raises
+    ------
+    Unfinished
+        If one could not be made; those before it are written.
     """
     from ditto_music.editing import Alternatives
     from ditto_music.runs import run_of
 
     edits: list[Edit] = []
-    interrupted = False
+    broken: BaseException | None = None
     try:
         for number in range(count):
             edits.append(make(shared.seed + number))
             if edits[-1].results[-1].items[0].stopped == "interrupted":
                 break
-    except KeyboardInterrupt:
+    except (Exception, KeyboardInterrupt) as error:
         if not edits:
             raise
-        interrupted = True
+        broken = error
     made = Alternatives(edits, count)
     names = made.paths(out)
     lines = [
@@ -88,8 +93,12 @@ def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[in
         run=lambda: run_of(edits[0], None, run.argv),
         last=names[-1],
     )
-    if interrupted:
-        say(f"interrupted; {len(edits)} of {count} alternatives are written")
+    written = f"{len(edits)} of {count} alternatives are written"
+    if isinstance(broken, Exception):
+        foreseen = isinstance(broken, InputError | FloatingPointError)
+        raise Unfinished(f"{written}, but: {broken if foreseen else unforeseen(broken)}")
+    if broken:
+        say(f"interrupted; {written}")
         return 130
     return status
 
