@@ -18,6 +18,7 @@ from ditto_music.audio import Recording, read_recording, write_recording
 from ditto_music.errors import InputError
 from ditto_music.runs import load_run
 from ditto_music.studio.desk import ALIVE, Desk, Tab, Ticket
+from ditto_music.studio.outcome import Outcome
 from tests.editing.sounds import music
 
 QUICK: dict[str, Any] = {"prompt": "piano", "duration": 1, "steps": 4, "iterations": 3}
@@ -126,6 +127,26 @@ def test_who_leaves_frees_the_machine_and_leaves_nothing(desk: Desk) -> None:
     assert desk.tab(gone.id) is None
     wait(lambda: not gone.folder.exists())
     assert stays.folder.exists()
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_who_leaves_at_the_very_end_leaves_nothing_either(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    tab, write = desk.open(), Outcome.write
+
+    def left(outcome: Outcome) -> int:
+        clipped = write(outcome)
+        desk.leave(tab)
+        if ends == "badly":
+            raise OSError("no space left")
+        return clipped
+
+    monkeypatch.setattr(Outcome, "write", left)
+    over(desk.ask(tab, QUICK))
+    wait(lambda: not tab.folder.exists(), 10)
+    with pytest.raises(InputError, match="this page was closed"):
+        desk.ask(tab, QUICK)
 
 
 def test_tabs_take_turns(desk: Desk) -> None:

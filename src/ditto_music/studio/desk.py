@@ -155,6 +155,8 @@ class Desk:
         """
         request = read_request(sent, self.models, self.limits)
         with self._changed:
+            if not tab.open:
+                raise InputError("this page was closed: load it again")
             own = sum(one.status in ALIVE for one in tab.tickets.values())
             if own >= self.limits.waiting_each:
                 raise InputError(f"{own} of your pieces wait already: let one finish, or stop it")
@@ -272,13 +274,14 @@ class Desk:
                 self._make(ticket)
             except Left:
                 ticket.status = "dropped"
-                shutil.rmtree(ticket.tab.folder, ignore_errors=True)
             except InputError as error:
                 self._fail(ticket, " ".join(self._named(ticket, str(error)).split()))
             except FloatingPointError as error:
                 self._fail(ticket, f"the search broke down: {error}")
             except Exception as error:
                 self._fail(ticket, f"something went wrong inside: {type(error).__name__}: {error}")
+            if not ticket.tab.open:  # left while it ran, however that ended
+                shutil.rmtree(ticket.tab.folder, ignore_errors=True)
 
     def _fail(self, ticket: Ticket, told: str) -> None:
         with self._changed:
