@@ -22,6 +22,7 @@ from ditto_music import load_model
 from ditto_music.evaluation.studies.memory import STEPS, WAYS, measure, timed
 from ditto_music.evaluation.studies.study import Item, Scale
 from ditto_music.models import fastest_dtype
+from ditto_music.models.small import SmallModel
 
 SIDE = 1024  # of the matrices whose product tells what the machine can do
 
@@ -33,6 +34,7 @@ def row_of(steps: int, way: str, clips: int, repeats: int, compiled: bool, every
     asked = {"way": way, "steps": steps, "clips": clips}
     model = load_model(compiled=compiled)
     if everywhere:
+        assert isinstance(model, SmallModel)
         model.guidance = replace(model.guidance, interval=(0.0, 1.0))
     (row,) = measure(model, Item(asked | {"repeats": repeats}, Scale()))
     if compiled:  # what is translated cannot be counted
