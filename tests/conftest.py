@@ -6,6 +6,12 @@ import torch
 from ditto_music.models.small import SmallModel, debug_model
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of other work on this machine, which comes and goes."""
+    monkeypatch.setattr("ditto_music.cli.cores.Cores.hint", lambda seen, threads: None)
+
+
 @pytest.fixture(scope="session")
 def model() -> SmallModel:
     return debug_model()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from cyclopts import Group, Parameter, Token
 
+from ditto_music.cli.cores import Cores
 from ditto_music.cli.methods import NAMES, method_named
 from ditto_music.cli.say import say
 from ditto_music.errors import InputError
@@ -27,6 +28,7 @@ SEARCH = Group.create_ordered(
 )
 FILES = Group.create_ordered("Files and machine")
 
+CORES = Cores()  # since the command began
 LARGEST_SEED = 2**63 - 1
 
 #: Loads models in place of `load_model`: a batch keeps the one it has.
@@ -346,7 +348,13 @@ class Shared:
         how = self.loading()
         if load is load_model and not self.quiet:
             how["notice"] = say
-        return load(name or self.model, **how)
+        model = load(name or self.model, **how)
+        if load is load_model and not self.quiet and model.device.type == "cpu":
+            import torch
+
+            if hint := CORES.hint(torch.get_num_threads()):
+                say(hint)
+        return model
 
     def loading(self) -> dict[str, Any]:
         """How to load the model: arguments of `load_model`, those off their defaults."""
