@@ -1,7 +1,7 @@
 """Whether other work keeps the cores busy that this process means to use.
 
 Threads of one operation wait for one another, so one that shares its core holds up all: with two
-threads beside one busy core an iteration took fifty times as long as with one thread
+threads beside one busy core an iteration took over forty times as long as with one thread
 (docs/performance.md). How many there are changes the last bits of the result, so it is not decided
 here: it is told.
 """
