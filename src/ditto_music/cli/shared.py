@@ -28,6 +28,12 @@ SEARCH = Group.create_ordered(
 )
 FILES = Group.create_ordered("Files and machine")
 
+#: Of commands that do not have all of `Shared`.
+Offload = Annotated[
+    Literal["none", "text", "all"],
+    Parameter(group=FILES, help="Of public models, as of control."),
+]
+
 CORES = Cores()  # since the command began
 LARGEST_SEED = 2**63 - 1
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
 from ditto_music.cli.commands.batch import teller
 from ditto_music.cli.methods import NAMES
 from ditto_music.cli.say import say
-from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Whole
+from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Offload, Whole
 from ditto_music.errors import InputError
 
 CONTEST = Group.create_ordered("Comparison")
@@ -86,10 +86,7 @@ def compare(
         "cpu"
     ),
     dtype: Annotated[str, Parameter(group=FILES, help="float32, bfloat16 or auto.")] = "auto",
-    offload: Annotated[
-        Literal["none", "text", "all"],
-        Parameter(group=FILES, help="Of public models, as of control."),
-    ] = "text",
+    offload: Offload = "text",
     quiet: Annotated[bool, Parameter(group=FILES, show_default=False, help="Say nothing.")] = False,
 ) -> int:
     """Hold methods against one another. Stop it at any time; the same command goes on.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Group, Parameter
 
 from ditto_music.cli.commands.batch import teller
 from ditto_music.cli.say import say
-from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Whole
+from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Offload, Whole
 from ditto_music.errors import InputError
 
 STUDY = Group.create_ordered("Study")
@@ -74,10 +74,7 @@ def study(
         "cpu"
     ),
     dtype: Annotated[str, Parameter(group=FILES, help="float32, bfloat16 or auto.")] = "auto",
-    offload: Annotated[
-        Literal["none", "text", "all"],
-        Parameter(group=FILES, help="Of public models, as of control."),
-    ] = "text",
+    offload: Offload = "text",
     quiet: Annotated[bool, Parameter(group=FILES, show_default=False, help="Say nothing.")] = False,
 ) -> int:
     """Answer a research question with a table and a figure. Stop it at any time; it goes on.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,7 +11,7 @@ from ditto_music.cli.editing import told
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out, Run
 from ditto_music.cli.say import say
-from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Shared, Whole
+from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Offload, Shared, Whole
 from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,10 +64,7 @@ def vary(
         "cpu"
     ),
     dtype: Annotated[str, Parameter(group=FILES, help="float32, bfloat16 or auto.")] = "auto",
-    offload: Annotated[
-        Literal["none", "text", "all"],
-        Parameter(group=FILES, help="Of public models, as of control."),
-    ] = "text",
+    offload: Offload = "text",
     quiet: Annotated[bool, Parameter(group=FILES, show_default=False, help="Say nothing.")] = False,
     run: Injected,
 ) -> int:
