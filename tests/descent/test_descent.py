@@ -232,3 +232,38 @@ def test_a_white_search_keeps_every_octave_and_a_free_one_turns_slow() -> None:
 
     assert all(abs(ratio - 1) < 1e-3 for ratio in kept("lbfgs"))
     assert kept("lbfgs-norm")[0] > 3
+
+
+def test_what_is_not_tried_yet_is_guessed_by_parts() -> None:
+    """A bowl that is stiff where the point stands still along time is walked sooner."""
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(32, 64, generator=generator)
+    octave = torch.logspace(1, -1, len(octaves(start)))
+    within = torch.logspace(-0.3, 0.3, 32)[:, None]
+
+    def bowl(x: Tensor) -> Tensor:
+        parts = zip(octaves(x), octave, strict=True)
+        return sum((k * (within * part.square()).sum() for part, k in parts), torch.zeros(()))
+
+    _, whole = walk(LBFGS(longest=10.0), bowl, start, 8)
+    _, parted = walk(LBFGS(longest=10.0, split=octaves), bowl, start, 8)
+    assert parted[-1] < 0.3 * whole[-1]
+
+
+def test_a_part_that_hardly_moved_is_guessed_as_the_whole_is() -> None:
+    descent = LBFGS(longest=10.0, split=octaves)
+    x = torch.zeros(1, 16)
+    slow = torch.ones(1, 16)
+    descent.step(x, 1.0, slow)
+    descent.step(-0.5 * slow, 0.5, 0.5 * slow)  # it only ever stood still
+    fast = torch.tensor([1.0, -1.0]).repeat(8)[None]
+    assert torch.allclose(descent._untried(fast), fast, atol=1e-5)
+
+
+def test_no_step_is_foretold_to_fall_far_below_zero() -> None:
+    """Where the curvature was of a flatter place, the loss itself tells that it is steeper here."""
+    descent = LBFGS(longest=10.0)
+    descent.step(torch.zeros(1), 1.0, torch.ones(1))
+    x = torch.full((1,), -0.1)
+    moved = descent.step(x, 0.9, torch.full((1,), 0.99)) - x  # Newton's goes to -9.9: falls by 4.9
+    assert float(-moved * 0.99 / 2) == pytest.approx(2 * 0.9)

@@ -11,7 +11,8 @@ from ditto_music.descent.adam import Adam, CosineAdam, PlainAdam
 from ditto_music.descent.base import Descent
 from ditto_music.descent.lbfgs import LBFGS
 from ditto_music.descent.normalised import Normalised
-from ditto_music.descent.shell import OnShell, octaves
+from ditto_music.descent.parts import Split, as_one, octaves
+from ditto_music.descent.shell import OnShell
 
 __all__ = [
     "DESCENTS",
@@ -26,13 +27,13 @@ __all__ = [
 ]
 
 
-def _lbfgs(lr: float | None) -> LBFGS:
-    return LBFGS() if lr is None else LBFGS(lr)
+def _lbfgs(lr: float | None, split: Split = as_one) -> LBFGS:
+    return LBFGS(split=split) if lr is None else LBFGS(lr, split)
 
 
 #: Made with the size of a step, or with its own where that is None.
 DESCENTS: dict[str, Callable[[float | None], Descent]] = {
-    "lbfgs": lambda lr: OnShell(_lbfgs(lr), octaves),
+    "lbfgs": lambda lr: OnShell(_lbfgs(lr, octaves), octaves),
     "lbfgs-norm": lambda lr: OnShell(_lbfgs(lr)),
     "lbfgs-free": _lbfgs,
     "adam": lambda lr: Adam() if lr is None else Adam(lr),

@@ -10,37 +10,13 @@ a shell in every band of frequencies, so the norm of each octave may be kept as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
-
 import torch
 from torch import Tensor
 
 from ditto_music.descent.base import Descent
+from ditto_music.descent.parts import Split, as_one
 
 TINY = 1e-30
-
-Split = Callable[[Tensor], list[Tensor]]
-
-
-def as_one(x: Tensor) -> list[Tensor]:
-    """All of `x`."""
-    return [x]
-
-
-def octaves(x: Tensor) -> list[Tensor]:
-    """What of `x` (..., T) stands still, and moves once, 2 to 3 times, 4 to 7 times ... over T.
-
-    The parts are at right angles to one another and sum up to `x`.
-    """
-    spectrum = torch.fft.rfft(x.float())
-    count = spectrum.shape[-1]
-    turns = torch.arange(count, device=x.device)
-    edges = [0, *(2**k for k in range((count - 1).bit_length())), count]
-    return [
-        torch.fft.irfft(spectrum * ((low <= turns) & (turns < high)), n=x.shape[-1]).to(x)
-        for low, high in pairwise(edges)
-    ]
 
 
 class OnShell:
@@ -52,7 +28,7 @@ class OnShell:
 
     Parameters
     ----------
-    split : into parts at right angles that sum up to the whole; each keeps to its own sphere.
+    split : into parts; each keeps to its own sphere.
     """
 
     def __init__(self, way: Descent, split: Split = as_one) -> None:
