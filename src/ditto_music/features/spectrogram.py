@@ -35,13 +35,14 @@ def power_spectrogram(audio: Tensor, window: int, hop: int) -> Tensor:
     InputError
         If the audio is shorter than half a window.
     """
-    if audio.shape[-1] <= window // 2:
+    half = (window + 1) // 2
+    if audio.shape[-1] <= half:
         raise InputError(
             f"audio of {audio.shape[-1]} samples is shorter than half a frame of {window} samples: "
             "give at least that much"
         )
     shape = torch.hann_window(window, device=audio.device, dtype=audio.dtype)
-    padded = F.pad(audio[:, None], (window // 2, window // 2), mode="reflect")[:, 0]
+    padded = F.pad(audio[:, None], (window // 2, half), mode="reflect")[:, 0]
     transform = torch.stft(padded, window, hop, window=shape, center=False, return_complex=True)
     return transform.real.square() + transform.imag.square()
 
