@@ -26,7 +26,7 @@ from ditto_music.audio import write_recording
 from ditto_music.controls import Control
 from ditto_music.editing import inpaint, loop, loop_from_prompt, outpaint
 from ditto_music.editing.edit import Edit
-from ditto_music.editing.filling import latent_of
+from ditto_music.editing.filling import Task, latent_of
 from ditto_music.editing.invert import invert
 from ditto_music.models.small import SmallModel
 from ditto_music.optimize import Progress
@@ -94,6 +94,18 @@ def test_files_come_along(model: SmallModel, tmp_path: Path) -> None:
     assert control is not None
     again = generate(model, "calm", control, duration=1.0, steps=2)
     assert again.items[0].final == pytest.approx(before)
+
+
+def test_windows_share_their_control_and_its_file(model: SmallModel, tmp_path: Path) -> None:
+    groove = tmp_path / "groove.wav"
+    write_recording(groove, clicks(30.0, 120.0))
+    edit = outpaint(model, music(4.0, 24_000, 1), 20.0, "", control=Rhythm(groove), **FAST)
+    save_run(tmp_path / "run", run_of(edit))
+    assert len(list((tmp_path / "run" / "files").iterdir())) == 1
+    tasks = [take.task for take in load_run(tmp_path / "run").takes]
+    controls = {id(task.wish.control) for task in tasks if isinstance(task, Task)}
+    assert len(tasks) > 1
+    assert len(controls) == 1
 
 
 def test_a_control_of_ones_own_is_asked_for(model: SmallModel, tmp_path: Path) -> None:

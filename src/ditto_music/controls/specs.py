@@ -6,6 +6,7 @@ run and tensors go to its tensor file, so the run needs nothing else.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,18 +34,28 @@ KNOWN: dict[str, type[Control]] = {
 
 @dataclass
 class Store:
-    """The folder of a run and the tensors that belong to it."""
+    """The folder of a run and the tensors that belong to it.
+
+    Attributes
+    ----------
+    kept : name in the folder of each file copied there.
+    terms : made of each spec, by its JSON: what several takes ask is read once.
+    """
 
     folder: Path
     tensors: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    kept: dict[Path, str] = field(default_factory=dict[Path, str])
+    terms: dict[str, Term] = field(default_factory=dict[str, Term])
 
     def keep(self, path: str | Path) -> str:
-        """Copy a file into the folder; returns its name there."""
-        home = self.folder / FILES
-        home.mkdir(exist_ok=True)
-        name = f"{FILES}/{len(list(home.iterdir()))}-{Path(path).name}"
-        shutil.copyfile(path, self.folder / name)
-        return name
+        """Copy a file into the folder, unless it is there; returns its name there."""
+        source = Path(path).resolve()
+        if source not in self.kept:
+            name = f"{FILES}/{len(self.kept)}-{Path(path).name}"
+            (self.folder / FILES).mkdir(exist_ok=True)
+            shutil.copyfile(source, self.folder / name)
+            self.kept[source] = name
+        return self.kept[source]
 
     def add(self, tensor: Tensor) -> str:
         """Take a tensor in; returns its name."""
@@ -69,13 +80,21 @@ def to_spec(term: Term, store: Store) -> dict[str, Any]:
 
 
 def from_spec(spec: Mapping[str, Any], store: Store) -> Term:
-    """The term again.
+    """The term again, the same one for equal specs.
 
     Raises
     ------
     InputError
         If it holds a control of the user's own, or one that this version does not know.
     """
+    key = json.dumps(spec)
+    if key not in store.terms:
+        store.terms[key] = _term(spec, store)
+    return store.terms[key]
+
+
+def _term(spec: Mapping[str, Any], store: Store) -> Term:
+    """The term of a spec."""
     if "sum" in spec:
         return Sum([(float(weight), from_spec(one, store)) for weight, one in spec["sum"]])
     if "part" in spec:
