@@ -2,14 +2,16 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from ditto_music import Brightness, InputError, Intensity, Melody, Structure, Tempo
 from ditto_music.controls import Control
 from ditto_music.controls.part import Part
 from ditto_music.controls.seamless import Seamless
+from ditto_music.features.loudness import HOP_SECONDS, intensity_times
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import form_of
-from ditto_music.protocols import Clip
+from ditto_music.protocols import Clip, Form
 
 
 def clip_of(model: SmallModel, seconds: float) -> Clip:
@@ -56,6 +58,33 @@ def test_parts_of_a_whole_add_up_to_it(model: SmallModel, control: Control) -> N
         near = int((times - inside[middle] - offset).abs().argmin())
         step = float(whole.diff().abs().max())
         assert float(aim.target[middle] - whole[near]) == pytest.approx(0, abs=1.1 * step)
+
+
+class When(Control):
+    """Asks of each frame of intensity when it is."""
+
+    name = "when"
+
+    def target(self, form: Form) -> Tensor:
+        return self.times(form)
+
+    def times(self, form: Form) -> Tensor:
+        return intensity_times(form.frames, form.sample_rate)
+
+    def feature(self, clip: Clip) -> Tensor:
+        return clip.mono
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        return feature.mean(-1)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.2345, 2.99])
+def test_a_part_is_cut_at_the_nearest_frames(model: SmallModel, offset: float) -> None:
+    form, inner = form_of(model, 6.0), form_of(model, 3.0)
+    found = When().cut(When().target(form), form, offset, inner)
+    away = found - When().times(inner) - offset
+    assert float(away.abs().max()) <= HOP_SECONDS / 2 + 1e-5
+    assert torch.equal(When().cut(When().target(form), form, 0.0, form), When().target(form))
 
 
 def test_each_part_has_its_own_notes(model: SmallModel) -> None:

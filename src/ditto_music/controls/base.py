@@ -114,6 +114,8 @@ class Control(Term):
     def cut(self, target: Tensor, form: Form, start: float, inner: Form) -> Tensor:
         """Of the target made for `form`, what asks for the stretch `inner` from `start` s on.
 
+        Of a target over time, each of the stretch's frames has the value nearest to it.
+
         Raises
         ------
         InputError
@@ -122,7 +124,7 @@ class Control(Term):
         times, inside = self.times(form), self.times(inner)
         if times is None or inside is None:
             return target
-        near = torch.searchsorted(times, inside + start).clamp(max=len(times) - 1)
+        near = torch.bucketize(inside + start, (times[1:] + times[:-1]) / 2)
         return target[..., near.to(target.device)]
 
     def objectives(self, form: Form) -> list[Aim]:
