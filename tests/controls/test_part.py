@@ -1,10 +1,14 @@
 """A control of a part sees the part alone, and targets of a whole are cut in the right place."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import Tensor
 
-from ditto_music import Brightness, InputError, Intensity, Melody, Structure, Tempo
+from ditto_music import Brightness, InputError, Intensity, Melody, Rhythm, Structure, Tempo
 from ditto_music.controls import Control
 from ditto_music.controls.part import Part
 from ditto_music.controls.seamless import Seamless
@@ -12,6 +16,8 @@ from ditto_music.features.loudness import HOP_SECONDS, intensity_times
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import form_of
 from ditto_music.protocols import Clip, Form
+
+LOOP = Path(__file__).parents[1] / "recordings" / "loop_compus.flac"
 
 
 def clip_of(model: SmallModel, seconds: float) -> Clip:
@@ -99,6 +105,24 @@ def test_a_part_without_a_note_asks_for_nothing(model: SmallModel) -> None:
     (aim,) = Part(tune, 0.0, 3.0, 3.0, 6.0).objectives(form_of(model, 3.0))
     losses, _ = aim.measure(clip_of(model, 3.0))
     assert torch.equal(losses, torch.zeros(2))
+
+
+def test_a_part_without_a_shape_asks_for_nothing(model: SmallModel, tmp_path: Path) -> None:
+    """A curve that is flat from there on, and a recording that holds one tone."""
+    samples, rate = soundfile.read(LOOP)
+    samples = samples[: 3 * rate]
+    time = np.arange(6 * rate) / rate
+    tone = 0.1 * np.sin(2 * np.pi * 330 * time)
+    tone[: len(samples)] = samples.reshape(len(samples), -1)[:, 0]
+    soundfile.write(tmp_path / "tone.wav", tone, rate)
+    curve = Intensity([(0, -30), (1, -14), (9, -14)], "correlation")
+    for control, offset, whole in ((curve, 6.0, 9.0), (Rhythm(tmp_path / "tone.wav"), 3.5, 6.0)):
+        clip = clip_of(model, 2.5)
+        clip.latent.requires_grad_()
+        (aim,) = Part(control, 0.0, 2.5, offset, whole).objectives(form_of(model, 2.5))
+        losses, _ = aim.measure(clip)
+        assert torch.equal(losses, torch.zeros(2))
+        assert not torch.autograd.grad(losses.sum(), clip.latent)[0].any()
 
 
 def test_what_has_no_times_is_asked_of_every_part(model: SmallModel) -> None:

@@ -18,6 +18,7 @@ from ditto_music.panels import Curve, Panel
 from ditto_music.protocols import Clip, Form
 
 LOUDEST, QUIETEST = 0.0, -80.0
+FLATTEST = 1e-3  # dB, standard deviation: a curve under it has no shape
 
 
 class Intensity(Control):
@@ -66,7 +67,7 @@ class Intensity(Control):
             wanted = smooth_curve(self.curve.at(times, form.seconds))
         else:
             wanted = _copy(self.curve, form)
-        if self.kind == "correlation" and float(wanted.std()) < 1e-3:
+        if self.kind == "correlation" and float(wanted.std()) < FLATTEST:
             raise InputError("intensity: a flat curve has no shape to correlate with: use mse")
         return wanted.to(form.device)
 
@@ -84,10 +85,10 @@ class Intensity(Control):
         return intensity(clip.mono, clip.sample_rate)
 
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
-        """(B,): dB^2, or one minus the correlation."""
+        """(B,): dB^2, or one minus the correlation; 0 for a part of a curve that is flat."""
         if self.kind == "mse":
             return (feature - target).square().mean(-1)
-        return 1 - pearson(feature, target)
+        return unlikeness(feature, target, target.std() >= FLATTEST)
 
     def metrics(self, feature: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Root-mean-square error in dB and Pearson correlation, (B,)."""
@@ -106,6 +107,14 @@ def pearson(a: Tensor, b: Tensor) -> Tensor:
     """Pearson correlation over the last axis, (...,); 0 where either is constant."""
     a, b = a - a.mean(-1, keepdim=True), b - b.mean(-1, keepdim=True)
     return (a * b).sum(-1) / (a.square().sum(-1) * b.square().sum(-1) + 1e-8).sqrt()
+
+
+def unlikeness(feature: Tensor, target: Tensor, shaped: Tensor) -> Tensor:
+    """One minus the correlation, (B,), from 0 to 2; 0 where the target is not `shaped`, ().
+
+    A window of an extension can have a part of a target in which nothing changes: it asks nothing.
+    """
+    return shaped * (1 - pearson(feature, target))
 
 
 def _copy(path: Path, form: Form) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ditto_music.audio import read_recording
 from ditto_music.controls.base import Control
-from ditto_music.controls.intensity import pearson
+from ditto_music.controls.intensity import pearson, unlikeness
 from ditto_music.controls.references import beginning
 from ditto_music.errors import InputError
 from ditto_music.features.onset import onset_strength, onset_times
@@ -61,8 +61,8 @@ class Rhythm(Control):
         return onset_strength(clip.mono, clip.sample_rate)
 
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
-        """(B,): one minus the correlation, from 0 to 2."""
-        return 1 - pearson(feature, target)
+        """(B,): one minus the correlation, from 0 to 2; 0 for a part in which nothing begins."""
+        return unlikeness(feature, target, target.amax() >= FAINTEST)
 
     def metrics(self, feature: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Pearson correlation (B,)."""
