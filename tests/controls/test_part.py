@@ -133,6 +133,14 @@ def test_what_has_no_times_is_asked_of_every_part(model: SmallModel) -> None:
         Part(Structure("AB"), 0.0, 3.0, 3.0, 6.0).objectives(form_of(model, 3.0))
 
 
+@pytest.mark.parametrize("frames", [95_476, 95_477])  # of 4.33 s at 22.05 kHz: half a sample off
+def test_a_form_is_asked_of_a_single_window_at_any_rate(model: SmallModel, frames: int) -> None:
+    form, stop = form_of(model, 5.0), frames / 22_050
+    (aim,) = Part(Structure("A B:2"), 0.0, stop, 0.0, 4.33).objectives(form)
+    losses, _ = aim.measure(clip_of(model, 5.0))
+    assert losses.isfinite().all()
+
+
 def test_level_is_set_by_levels_alone() -> None:
     assert Intensity([-20, -10]).sets_level
     assert not Intensity([-20, -10], "correlation").sets_level

@@ -22,7 +22,7 @@ from ditto_music.protocols import Clip, Form
 
 SMOOTHING = 7  # moments, 0.9 s, of the Savitzky-Golay filter over a form
 SHORTEST = 0.5  # seconds of a section: less is as short as a moment of timbre
-SLACK = 0.01  # seconds by which the lengths may miss the clip's
+SLACK = 0.01  # seconds by which the lengths, or a stretch, may miss the clip's
 UNCHANGING = 0.5  # a recording whose moments are this like themselves hardly differ from their mean
 
 FORMS = "letters (AABA), lengths in seconds if you like (A:1.5 B:1 A:2), or an audio file"
@@ -72,13 +72,13 @@ class Structure(Control):
         return similarity.to(form.device)
 
     def cut(self, target: Tensor, form: Form, start: float, inner: Form) -> Tensor:
-        """Only all of it: sections are told from one another."""
-        if inner.frames < form.frames:
+        """Only all of it, made for the stretch: sections are told from one another."""
+        if inner.seconds < form.seconds - SLACK:
             raise InputError(
                 f"structure: {form.seconds:g} s are made in parts of at most {inner.seconds:g} s, "
                 "which do not know of one another: ask for no more than one part"
             )
-        return target
+        return self.target(inner)
 
     def feature(self, clip: Clip) -> Tensor:
         """Likeness (B, F, F) of each two moments: 1 is the same sound.
