@@ -66,10 +66,11 @@ class Control(Term):
     arguments: Mapping[str, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Keep what it is made with, so that a saved run can make it again."""
+        """Keep what it is made with, so that a saved run can make it again; copies get it later."""
         self = super().__new__(cls)
-        given = inspect.signature(cls.__init__).bind(self, *args, **kwargs).arguments
-        self.arguments = {name: value for name, value in given.items() if value is not self}
+        given = inspect.signature(cls.__init__).bind_partial(self, *args, **kwargs).arguments
+        kept = {name: value for name, value in given.items() if value is not self}
+        object.__setattr__(self, "arguments", kept)  # a frozen dataclass has no other way
         return self
 
     @property
