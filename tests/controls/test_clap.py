@@ -279,5 +279,7 @@ def test_it_is_on_the_command_line(
     soundfile.write("ref.wav", np.full(RATE, 0.1), RATE)
     assert main((*asked, "--clap", "ref.wav", "--clap-model", str(tiny))) == 0
     capsys.readouterr()
+    assert main((*asked, "--clap", "gone.aiff", "--clap-model", str(tiny))) == 2
+    assert "gone.aiff: there is no such file" in capsys.readouterr().err
     assert main((*asked, "--clap", "calm piano")) == 2
     assert "give its weights with --clap-model" in capsys.readouterr().err

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from ditto_music.audio import names_file
+from ditto_music.audio.files import names_audio
 from ditto_music.errors import InputError
 
 CurveLike = str | Path | Sequence[float] | Sequence[tuple[float, float]] | np.ndarray
-AUDIO = (".wav", ".flac", ".ogg", ".mp3")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def understand(curve: CurveLike, what: str, unit: str) -> Points | Path:
         return read_points(path, unit)
     if names_file(path):
         return path
-    if isinstance(curve, Path) or path.suffix.lower() in AUDIO:
+    if isinstance(curve, Path) or names_audio(path):
         raise InputError(f"{curve}: no such file for the {what} curve (or give {forms(unit)})")
     return parse_points(curve, unit)
 

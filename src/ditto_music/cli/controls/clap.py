@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
@@ -48,8 +47,8 @@ class ClapFlags:
             If one flag is given without the other, or they cannot be used.
         """
         from ditto_music.audio import names_file
+        from ditto_music.audio.files import names_audio
         from ditto_music.controls import Clap
-        from ditto_music.controls.curves import AUDIO
 
         if self.clap is None:
             if self.clap_model is not None:
@@ -59,7 +58,7 @@ class ClapFlags:
             return None
         if self.clap_model is None:
             raise InputError("--clap: give its weights with --clap-model, a folder or a hub name")
-        if names_file(self.clap) or Path(self.clap).suffix.lower() in AUDIO:
+        if names_file(self.clap) or names_audio(self.clap):
             return Clap(audio=self.clap, model=self.clap_model)
         return Clap(self.clap, model=self.clap_model)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
@@ -46,8 +45,6 @@ class StyleFlags:
 
     def _names_recording(self) -> bool:
         from ditto_music.audio import names_file
-        from ditto_music.controls.curves import AUDIO
+        from ditto_music.audio.files import names_audio
 
-        return self.style is not None and (
-            names_file(self.style) or Path(self.style).suffix.lower() in AUDIO
-        )
+        return self.style is not None and (names_file(self.style) or names_audio(self.style))
