@@ -84,6 +84,16 @@ def test_a_tune_can_be_transposed_and_stretched() -> None:
     assert torch.equal(twice, Melody("C:1 E:2", stretch="fit").target(FORM))
     assert torch.equal(Melody("C E", stretch="fit").target(FORM), Melody("C E").target(FORM))
     assert torch.equal(Melody("C E", stretch=0.5).target(FORM), Melody("C E . .").target(FORM))
+    for number in (np.float32, np.int64):
+        assert torch.equal(twice, Melody("C:1 E:2", stretch=number(2)).target(FORM))
+
+
+@pytest.mark.parametrize("number", [float, np.float32, np.int64])
+def test_whole_semitones_may_be_any_number(number: type) -> None:
+    control = Melody("C:1 E:2", transpose=number(10))
+    target = control.target(FORM)
+    assert torch.equal(target, Melody("C:1 E:2", transpose=10).target(FORM))
+    assert control.loss(torch.zeros(1, 13, len(target)), target).isfinite()
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100])

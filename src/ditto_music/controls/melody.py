@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Literal
 
@@ -62,7 +63,7 @@ class Melody(Control):
     ) -> None:
         if not float(transpose).is_integer():
             raise InputError(f"melody: transpose is {transpose:g}: give whole semitones")
-        self.transpose = transpose
+        self.transpose = int(transpose)
         self.stretch: float | Literal["fit"] = _factor(stretch)
         self.tune, self.from_file = _understand(notes, part)
 
@@ -128,8 +129,9 @@ class Melody(Control):
 def _factor(stretch: object) -> float | Literal["fit"]:
     if stretch == "fit":
         return "fit"
-    if isinstance(stretch, int | float) and 0 < stretch < math.inf:
-        return stretch
+    factor = float(stretch) if isinstance(stretch, Real) else math.nan
+    if 0 < factor < math.inf:
+        return factor
     raise InputError(f"melody: stretch is {stretch}: give a factor above 0, or fit")
 
 
