@@ -94,6 +94,8 @@ def test_losses_have_finite_gradients(loss: str, generator: torch.Generator) -> 
         ("", "not understood"),
         ([], "give numbers"),
         ([[1, 2, 3]], "give numbers"),
+        (["loud", "quiet"], "give numbers"),
+        ([(0, -35), -14], "no mixture"),
         ([-35, math.nan], "finite"),
         ("0=-35,inf=-3", "finite"),
         ("3=-35,1=-14", "times must rise"),

@@ -213,6 +213,8 @@ def test_a_longer_file_is_cut_but_longer_notes_are_refused(tmp_path: Path) -> No
         ([], "shape"),
         ([60, 62], "shape"),
         ([(0, 1)], "shape"),
+        (["C4", "E4"], "into one text"),
+        ([(0, 1, 60), (1, 2)], "rows of three numbers"),
         ([(0, 1, 60), (1, math.nan, 62)], "note 2 lasts from 1 to nan"),
         ([(1, 1, 60)], "note 1"),
         ([(2, 1, 60)], "end after it begins"),

@@ -54,9 +54,15 @@ def points(values: Sequence[float] | Sequence[tuple[float, float]] | np.ndarray)
     Raises
     ------
     InputError
-        If there are none, one is not a number, or times do not rise (equal times make a step).
+        If there are none, one is no finite number or pair of them, or times do not rise (equal
+        times make a step).
     """
-    array = np.asarray(values, dtype=np.float64)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            "curve: give numbers spread over the clip, or (seconds, value) pairs, and no mixture"
+        ) from None
     if array.size == 0 or array.ndim > 2 or (array.ndim == 2 and array.shape[1] != 2):
         raise InputError(
             "curve: give numbers spread over the clip, or (seconds, value) pairs; "

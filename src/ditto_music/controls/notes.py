@@ -105,7 +105,13 @@ def listed_notes(values: Sequence[Sequence[float]] | np.ndarray) -> Tune:
     InputError
         If there are none, or a row is not such a note, with its number.
     """
-    rows = np.asarray(values, dtype=np.float64)
+    try:
+        rows = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            "melody: give rows of three numbers (start seconds, end seconds, MIDI pitch); names of "
+            "notes go into one text, as 'C4 E4 G4'"
+        ) from None
     if rows.ndim != 2 or rows.shape[1] != 3 or not len(rows):
         raise InputError(
             "melody: give rows of (start seconds, end seconds, MIDI pitch); "
