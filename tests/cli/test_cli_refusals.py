@@ -153,7 +153,7 @@ def test_a_curve_from_a_file_with_a_bad_row(ditto: Ditto) -> None:
 def test_a_curve_copied_from_a_recording_too_short(ditto: Ditto, take: Path) -> None:
     shared = ("--model", "debug", "--duration", "5")
     told = ditto("control", "calm", "--intensity", "take.wav", "-o", "out.wav", *shared)
-    told.refused("take.wav", "shorter --duration")
+    told.refused("take.wav", "ask for less music")
 
 
 @pytest.mark.parametrize(

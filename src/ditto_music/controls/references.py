@@ -28,6 +28,6 @@ def beginning(recording: Recording, form: Form, name: str) -> Tensor:
     if audio.shape[-1] < form.frames:
         raise InputError(
             f"{name}: {audio.shape[-1] / form.sample_rate:.2f} s of audio, but the clip has "
-            f"{form.seconds:g} s: give a longer recording or a shorter --duration"
+            f"{form.seconds:g} s: give a longer recording, or ask for less music"
         )
     return audio[:, : form.frames]
