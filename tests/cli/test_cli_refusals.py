@@ -80,7 +80,7 @@ def nothing_written(folder: Path) -> Iterator[None]:
         (("--tempo", "1000"), ("tempo is 1000", "30 to 300 bpm")),
         (("--tempo", "nan"), ("tempo is nan", "30 to 300 bpm")),
         (("--tempo", "fast"), ("--tempo", '"fast"')),
-        (("--tempo", "120"), ("4 beats at 120 bpm last 2.0 s", "longer --duration")),
+        (("--tempo", "120"), ("4 beats at 120 bpm last 2.0 s", "ask for more music")),
         (("--brightness", "dull"), ("curve 'dull'", "seconds=Hz")),
         (("--brightness", "50:900"), ("50 Hz is out of range", "between 100 and 6000")),
         (("--brightness", "-5:900"), ("-5 Hz is out of range",)),

@@ -97,6 +97,12 @@ def test_tempi_that_are_none_are_refused(bpm: float) -> None:
 
 
 def test_a_clip_without_room_for_four_beats_is_refused() -> None:
-    assert float(Tempo(40).target(FORM)) == 40
-    with pytest.raises(InputError, match=r"4 beats at 39 bpm last 6\.2 s, but the clip has 6 s"):
+    assert float(Tempo(41).target(FORM)) == 41
+    with pytest.raises(InputError, match=r"4 beats at 39 bpm last 6\.2 s, more than .* of 6 s"):
         Tempo(39).target(FORM)
+
+
+def test_one_beat_is_never_all_that_is_heard() -> None:
+    """Of 6 s hardly less is heard, in half of which there is no room for two beats at 40 bpm."""
+    with pytest.raises(InputError, match=r"4 beats at 40 bpm last 6\.0 s, more than .* of 6 s"):
+        Tempo(40).target(FORM)

@@ -248,7 +248,7 @@ def test_silence_beside_a_region_cannot_be_followed(model: SmallModel) -> None:
     ("regions", "control", "says"),
     [
         ([(1.0, 1.5), (15.0, 15.5)], None, "beside the region at 15 s is only silence"),
-        ([(1.0, 3.2), (3.5, 3.7)], Tempo(120), "the clip has 0.2 s"),
+        ([(1.0, 3.2), (3.5, 3.7)], Tempo(120), "heard of 0.2 s"),
     ],
 )
 def test_the_last_region_is_refused_before_the_first_is_made(

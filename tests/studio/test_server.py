@@ -160,7 +160,7 @@ def test_gradios_clients_can_make_music(studio: Studio) -> None:
     client = pytest.importorskip("gradio_client").Client(
         studio.url, verbose=False, analytics_enabled=False
     )
-    settings = {"prompt": "piano", "duration": 1, "iterations": 2, "steps": 4, "tempo": 240}
+    settings = {"prompt": "piano", "duration": 1, "iterations": 2, "steps": 4, "tempo": 260}
     told, audio = client.predict(settings, api_name="/make")
     assert told["report"]["iterations"] == 2
     assert Path(audio["path"] if isinstance(audio, dict) else audio).read_bytes()[:4] == b"RIFF"

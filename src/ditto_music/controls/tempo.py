@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ditto_music.controls.base import Control
 from ditto_music.errors import InputError
-from ditto_music.features.onset import onset_strength
+from ditto_music.features.onset import HOP_SECONDS, onset_strength, onset_times
 from ditto_music.features.tempo import FASTEST, SLOWEST, TEMPI, preference, tempo, tempo_strength
 from ditto_music.panels import Curve, Panel
 from ditto_music.protocols import Clip, Form
@@ -23,8 +23,9 @@ class Tempo(Control):
 
     What is compared is the autocorrelation of the onset strength at the beat of each tempo, times
     how much listeners prefer it to the one asked for, where it is faster; that one must hold for
-    four beats. A clip that repeats with every beat repeats with every second one too, so whole
-    fractions of the tempo do not compete; its multiples do.
+    four beats, or as many as last half the clip, which are two or more. A clip that repeats with
+    every beat repeats with every second one too, so whole fractions of the tempo do not compete;
+    its multiples do.
 
     Parameters
     ----------
@@ -47,15 +48,15 @@ class Tempo(Control):
     def target(self, form: Form) -> Tensor:
         """The tempo () in bpm."""
         seconds = BEATS * 60 / self.bpm
-        if form.seconds < seconds:
+        if len(onset_times(form.frames, form.sample_rate)) * HOP_SECONDS < seconds:
             raise InputError(
-                f"tempo: {BEATS} beats at {self.bpm:g} bpm last {seconds:.1f} s, "
-                f"but the clip has {form.seconds:g} s: give a faster tempo or a longer --duration"
+                f"tempo: {BEATS} beats at {self.bpm:g} bpm last {seconds:.1f} s, more than is "
+                f"heard of {form.seconds:g} s: give a faster tempo, or ask for more music"
             )
         return torch.tensor(self.bpm, device=form.device)
 
     def feature(self, clip: Clip) -> Tensor:
-        """The strength (B, 2, 233) of each tempo over one beat and over four."""
+        """The strength (B, 2, 233) of each tempo over one beat and over four at most."""
         onsets = onset_strength(clip.mono, clip.sample_rate)
         return torch.stack([tempo_strength(onsets), tempo_strength(onsets, BEATS)], dim=1)
 
