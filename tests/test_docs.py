@@ -1,5 +1,6 @@
 """The code in the documentation runs as it stands there."""
 
+import math
 import re
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 
 import ditto_music
 from ditto_music import Result
+from ditto_music.editing import outpaint
 from ditto_music.models.small import SmallModel
+from tests.editing.sounds import music
 
 DOCS = Path(__file__).parents[1] / "docs"
 QUICK = {
@@ -50,6 +53,18 @@ def test_an_own_control_is_followed_alone_and_in_a_sum(own_control: dict[str, An
     item = both.items[0]
     assert item.final["loss"] < item.history[0]["loss"]
     assert set(item.metrics) == {"muffled", "intensity"}
+
+
+def test_an_own_control_over_time_is_cut_by_the_windows_of_an_extension(
+    model: SmallModel, own_control: dict[str, Any], tmp_path: Path
+) -> None:
+    control = own_control["Opening"]()
+    quick = {"steps": 3, "surrogate_steps": 3, "iterations": 2}
+    edit = outpaint(model, music(4.0, 24_000, 1), 12.0, "", control=control, **quick)
+    assert [round(stop - start) for start, stop in edit.regions] == [6, 6]
+    edit.plot(tmp_path / "opening.png")
+    for result in edit.results:
+        assert math.isfinite(result.items[0].final["opening"])
 
 
 def test_the_own_control_is_about_twenty_lines() -> None:
