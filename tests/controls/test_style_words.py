@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ditto_music import InputError
-from ditto_music.controls.style_words import FILLERS, KNOWN, SYNONYMS, understand
+from ditto_music.controls.style_words import FILLERS, KNOWN, SYNONYMS, mentioned, understand
 from ditto_music.features.musicnn import TAGS
 
 
@@ -32,6 +32,20 @@ from ditto_music.features.musicnn import TAGS
 )
 def test_words_ask_for_tags(text: str, tags: list[str]) -> None:
     assert [tag for _, tag in understand(text)] == tags
+
+
+@pytest.mark.parametrize(
+    ("prompt", "tags"),
+    [
+        ("upbeat rock, no drums", ["rock"]),
+        ("sad piano without guitars or violin", ["sad", "piano", "violin"]),
+        ("not jazz but heavy metal", ["heavy metal"]),
+        ("calm, no vocals, without voice", ["Mellow", "no vocals", "no voice"]),
+        ("without", []),
+    ],
+)
+def test_what_a_prompt_rules_out_is_not_asked_for(prompt: str, tags: list[str]) -> None:
+    assert [tag for _, tag in mentioned(prompt)] == tags
 
 
 def test_every_tag_is_its_own_word_or_has_a_better_one() -> None:

@@ -88,6 +88,7 @@ _FILLERS = (
     "playing plus some song sort sound sounding style that the this to track tune very with"
 )
 FILLERS = frozenset(_FILLERS.split())
+NEGATIONS = frozenset({"no", "not", "without"})
 
 
 def understand(text: str) -> list[Tag]:
@@ -120,13 +121,17 @@ def understand(text: str) -> list[Tag]:
 
 
 def mentioned(text: str) -> list[Tag]:
-    """The tags a text asks for among whatever else it says, each once; possibly none."""
+    """The tags a text asks for among whatever else it says, each once; possibly none.
+
+    What comes right after one of `NEGATIONS`, as in ``no drums``, is not asked for.
+    """
     words, found, at = _words(text), dict[Tag, None](), 0
     while at < len(words):
         phrases = range(min(LONGEST, len(words) - at), 0, -1)
         pairs = ((n, _look_up(" ".join(words[at : at + n]))) for n in phrases)
         length, tag = next((pair for pair in pairs if pair[1]), (1, None))
-        found |= {tag: None} if tag else {}
+        ruled_out = at > 0 and words[at - 1] in NEGATIONS
+        found |= {tag: None} if tag and not ruled_out else {}
         at += length
     return list(found)
 
