@@ -348,7 +348,7 @@ class Problem:
         objectives = self.objectives[item]
         if any(objective.sets_level for objective in objectives):
             return clip.latent.new_zeros(())
-        (over,) = loudness_over(clip.mono, clip.sample_rate, ceiling)
+        (over,) = loudness_over(clip.levels, clip.sample_rate, ceiling)
         if float(over.detach()) > 0:
             row["over"] = float(over.detach())
         pairs = zip(objectives, self._shares(item, units), strict=True)

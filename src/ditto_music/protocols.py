@@ -159,6 +159,14 @@ class Clip:
         """(B, N), the mean of the channels."""
         return self.audio.mean(1)
 
+    @property
+    def levels(self) -> Tensor:
+        """What is as loud as the clip: `mono` of one channel, else `audio`, (B, channels, N).
+
+        The mean of channels that differ is quieter than they are.
+        """
+        return self.audio if self.audio.shape[1] > 1 else self.mono
+
 
 class _Part(Clip):
     """A stretch of a batch; its latent is the whole's."""

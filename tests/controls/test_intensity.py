@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ditto_music import InputError, Intensity
+from ditto_music import InputError, Intensity, load_model
 from ditto_music.controls.curves import parse_points
-from ditto_music.protocols import Form
+from ditto_music.features import intensity
+from ditto_music.features.loudness import loudness_over
+from ditto_music.protocols import Clip, Form, Model
 
 FORM = Form(6.0, 24_000, (8, 282), torch.device("cpu"))
 
@@ -58,6 +61,28 @@ def test_a_recording_is_copied(tmp_path: Path) -> None:
     curve = Intensity(tmp_path / "ref.wav").target(FORM)
     assert at(curve, 1) == pytest.approx(-37, abs=0.2)
     assert at(curve, 5) == pytest.approx(-25, abs=0.2)
+
+
+class Sound(Clip):
+    """Audio (B, channels, N) at 24 kHz that was not decoded from anything."""
+
+    def __init__(self, audio: torch.Tensor) -> None:
+        super().__init__(cast("Model", load_model("debug")), torch.zeros(1), audio.shape[-1])
+        self.audio = audio
+
+
+def test_channels_are_as_loud_as_they_are_whatever_their_mean(tmp_path: Path) -> None:
+    """Of a left channel and its opposite the mean is silent."""
+    left = 0.1 * math.sqrt(2) * torch.sin(2 * math.pi * 440 / 24_000 * torch.arange(144_000))
+    wide = torch.stack([left, -left])
+    soundfile.write(tmp_path / "wide.wav", wide.T.numpy(), 24_000)
+    heard = Intensity([-20, -20]).feature(Sound(wide[None]))
+    copied = Intensity(tmp_path / "wide.wav").target(FORM)
+    for curve in (heard, copied):
+        assert torch.allclose(curve, torch.full_like(curve, -20.0), atol=0.05)
+    one = Sound(left[None, None])
+    assert torch.equal(Intensity([-20, -20]).feature(one), intensity(left[None], 24_000))
+    assert float(loudness_over(wide[None], 24_000, -23.0)) == pytest.approx(3, abs=0.05)
 
 
 def test_mse_is_in_squared_decibels_an_item() -> None:

@@ -24,6 +24,8 @@ FLATTEST = 1e-3  # dB, standard deviation: a curve under it has no shape
 class Intensity(Control):
     """Frame RMS in dBFS, smoothed over a second, against a target curve smoothed alike.
 
+    Of several channels it is that of their mean power.
+
     Parameters
     ----------
     curve
@@ -82,7 +84,7 @@ class Intensity(Control):
 
     def feature(self, clip: Clip) -> Tensor:
         """The clip's intensity (B, F) in dBFS."""
-        return intensity(clip.mono, clip.sample_rate)
+        return intensity(clip.levels, clip.sample_rate)
 
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
         """(B,): dB^2, or one minus the correlation; 0 for a part of a curve that is flat."""
@@ -119,5 +121,5 @@ def unlikeness(feature: Tensor, target: Tensor, shaped: Tensor) -> Tensor:
 
 def _copy(path: Path, form: Form) -> Tensor:
     """Intensity of a recording over the length of the clip."""
-    audio = beginning(read_recording(path), form, str(path))
-    return intensity(audio, form.sample_rate)[0].clamp(min=QUIETEST)
+    audio = beginning(read_recording(path), form, str(path), mix=False)
+    return intensity(audio[None], form.sample_rate)[0].clamp(min=QUIETEST)

@@ -16,15 +16,24 @@ def mono(recording: Recording, sample_rate: int) -> Tensor:
     return torch.from_numpy(resample(audio, recording.sample_rate, sample_rate))
 
 
-def beginning(recording: Recording, form: Form, name: str) -> Tensor:
+def _channels(recording: Recording, sample_rate: int) -> Tensor:
+    """(channels, N): a recording at another rate."""
+    return torch.from_numpy(resample(recording.audio(), recording.sample_rate, sample_rate))
+
+
+def beginning(recording: Recording, form: Form, name: str, *, mix: bool = True) -> Tensor:
     """(1, form.frames): as much of a recording as the clip is long, mono, at the clip's rate.
+
+    Parameters
+    ----------
+    mix : False leaves the channels apart, (channels, form.frames).
 
     Raises
     ------
     InputError
         If the recording, `name` in the message, is shorter than the clip.
     """
-    audio = mono(recording, form.sample_rate)
+    audio = (mono if mix else _channels)(recording, form.sample_rate)
     if audio.shape[-1] < form.frames:
         raise InputError(
             f"{name}: {audio.shape[-1] / form.sample_rate:.2f} s of audio, but the clip has "

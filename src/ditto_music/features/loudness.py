@@ -22,11 +22,11 @@ FLOOR = 1e-10  # mean square added under the root: -100 dBFS, and a finite gradi
 
 
 def intensity(audio: Tensor, sample_rate: int, smoothing: float = SMOOTHING_SECONDS) -> Tensor:
-    """Intensity curve of mono audio.
+    """Intensity curve of audio.
 
     Parameters
     ----------
-    audio : (B, N)
+    audio : (B, N), or (B, channels, N), whose mean power over the channels counts.
     sample_rate : Hz
     smoothing : seconds of Savitzky-Golay context (order 2); 0 leaves the frames as they are.
 
@@ -45,7 +45,7 @@ def intensity(audio: Tensor, sample_rate: int, smoothing: float = SMOOTHING_SECO
             f"audio of {audio.shape[-1] / sample_rate:.3f} s is shorter than one intensity frame "
             f"({WINDOW_SECONDS:.3f} s): give at least that much"
         )
-    energy = F.avg_pool1d(audio.square()[:, None], window, hop)[:, 0]
+    energy = F.avg_pool1d(_power(audio), window, hop)[:, 0]
     level = 10 * torch.log10(energy + FLOOR)
     return smooth_curve(level, smoothing)
 
@@ -66,7 +66,7 @@ def loudness_over(audio: Tensor, sample_rate: int, ceiling: float) -> Tensor:
 
     Parameters
     ----------
-    audio : (B, N), N of a frame or more.
+    audio : (B, N) or (B, channels, N), N of a frame or more.
     ceiling : dBFS.
 
     Returns
@@ -74,7 +74,7 @@ def loudness_over(audio: Tensor, sample_rate: int, ceiling: float) -> Tensor:
     (B,) in dB; 0, without a gradient, where no half second is louder.
     """
     window = min(round(sample_rate / 2), audio.shape[-1])
-    power = F.avg_pool1d(audio.square()[:, None], window, max(1, window // 2))[:, 0]
+    power = F.avg_pool1d(_power(audio), window, max(1, window // 2))[:, 0]
     beyond = F.relu(10 * torch.log10(power + FLOOR) - ceiling)
     return (beyond.square().mean(-1) + TINY).sqrt() - TINY**0.5
 
@@ -84,6 +84,12 @@ def intensity_times(samples: int, sample_rate: int) -> Tensor:
     window, hop = _window_and_hop(sample_rate)
     count = max(0, (samples - window) // hop + 1)
     return (torch.arange(count) * hop + window / 2) / sample_rate
+
+
+def _power(audio: Tensor) -> Tensor:
+    """Squares (B, 1, N) of audio (B, N), or of (B, channels, N) their mean over the channels."""
+    squares = audio.square()
+    return squares[:, None] if squares.ndim == 2 else squares.mean(1, keepdim=True)
 
 
 def _window_and_hop(sample_rate: int) -> tuple[int, int]:
