@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ditto_music import InputError, Intensity, load_model
-from ditto_music.controls.curves import parse_points
+from ditto_music.controls.curves import CurveLike, parse_points
 from ditto_music.features import intensity
 from ditto_music.features.loudness import loudness_over
 from ditto_music.protocols import Clip, Form, Model
@@ -126,8 +126,6 @@ def test_losses_have_finite_gradients(loss: str, generator: torch.Generator) -> 
         ("3=-35,1=-14", "times must rise"),
         ("0=-35,9=-14", "lies outside the clip"),
         ("-1=-35,2=-14", "lies outside the clip"),
-        ([-35, 3], "out of range"),
-        ([-99, -14], "out of range"),
         ("missing.wav", "no such file"),
         (Path("nowhere.flac"), "no such file"),
         ("missing.csv", "cannot be read"),
@@ -137,6 +135,12 @@ def test_bad_curves_are_one_clear_line(curve: object, says: str) -> None:
     with pytest.raises(InputError, match=says) as caught:
         Intensity(curve).target(FORM)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("curve", [[-35, 3], "5:9", [(0, -99), (3, -14)]])
+def test_levels_that_cannot_be_are_refused_before_the_clip_is_known(curve: CurveLike) -> None:
+    with pytest.raises(InputError, match="dBFS is out of range: keep between -80 and 0"):
+        Intensity(curve)
 
 
 def test_a_bad_row_of_a_table_is_named(tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ class Intensity(Control):
     Raises
     ------
     InputError
-        If the loss or the curve cannot be understood; with the clip known, if a level is not -80 to
-        0 dBFS, the clip too short or a recording shorter than it.
+        If the loss or the curve cannot be understood, or a level is not -80 to 0 dBFS; with the
+        clip known, if it is too short or a recording shorter than it.
     """
 
     name = "intensity"
@@ -50,6 +50,13 @@ class Intensity(Control):
             raise InputError(f"intensity loss '{loss}' is unknown: take mse or correlation")
         self.kind = loss
         self.curve = understand(curve, "intensity", "dB")
+        if isinstance(self.curve, Points):
+            outside = [value for value in self.curve.values if not QUIETEST <= value <= LOUDEST]
+            if outside:
+                raise InputError(
+                    f"intensity: {outside[0]:g} dBFS is out of range: "
+                    f"keep between {QUIETEST:g} and {LOUDEST:g}"
+                )
         self.tolerance = 0.8 if loss == "mse" else 0.02
 
     def target(self, form: Form) -> Tensor:
@@ -60,12 +67,6 @@ class Intensity(Control):
                 f"a clip of {form.seconds:g} s is too short to have an intensity curve"
             )
         if isinstance(self.curve, Points):
-            outside = [value for value in self.curve.values if not QUIETEST <= value <= LOUDEST]
-            if outside:
-                raise InputError(
-                    f"intensity: {outside[0]:g} dBFS is out of range: "
-                    f"keep between {QUIETEST:g} and {LOUDEST:g}"
-                )
             wanted = smooth_curve(self.curve.at(times, form.seconds))
         else:
             wanted = _copy(self.curve, form)
