@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from ditto_music import InputError
 from ditto_music.audio import Recording
@@ -40,6 +44,23 @@ def test_inpainting_leaves_the_rest_as_it_is(
     assert not np.array_equal(edit.recording.samples[new], tones.samples[new])
     assert edit.report()["method"] == name
     assert "match" in edit.report()["controls"]
+
+
+def test_an_edit_without_words_draws_another_hole_each_time(
+    model: SmallModel, tones: Recording
+) -> None:
+    seen: list[Tensor] = []
+    inpaint(
+        model, tones, [(0.8, 1.2)], "", fresh=0.25, method="best-of", tolerance=0.0,
+        callback=lambda progress: seen.append(progress.noise[0]), **QUICK,
+    )  # fmt: skip
+    assert len(seen) > 2
+    frame = model.seconds_per_frame
+    hole = slice(math.ceil(0.8 / frame), math.floor(1.2 / frame))
+    beside = [*range(hole.start - 1), *range(hole.stop + 1, math.floor(2 / frame))]
+    for before, after in pairwise(seen):
+        assert float((after - before)[:, hole].square().mean().sqrt()) > 0.3
+        assert torch.equal(before[:, beside], after[:, beside])
 
 
 def test_methods_that_keep_meet_what_stays_where_plain_sampling_does_not(

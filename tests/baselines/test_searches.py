@@ -11,6 +11,7 @@ from gaussian import SECONDS, Distance, Draws, Gaussian, noise, wanted
 from ditto_music import Intensity, Settings
 from ditto_music.baselines import best_of, doodl, plain
 from ditto_music.baselines.doodl import tied_gradient
+from ditto_music.controls import Match
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.sampling import edict_pair
@@ -45,18 +46,33 @@ def test_equal_compute_is_three_samples_an_update(model: SmallModel) -> None:
     assert len(result.items[0].history) == 3 * 4 * 6 // 12
 
 
-def test_noise_that_was_given_is_part_of_every_draw() -> None:
-    """An edit's: only where it is the seed's own is it drawn again."""
-    model = Gaussian()
-    start = torch.randn(1, 2, 8, generator=torch.Generator().manual_seed(5))
-    start[..., :4] = 0.5
+def test_noise_that_was_given_is_drawn_again_as_well() -> None:
+    seen: list[float] = []
+    best_of(
+        Gaussian(), "high", Distance(wanted()), seed=5, duration=SECONDS, steps=2, draws=4,
+        x_T=noise(), callback=lambda progress: seen.append(progress.rows[0]["loss"]),
+    )  # fmt: skip
+    assert len(set(seen)) == 4
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_what_an_edit_keeps_is_part_of_every_draw(share: float) -> None:
+    """Beside it the seed's own noise is drawn again, at its share of what the edit begins with."""
+    fresh, mask = Draws(5), torch.tensor([1.0, 0.5, 1, 0, 0, 0, 0, 0])
+    own = torch.randn(2, 8, generator=torch.Generator().manual_seed(5)).double()[None]
+    other = noise() * (mask == 0)
+    other = other - (other * own).sum() / (own * (mask == 0)).square().sum() * own
+    start = torch.where(mask > 0, noise(7), (1 - share**2) ** 0.5 * other + share * own)
     seen: list[torch.Tensor] = []
     best_of(
-        model, "high", Distance(wanted().float()), seed=5, duration=SECONDS, steps=2, draws=4,
+        Gaussian(), "high", Match(wanted(), mask), seed=5, duration=SECONDS, steps=2, draws=4,
         x_T=start, callback=lambda progress: seen.append(progress.noise),
     )  # fmt: skip
-    assert all(torch.equal(x[..., :4], start[..., :4]) for x in seen)
-    assert len({float(x[0, 0, 7]) for x in seen}) == 4
+    assert torch.equal(seen[0], start)
+    for x in seen[1:]:
+        drawn = torch.where(mask > 0, start, start + share * (fresh() - own))
+        assert torch.allclose(x, drawn, atol=1e-12)
+        assert torch.equal(x[..., mask > 0], start[..., mask > 0])
 
 
 # --- DOODL ---------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def best_of(
     Parameters
     ----------
     draws : samples an item at most; None: as many as cost what `iterations` updates would.
-    x_T : the first noise; where it is not the seed's own, it is that of all.
+    x_T : the first noise; of an edit, what of it is not the seed's own is that of all.
     """
     if draws is not None:
         check_size("draws", draws, 1)

@@ -164,6 +164,7 @@ Rule = Callable[[Walk, Tensor, Place], Tensor]
 Calls = Callable[[Place], int]
 Redraw = Iterator[Tensor]
 
+LEAST = 1e-12  # that is divided by
 FEWEST = 8  # steps of a walk that a time limit may leave
 
 
@@ -217,15 +218,21 @@ def places_of(problem: Problem) -> list[Place]:
 def starts_of(problem: Problem, x_T: Tensor | None, made: Sequence[torch.Generator]) -> Redraw:
     """The first noise (B, ...), the seeds' own or what was given, and then ever other ones.
 
-    An edit gives noise of its own for what stays: that is part of all of them, so only where the
-    noise is the seeds' own is it drawn again.
+    An edit gives noise of the recording's own music: what stays of the recording is part of all of
+    them, and of the rest what is not the seed's own noise, which is drawn again at its share.
     """
-    own = problem.noise()
-    noise = own if x_T is None else x_T.detach().to(own.device)
+    noise = problem.noise() if x_T is None else x_T.detach().to(problem.model.device)
     yield noise
-    free = noise == own.to(noise)
+    known = problem.known()
+    if known is None:
+        while True:
+            yield fresh_noise(noise, made)
+    hole = (known[1] == 0).to(noise)
+    own = hole * problem.noise().to(noise)
+    share = dot(noise, own) / dot(own, own).clamp(min=LEAST)
+    others = noise - share * own
     while True:
-        yield torch.where(free, fresh_noise(noise, made), noise)
+        yield others + share * hole * fresh_noise(noise, made)
 
 
 def steered(
@@ -352,4 +359,9 @@ def walked(walk: Walk, rule: Rule, noise: Tensor) -> tuple[Tensor, bool]:
 
 def rms(x: Tensor) -> Tensor:
     """Of each item, (B, 1, ...)."""
-    return x.square().flatten(1).mean(1).sqrt().reshape(-1, *[1] * (x.ndim - 1)).clamp(min=1e-12)
+    return x.square().flatten(1).mean(1).sqrt().reshape(-1, *[1] * (x.ndim - 1)).clamp(min=LEAST)
+
+
+def dot(x: Tensor, y: Tensor) -> Tensor:
+    """Of each item's values, (B, 1, ...)."""
+    return (x * y).flatten(1).sum(1).reshape(-1, *[1] * (x.ndim - 1))
