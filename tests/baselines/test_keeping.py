@@ -62,7 +62,7 @@ def test_the_known_part_goes_in_as_noisy_as_the_rest(method, until: float) -> No
     result = made(method, 4, until=until)
     assert torch.allclose(result.items[0].latent[None], x, atol=1e-6)
     name = "naive-masking" if method is naive_masking else "multidiffusion"
-    assert result.method == name if until == 1 else f"{name}-50"
+    assert result.method == (name if until == 1 else f"{name}-50")
 
 
 def test_naive_masking_keeps_what_stays_exactly() -> None:
