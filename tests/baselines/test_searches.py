@@ -40,10 +40,24 @@ def test_it_is_the_least_of_n(model: SmallModel) -> None:
     assert min(each) < each[0]
 
 
-def test_equal_compute_is_three_samples_an_update(model: SmallModel) -> None:
-    more = {"duration": 0.7, "steps": 12, "surrogate_steps": 6, "iterations": 4}
-    result = best_of(model, "calm", Intensity([-35, -14]), **more)
-    assert len(result.items[0].history) == 3 * 4 * 6 // 12
+@pytest.mark.parametrize(
+    ("steps", "few", "iterations", "draws"),
+    [
+        (10, 5, 60, 3 * (40 * 5 + 20 * 10) // 10),
+        (12, 6, 30, 3 * (12 * 3 + 8 * 6 + 10 * 12) // 12),
+        (10, None, 60, 3 * (40 * 5 + 20 * 10) // 10),
+        (4, 4, 5, 3 * 5),
+    ],
+)
+def test_equal_compute_is_three_samples_an_update(
+    steps: int, few: int | None, iterations: int, draws: int
+) -> None:
+    """Of as many steps: few ones first, all of them in the last third."""
+    result = best_of(
+        Gaussian(), "high", Distance(wanted()), duration=SECONDS, tolerance=0.0, steps=steps,
+        surrogate_steps=few, iterations=iterations,
+    )  # fmt: skip
+    assert len(result.items[0].history) == draws
 
 
 def test_noise_that_was_given_is_drawn_again_as_well() -> None:

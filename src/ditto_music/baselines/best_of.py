@@ -1,13 +1,15 @@
 """Best of N: draw many, keep the one with the least loss. The honest simple competitor.
 
 An update of DITTO costs three samples of as many steps, forward, again forward and back, so the
-same compute draws ``3 iterations surrogate_steps / steps`` samples.
+same compute draws ``3 sum(iterations x steps) / steps`` samples, the sum over a search's stages.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Unpack
 
 import torch
@@ -15,7 +17,8 @@ from torch import Tensor
 
 from ditto_music.baselines.keeper import Keeper
 from ditto_music.baselines.walking import Callback, check_size, generators, problem_of, starts_of
-from ditto_music.optimize import Search
+from ditto_music.optimize import Search, stages
+from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result, fewer
 
@@ -50,8 +53,7 @@ def best_of(
         model, prompt, control, seed, duration, {"iterations": ITERATIONS, **search}
     )
     settings = problem.settings
-    share = min(1.0, (settings.surrogate_steps or fewer(settings.steps)) / settings.steps)
-    most = draws or max(1, math.ceil(PASSES * settings.iterations * share))
+    most = draws or max(1, math.ceil(PASSES * steps_searched(problem) / settings.steps))
     redraw = starts_of(problem, x_T, generators(problem))
     noise = next(redraw)
     keeper = Keeper(problem, noise, most, callback)
@@ -65,3 +67,15 @@ def best_of(
     except KeyboardInterrupt:
         keeper.interrupted()
     return keeper.finish("best-of")
+
+
+def steps_searched(problem: Problem) -> int:
+    """Sampler steps of all the iterations that DITTO would make of it."""
+    settings = problem.settings
+    few = settings.surrogate_steps or fewer(settings.steps)
+    parts = stages(replace(settings, surrogate_steps=few), several=problem.several)
+    limits = [0, *(part.limit for part in parts)]
+    return sum(
+        part.steps * (end - begin)
+        for part, (begin, end) in zip(parts, pairwise(limits), strict=True)
+    )
