@@ -189,6 +189,30 @@ def test_the_step_of_guidance_gradients_is_fixed() -> None:
     assert torch.allclose(made(guidance_gradients, Distance(goal), xi=0.1), x, atol=1e-6)
 
 
+class Beyond(Distance):
+    """A distance that counts from an edge on."""
+
+    def __init__(self, wanted: Tensor, edge: float) -> None:
+        super().__init__(wanted)
+        self.edge = edge
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        return (super().loss(feature, target) - self.edge).clamp(min=0)
+
+
+def test_guidance_gradients_counts_in_the_first_slope_that_there_is() -> None:
+    """Where the first estimate has none, as of a wish that is met there and later is not."""
+    seen: list[list[float]] = []
+    controls = [Beyond(wanted(), 0.6), Beyond(wanted(), 0.0)]
+    result = guidance_gradients(
+        Gaussian(), "high", controls, seed=[1, 1], duration=SECONDS, steps=20, guidance=SCALE,
+        x_T=noise().expand(2, -1, -1), xi=0.01,
+        callback=lambda progress: seen.append([row["loss"] for row in progress.rows]),
+    )  # fmt: skip
+    assert seen[0][0] == 0 < max(losses[0] for losses in seen)
+    assert all(rms(item.latent) < 5 for item in result.items)
+
+
 def test_projection_returns_the_context_exactly() -> None:
     reference, mask = wanted(), torch.tensor([1.0, 1, 1, 0, 0, 0, 0, 1])
     out = made(guidance_gradients, Match(reference, mask))

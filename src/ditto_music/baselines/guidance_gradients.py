@@ -6,7 +6,8 @@ The reverse diffusion's step (DDPM), then a step down the distance of the clean 
 
 and where A is a mask, the known part put in place: ``x <- x + A^t (A A^t)^-1 (y - A x)``. Their d
 is a plain L1 distance, whose slope is of size one; a control's loss has units of its own, so its
-slope is counted in units of its size at the first step and shrinks from there as the loss does.
+slope is counted in units of its size at the first step that has any and shrinks from there as the
+loss does.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
+import torch
 from torch import Tensor
 
 from ditto_music.baselines.walking import (
+    LEAST,
     Callback,
     Place,
     Walk,
@@ -52,7 +55,7 @@ def guidance_gradients(
 
     Parameters
     ----------
-    xi : RMS of a first move in a run of 50 steps; of fewer steps each is larger.
+    xi : RMS of the first move in a run of 50 steps; of fewer steps each is larger.
     project : put what a `Match` keeps in place at every step, and at the end exactly.
     """
     check_size("xi", xi)
@@ -62,8 +65,10 @@ def guidance_gradients(
 
     def step(walk: Walk, x: Tensor, place: Place) -> Tensor:
         seen = walk.estimate(x, place)
+        slope = rms(seen.slope)
         if place.number == 0:
-            first[:] = [rms(seen.slope)]
+            first[:] = [slope]
+        first[0] = torch.where(first[0] > LEAST, first[0], slope)
         x = walk.ddpm(x, seen.x_0, place) - xi * STEPS / place.steps * seen.down / first[0]
         if known is None:
             return x
