@@ -4,10 +4,15 @@ The reverse diffusion's step (DDPM), then a step down the distance of the clean 
 
     x_s <- DDPM(x_t) - xi grad_{x_t} d(y, A(x0_hat(x_t)))
 
-and where A is a mask, the known part put in place: ``x <- x + A^t (A A^t)^-1 (y - A x)``. Their d
-is a plain L1 distance, whose slope is of size one; a control's loss has units of its own, so its
-slope is counted in units of its size at the first step that has any and shrinks from there as the
-loss does.
+and where A is a mask, the known part put in place. The paper puts it there as it is, by
+``x <- x + A^t (A A^t)^-1 (y - A x)``, and begins with it too; here it is as noisy as the rest at
+every step, as the model knows it, and bare after the last:
+
+    x_s <- M N(alpha_s x_ref, sigma_s^2) + (1 - M) x_s
+
+Their d is a plain L1 distance, whose slope is of size one; a control's loss has units of its own,
+so its slope is counted in units of its size at the first step that has any and shrinks from there
+as the loss does.
 """
 
 from __future__ import annotations
