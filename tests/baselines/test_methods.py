@@ -46,10 +46,11 @@ def test_the_loss_is_lower_than_that_of_plain_sampling(model: SmallModel, name: 
 
 
 @pytest.mark.parametrize("name", [*GUIDED, "doodl", "best-of"])
-def test_items_are_independent(double_model: SmallModel, name: str) -> None:
+@pytest.mark.parametrize("prompts", [["slow jazz", "calm"], ["slow jazz", ""]])
+def test_items_are_independent(double_model: SmallModel, name: str, prompts: list[str]) -> None:
+    """Also where one of them alone has words that are guided by."""
     start = torch.randn(2, *double_model.latent_shape(0.7), dtype=torch.float64)
     more = {"steps": 5, "guidance": 3.0, "duration": 0.7, "iterations": 2}
-    prompts = ["calm", "slow jazz"]
     both = METHODS[name](double_model, prompts, RISE, seed=[1, 2], x_T=start, **more)
     alone = METHODS[name](double_model, prompts[1], RISE, seed=2, x_T=start[1:], **more)
     assert torch.allclose(both.items[1].latent, alone.items[0].latent, atol=1e-6)

@@ -24,7 +24,7 @@ from ditto_music.baselines import dps, freedom, guidance_gradients, mpgd
 from ditto_music.baselines.dps import WAY
 from ditto_music.controls import Match
 from ditto_music.result import Result
-from ditto_music.sampling import ddim, stochastic_ddim
+from ditto_music.sampling import FlowSchedule, ddim, stochastic_ddim
 
 STEPS, SEED, SCALE = 5, 3, 2.5
 MEAN = MEANS[""] + SCALE * (MEANS["high"] - MEANS[""])  # that guidance leads to
@@ -137,6 +137,23 @@ def test_freedom_without_guidance_takes_the_rule_for_unconditional_models() -> N
         guidance=1.0, x_T=noise(), guided=(0, 1), travelled=(0, 0),
     )  # fmt: skip
     assert torch.allclose(out.items[0].latent[None], x, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [freedom, mpgd])
+@pytest.mark.parametrize("guidance", [1.0, SCALE])
+def test_noise_alone_is_not_moved(method, guidance: float) -> None:
+    """Models that begin there have alpha = 0 at the first step, which no size is over."""
+    more = {
+        "seed": SEED, "duration": SECONDS, "guidance": guidance, "x_T": noise(), "guided": (0, 1),
+    }  # fmt: skip
+    model = Gaussian(FlowSchedule(1.0))
+    once = [
+        method(model, "high", Distance(wanted()), steps=1, rho=rho, **more).items[0].latent
+        for rho in (0.0, 0.2)
+    ]
+    assert torch.equal(*once)
+    later = method(model, "high", Distance(wanted()), steps=10, **more).items[0].latent
+    assert bool(torch.isfinite(later).all())
 
 
 # --- DPS -----------------------------------------------------------------------------------------

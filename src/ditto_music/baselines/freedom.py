@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
+import torch
 from torch import Tensor
 
 from ditto_music.baselines.walking import (
@@ -36,6 +37,7 @@ GUIDED = (0.3, 0.7)  # of the steps to come
 TRAVELLED = (0.4, 0.7)
 REPEATS = 3
 UNGUIDED = 0.02 / RHO  # where there is no classifier-free guidance
+SAME = 1e-6  # RMS by which two estimates under the same words may differ
 
 
 def freedom(
@@ -93,12 +95,26 @@ def freedom(
 def size(seen: Estimate, x: Tensor, place: Place) -> Tensor:
     """RMS of what classifier-free guidance moves the noise estimate by, (B, 1, ...).
 
-    Where there is none, so much that rho makes it what the same code takes for unconditional
-    models, ``0.02 RMS(eps) sigma_t / alpha_t c_1``, c_1 the step's factor of the clean estimate.
+    Of items where there is none, so much that rho makes it what the same code takes for
+    unconditional models, ``0.02 RMS(eps) sigma_t / alpha_t c_1``, c_1 the step's factor of the
+    clean estimate. Of noise alone, where alpha_t is 0, both are 0.
     """
     alpha_t, sigma_t, alpha_s, sigma_s = place.levels
-    if seen.added is not None:
-        return alpha_t / sigma_t * rms(seen.added)
-    eps = (x - alpha_t * seen.x_0) / sigma_t
     part = alpha_s * (1 - (alpha_t * sigma_s / (alpha_s * sigma_t)) ** 2)
-    return UNGUIDED * sigma_t / alpha_t * part * rms(eps)
+    return moved(seen, x, place, UNGUIDED * part)
+
+
+def moved(seen: Estimate, x: Tensor, place: Place, unguided: float) -> Tensor:
+    """RMS of what guidance moves the noise estimate by, (B, 1, ...).
+
+    Parameters
+    ----------
+    unguided : size where there is none, in ``RMS(eps) sigma_t / alpha_t``.
+    """
+    alpha_t, sigma_t, *_ = place.levels
+    eps = (x - alpha_t * seen.x_0) / sigma_t
+    alone = unguided * sigma_t / alpha_t * rms(eps) if alpha_t else torch.zeros_like(rms(eps))
+    if seen.added is None:
+        return alone
+    added = rms(seen.added)
+    return torch.where(added > SAME, alpha_t / sigma_t * added, alone)

@@ -16,11 +16,10 @@ from typing import Unpack
 
 from torch import Tensor
 
-from ditto_music.baselines.freedom import GUIDED, UNGUIDED
+from ditto_music.baselines.freedom import GUIDED, UNGUIDED, moved
 from ditto_music.baselines.freedom import RHO as FREEDOM
 from ditto_music.baselines.walking import (
     Callback,
-    Estimate,
     Place,
     Walk,
     check_size,
@@ -65,22 +64,11 @@ def mpgd(
         if not calls(place):
             return walk.ddpm(x, walk.clean(x, place), place)
         seen = walk.estimate(x, place, through=False)
-        x_0 = seen.x_0 - rho * size(seen, x, place) / rms(seen.slope) * seen.slope
+        size = moved(seen, x, place, UNGUIDED * FREEDOM / RHO)  # unguided as large as FreeDoM's
+        x_0 = seen.x_0 - rho * size / rms(seen.slope) * seen.slope
         return walk.ddpm(x, x_0, place)
 
     def calls(place: Place) -> int:
         return int(rho > 0 and place.within(*guided))
 
     return steered("mpgd", problem, step, x_T, callback, calls=calls)
-
-
-def size(seen: Estimate, x: Tensor, place: Place) -> Tensor:
-    """RMS of what classifier-free guidance moves the noise estimate by, (B, 1, ...).
-
-    Where there is none, so much that rho makes the step as large as FreeDoM's, see there.
-    """
-    alpha_t, sigma_t, *_ = place.levels
-    if seen.added is not None:
-        return alpha_t / sigma_t * rms(seen.added)
-    eps = (x - alpha_t * seen.x_0) / sigma_t
-    return UNGUIDED * FREEDOM / RHO * sigma_t / alpha_t * rms(eps)
