@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,13 @@ from ditto_music.controls import Match
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.sampling import edict_pair
+
+
+class Near(Distance):
+    """A distance of which any is near enough."""
+
+    tolerance = 1e9
+
 
 FAST = {"duration": 0.7, "steps": 6}
 
@@ -100,7 +108,7 @@ def test_its_gradient_is_plain_backpropagation_through_edict(
     settings = Settings(0.7, 5, sampler="edict", gradient=plan)
     problem = Problem(double_model, ["calm", "jazz"], Intensity([-35, -14]), [0, 1], settings)
     x = problem.noise().double()
-    _, _, gradient = tied_gradient(problem, x)
+    _, _, gradient = tied_gradient(problem, x, [0, 1])
 
     pair = (x.clone().requires_grad_(), x.clone().requires_grad_())
     ends = edict_pair(problem.denoiser([0, 1]), pair, double_model.schedule, 5, 6.5e-4**0.1)
@@ -125,12 +133,31 @@ def test_the_update_by_hand() -> None:
     length = x.norm()
     for there in seen:
         assert torch.allclose(there, x, atol=1e-6)
-        gradient = tied_gradient(problem, x)[2]
+        gradient = tied_gradient(problem, x, [0])[2]
         scale = scale or clip / gradient.square().mean().sqrt()
         momentum = 0.9 * momentum + (-scale * gradient).clamp(-clip, clip)
         x = x + momentum + 1e-4 * fresh()
         x = x * length / x.norm()
     assert len(seen) == 3
+
+
+def test_items_that_are_done_are_no_longer_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is met at once; the second goes on as it would alone."""
+    model, rows = Gaussian(), list[int]()
+    denoise, goals = model.denoise, [Near(wanted()), Distance(wanted())]
+    more = {"duration": SECONDS, "steps": 2, "iterations": 3, "guidance": 1.0, "lr": 0.02}
+    alone = doodl(model, "high", goals[1], seed=8, x_T=noise(2), **more)
+
+    def counted(x_t: torch.Tensor, *rest: Any) -> torch.Tensor:
+        if not rows or rows[-1] != len(x_t):
+            rows.append(len(x_t))
+        return denoise(x_t, *rest)
+
+    monkeypatch.setattr(model, "denoise", counted)
+    both = doodl(model, "high", goals, seed=[7, 8], x_T=torch.cat([noise(1), noise(2)]), **more)
+    assert [len(item.history) for item in both.items] == [1, 3]
+    assert rows == [2, 1, 2]  # first both, then the one that goes on, and both for the result
+    assert torch.allclose(both.items[1].x_T, alone.items[0].x_T, atol=1e-12)
 
 
 def test_the_length_of_the_noise_stays(model: SmallModel) -> None:

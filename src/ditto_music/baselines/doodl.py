@@ -61,41 +61,46 @@ def doodl(
         sampler="edict", surrogate_steps=None,
         gradient="reversible" if plan == "auto" else plan,
     )  # fmt: skip
-    x = (problem.noise() if x_T is None else x_T.detach()).to(model.device)
+    x = (problem.noise() if x_T is None else x_T.detach()).to(model.device).clone()
     length, fresh, clip = rms(x), generators(problem), problem.settings.lr or CLIP
     momentum, scale = torch.zeros_like(x), None
     keeper = Keeper(problem, x, problem.settings.iterations, callback)
     try:
         while items := keeper.going:
-            end, rows, gradient = tied_gradient(problem, x)
+            end, rows, gradient = tied_gradient(problem, x[items], items)
             gradient = torch.nan_to_num(gradient, posinf=0.0, neginf=0.0)
-            keeper.see(items, [rows[i] for i in items], x[items], problem.clip(end[items]))
+            keeper.see(items, rows, x[items], problem.clip(end))
             scale = clip / rms(gradient) if scale is None else scale
-            momentum = MOMENTUM * momentum - (scale * gradient).clamp(-clip, clip)
-            x = x + momentum + JITTER * fresh_noise(x, fresh)
-            x = x * length / rms(x)
+            push = (scale[items] * gradient).clamp(-clip, clip)
+            momentum[items] = MOMENTUM * momentum[items] - push
+            jitter = JITTER * fresh_noise(push, [fresh[i] for i in items])
+            moved = x[items] + momentum[items] + jitter
+            x[items] = moved * length[items] / rms(moved)
     except KeyboardInterrupt:
         keeper.interrupted()
     return keeper.finish("doodl")
 
 
-def tied_gradient(problem: Problem, x_T: Tensor) -> tuple[Tensor, list[Row], Tensor]:
-    """The first chain's clean latents, their rows, and the chains' mean gradient, each (B, ...).
+def tied_gradient(
+    problem: Problem, x_T: Tensor, items: Sequence[int]
+) -> tuple[Tensor, list[Row], Tensor]:
+    """The first chain's clean latents, their rows, and the chains' mean gradient, each (n, ...).
 
-    Half of the gradient of the summed losses with respect to the noise that both chains share.
+    Half of the gradient of the summed losses with respect to the noise (n, ...) of these items,
+    that both chains share.
     """
-    items = [*range(len(problem))]
+    items = [*items]
     noise = x_T.detach().requires_grad_()
-    first, second = chains(problem, noise)
+    first, second = chains(problem, noise, items)
     losses, rows = problem.measure(problem.clip(torch.cat([first, second])), items + items)
     (gradient,) = torch.autograd.grad(losses.sum(), noise)
     return first.detach(), rows[: len(items)], gradient / 2
 
 
-def chains(problem: Problem, noise: Tensor) -> Pair:
-    """Both clean latents (B, ...) of a noise, by the plan of the settings."""
+def chains(problem: Problem, noise: Tensor, items: Sequence[int]) -> Pair:
+    """Both clean latents (n, ...) of these items' noise, by the plan of the settings."""
     settings, schedule = problem.settings, problem.model.schedule
-    denoise, steps = problem.denoiser(range(len(problem))), settings.steps
+    denoise, steps = problem.denoiser(items), settings.steps
     walk = edict_pair
     if settings.gradient == "reversible":
         walk = reversible_pair

@@ -76,7 +76,7 @@ def measure(model: Model, item: Item) -> list[Row]:
 
     def iteration() -> None:
         if item["way"] == DOODL:
-            tied_gradient(problem, noise)
+            tied_gradient(problem, noise, everyone)
             return
         x_T = noise.clone().requires_grad_()
         losses, _ = problem.measure(problem.clip(problem.sample(x_T, everyone, steps)), everyone)
