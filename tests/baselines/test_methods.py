@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -76,6 +78,34 @@ def test_an_interrupt_gives_what_there_is(model: SmallModel, name: str, how: str
     assert item.stopped == "interrupted"
     assert len(item.history) == 2
     assert bool(torch.isfinite(item.audio).all())
+
+
+@pytest.mark.parametrize("name", [*GUIDED, "doodl"])
+@pytest.mark.parametrize("plan", ["blocks", "plain"])
+def test_blocks_are_kept_one_at_a_time_where_a_gradient_goes_through_the_network(
+    name: str, plan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, entered, spared = Gaussian(), [False], list[bool]()
+    denoise = model.denoise
+
+    @contextmanager
+    def sparing() -> Generator[None]:
+        entered[0] = True
+        yield
+        entered[0] = False
+
+    def seen(x_t: Tensor, *rest: Any) -> Tensor:
+        if x_t.requires_grad:
+            spared.append(entered[0])
+        return denoise(x_t, *rest)
+
+    monkeypatch.setattr(model, "sparing", sparing)
+    monkeypatch.setattr(model, "denoise", seen)
+    METHODS[name](
+        model, "high", Distance(torch.zeros(2, 8)), duration=SECONDS, steps=4, iterations=1,
+        gradient=plan,
+    )  # fmt: skip
+    assert set(spared) == (set() if name == "mpgd" else {plan == "blocks"})
 
 
 @pytest.fixture

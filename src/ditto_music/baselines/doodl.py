@@ -51,7 +51,7 @@ def doodl(
     lr : the largest step of a value before momentum; None: 5e-3. The loss is scaled so that the
         first gradient has this RMS; its code leaves the scale to the user.
     gradient : "auto" is "reversible": activations are rebuilt by inversion; "checkpoint" is what
-        the released code really does, "plain" stores all.
+        the released code really does, "plain" stores all. A memory budget has no effect.
     steps : of every iteration; there is no surrogate.
     """
     plan = search.get("gradient", "auto")
@@ -100,8 +100,8 @@ def tied_gradient(
 def chains(problem: Problem, noise: Tensor, items: Sequence[int]) -> Pair:
     """Both clean latents (n, ...) of these items' noise, by the plan of the settings."""
     settings, schedule = problem.settings, problem.model.schedule
-    denoise, steps = problem.denoiser(items), settings.steps
-    walk = edict_pair
+    denoise = problem.denoiser(items, sparing=settings.gradient == "blocks")
+    steps, walk = settings.steps, edict_pair
     if settings.gradient == "reversible":
         walk = reversible_pair
     else:

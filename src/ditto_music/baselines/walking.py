@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +21,7 @@ from torch import Tensor
 
 from ditto_music.errors import InputError
 from ditto_music.item import Row, Stopped
+from ditto_music.memory import Weighed
 from ditto_music.optimize import Progress, Search
 from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
@@ -99,6 +102,16 @@ class Walk:
         self.start = problem.noise()
         self.histories: list[list[Row]] = [[] for _ in self.items]
 
+    @cached_property
+    def spares(self) -> bool:
+        """Whether the network keeps one block at a time for the way back: asked for, or memory has
+        no room for all of a step. Of models that are not `Weighed` that is not measured.
+        """
+        settings = self.problem.settings
+        if settings.gradient == "auto" and not isinstance(self.problem.model, Weighed):
+            return False
+        return self.problem.plan(self.items, 1, self.start.dtype)[0] == "blocks"
+
     @torch.no_grad()
     def clean(self, x_t: Tensor, place: Place) -> Tensor:
         """The clean estimate alone."""
@@ -111,16 +124,18 @@ class Walk:
         ----------
         through : whether to go back through the network; else `down` is the slope.
         """
-        with torch.set_grad_enabled(through):
-            x_t = x_t.detach().requires_grad_(through)
-            x_0, added = self.parts(x_t, place.t.to(x_t))
-        inner = x_0.detach().requires_grad_()
-        with torch.enable_grad():
-            clip = self.problem.clip(inner)
-            losses, rows = self.problem.measure(clip, self.items)
-            (slope,) = torch.autograd.grad(losses.sum(), inner)
-        slope = torch.nan_to_num(slope, posinf=0.0, neginf=0.0)
-        down = torch.autograd.grad(x_0, x_t, slope)[0] if through else slope
+        spares = through and self.spares
+        with self.problem.model.sparing() if spares else nullcontext():
+            with torch.set_grad_enabled(through):
+                x_t = x_t.detach().requires_grad_(through)
+                x_0, added = self.parts(x_t, place.t.to(x_t))
+            inner = x_0.detach().requires_grad_()
+            with torch.enable_grad():
+                clip = self.problem.clip(inner)
+                losses, rows = self.problem.measure(clip, self.items)
+                (slope,) = torch.autograd.grad(losses.sum(), inner)
+            slope = torch.nan_to_num(slope, posinf=0.0, neginf=0.0)
+            down = torch.autograd.grad(x_0, x_t, slope)[0] if through else slope
         for history, row in zip(self.histories, rows, strict=True):
             history.append(row | {"steps": float(place.steps)})
         count = len(self.histories[0])

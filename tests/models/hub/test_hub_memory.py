@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ditto_music import InputError, Match, load_model, optimize
+from ditto_music.baselines import dps
 from ditto_music.memory import Estimate, Ledger, check, rehearsed
 from ditto_music.models.hub.base import HubModel, audio_like
 from ditto_music.models.hub.blocks import stretches
@@ -264,6 +265,28 @@ def test_auto_goes_by_blocks_where_no_step_fits(folders: dict[str, Path]) -> Non
         problem = Problem(model, "calm", None, 0, Settings(SECONDS, 3, memory_budget=budget))
         plans.append(problem.plan([0], 3, torch.float32))
     assert plans == [("auto", 3), ("blocks", 0)]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_guided_methods_go_by_blocks_where_no_step_fits(
+    folders: dict[str, Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forward and back, with the same result."""
+    model = loaded(folders, name)
+    control = Match(torch.zeros(model.latent_shape(SECONDS)), torch.ones(noise(model).shape[-1]))
+    sparing, times = model.sparing, list[int]()
+
+    def counted() -> Any:
+        times.append(1)
+        return sparing()
+
+    monkeypatch.setattr(model, "sparing", counted)
+    found: list[Tensor] = []
+    for budget, entered in ((1.0, 0), (0.0, 2)):
+        result = dps(model, "calm", control, duration=SECONDS, steps=2, memory_budget=budget)
+        found.append(result.items[0].latent)
+        assert len(times) == entered
+    assert torch.equal(*found)
 
 
 # --- decoding in stretches of time ---------------------------------------------------------------
