@@ -3,13 +3,17 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from ditto_music import InputError, load_model
-from ditto_music.models.small import SmallModel
+from ditto_music.models.small import SmallModel, debug_model
 from ditto_music.models.small.denoiser import rotate, waves
 from ditto_music.models.small.words import vocabulary_to_tensor
 
@@ -30,6 +34,33 @@ def test_encode_and_decode_agree_on_length(model: SmallModel, samples: int) -> N
     decoded = model.decode(latent)
     assert decoded.shape[:2] == (2, 1)
     assert decoded.shape[2] >= samples
+
+
+class Single(TorchDispatchMode):
+    """Stands for a device without float64, as Apple's are: nothing on "meta" may be of it."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for x in tree_leaves(made):
+            assert not (isinstance(x, Tensor) and x.is_meta and x.dtype == torch.float64), func
+        return made
+
+
+def test_no_float64_is_asked_of_a_device() -> None:
+    codec = load_model("debug").codec
+    kept = [*codec.parameters(), *codec.buffers()]
+    assert all(x.dtype != torch.float64 for x in kept)
+    with Single():
+        model = debug_model(torch.device("meta"))
+        latent = model.encode(torch.zeros(1, 1, 12_000))
+        x = torch.empty_like(latent).requires_grad_()
+        condition = model.condition(["calm"], 0.5)
+        t = model.schedule.times(1)[0].to(x)
+        audio = model.codec.draft(x - t * model.velocity(x, t, condition))
+        torch.autograd.grad(audio.square().sum(), x)
+    assert audio.is_meta
 
 
 def test_rotary_attention_depends_on_distance_alone() -> None:

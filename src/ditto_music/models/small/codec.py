@@ -226,7 +226,7 @@ class Codec(nn.Module):
     def analyse(self, audio: Tensor) -> Parts:
         """The parts of audio (B, N), N a multiple of 512 and over 2,048."""
         c, banks = self.config, self.decoder
-        tones = steady_tones(audio, banks.tone_bank.frequencies.cpu(), c.hop, c.sample_rate)
+        tones = steady_tones(audio, banks.tone_bank.frequencies, c.hop, c.sample_rate)
         return Parts(tones, banks.noise_bank.measure(audio, tones))
 
     def encode(self, audio: Tensor) -> Tensor:

@@ -53,27 +53,27 @@ class ToneBank(nn.Module):
 
     Parameters
     ----------
-    frequencies : (K,) in Hz, under half the sample rate.
+    frequencies : (K,) in Hz, under half the sample rate. Phases are computed of them in float64 on
+        the CPU: not every device has that.
     length, hop : of the frames, in samples.
     """
 
-    frequencies: Tensor
     cosine: Tensor
     sine: Tensor
 
     def __init__(self, frequencies: Tensor, length: int, hop: int, sample_rate: int) -> None:
         super().__init__()
         self.length, self.hop, self.sample_rate = length, hop, sample_rate
+        self.frequencies = frequencies.double()
         bins = min(length // 2 + 1, math.ceil(float(frequencies[-1]) * length / sample_rate) + 8)
         # What e^{iwt} and its mirror leave in each bin. The window is even about its middle, where
         # the phase is counted, so both are real but for the sign.
         offsets = torch.arange(bins, dtype=torch.float64) / length
         signs = 1 - 2 * (torch.arange(bins) % 2)
 
-        cycles = frequencies.double()[:, None] / sample_rate
+        cycles = self.frequencies[:, None] / sample_rate
         tone = hann_spectrum(cycles - offsets, length) * signs / 2
         mirror = hann_spectrum(cycles + offsets, length) * signs / 2
-        self.register_buffer("frequencies", frequencies.double(), persistent=False)
         self.register_buffer("cosine", (tone + mirror).float(), persistent=False)
         self.register_buffer("sine", (tone - mirror).float(), persistent=False)
 
@@ -83,9 +83,9 @@ class ToneBank(nn.Module):
         `start` is the place of the first frame in the clip, in frames: what the clock says.
         """
         frames = start + torch.arange(amplitudes.shape[1], dtype=torch.float64)
-        seconds = (frames.to(amplitudes.device) + 0.5) * self.hop / self.sample_rate
-        lead = GOLDEN * torch.arange(len(self.frequencies), device=amplitudes.device)
-        turns = torch.outer(seconds, self.frequencies.double()) + lead
+        seconds = (frames + 0.5) * self.hop / self.sample_rate
+        lead = GOLDEN * torch.arange(len(self.frequencies))
+        turns = torch.outer(seconds, self.frequencies) + lead
         angles = (2 * math.pi * (turns % 1)).to(amplitudes)
         real = (amplitudes * angles.cos()) @ self.cosine.to(amplitudes)
         imaginary = (amplitudes * angles.sin()) @ self.sine.to(amplitudes)
