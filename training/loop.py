@@ -1,7 +1,8 @@
 """What every training run shares: a schedule, an average of weights, a log, a checkpoint.
 
-A run lives in one folder: ``log.csv`` (a row every few steps), ``checkpoint.pt`` (everything needed
-to go on, replaced whole). Ctrl-C and SIGTERM save before they end the run.
+A run lives in one folder: ``log.csv`` (a row every few steps, empty where nothing was measured of a
+column), ``checkpoint.pt`` (everything needed to go on, replaced whole). Ctrl-C and SIGTERM save
+before they end the run.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import csv
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -129,9 +130,29 @@ class Run:
         self._row.clear()
         print("  ".join(f"{k} {v:.5g}" for k, v in row.items()), flush=True)
         log = self.folder / "log.csv"
-        new = not log.exists()
+        before = columns(log)
+        names = [*before, *(name for name in row if name not in before)]
+        if names != before:
+            widen(log, names)
         with log.open("a", newline="") as stream:
-            writer = csv.DictWriter(stream, fieldnames=list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+            csv.DictWriter(stream, names).writerow(row)
+
+
+def columns(log: Path) -> list[str]:
+    """Of a log; none of one that is not there."""
+    if not log.exists():
+        return []
+    with log.open(newline="") as stream:
+        return [*(csv.DictReader(stream).fieldnames or [])]
+
+
+def widen(log: Path, names: Sequence[str]) -> None:
+    """Give a log these columns, empty in rows without such a value; values of none are dropped."""
+    rows: list[dict[str, str]] = []
+    if log.exists():
+        with log.open(newline="") as stream:
+            rows = [*csv.DictReader(stream)]
+    with whole(log) as path, path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
