@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ditto_music.models.small import shipped_weights
 from training.controlnet.train import train
 
 
@@ -17,12 +16,11 @@ def main() -> None:
         "--latents", type=Path, required=True, help="made by training.diffusion.latents"
     )
     parser.add_argument(
-        "--denoiser",
-        type=Path,
-        default=shipped_weights() / "denoiser.safetensors",
-        help="to train beside; default: the shipped one",
+        "--denoiser", type=Path, required=True, help="to train beside, of the latents' codec"
     )
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the run and weights: the denoiser's own"
+    )
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--tokens", type=int, default=8 * 282, help="latent frames a batch")
     parser.add_argument("--lr", type=float, default=1e-3)
