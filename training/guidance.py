@@ -1,7 +1,8 @@
 """Choose guidance and sampler steps by measurement: ``python -m training.guidance --help``.
 
 Every setting makes clips of the same prompts, those of held-out renders, from the same seeds. A row
-has what quality and the prompt get of it, by the judges of `training.evaluate`. Resumable.
+has what quality and the prompt get of it, by the judges of `training.evaluate`. Resumable: rows of
+the same weights, music and number of clips are not made again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ditto_music import generate, load_model
 from ditto_music.evaluation.frechet import frechet_distance
 from ditto_music.evaluation.kernel import kernel_distance
 from ditto_music.models.small import SmallModel
+from ditto_music.models.weights import fingerprint
 from ditto_music.sampling.guidance import Guidance
 from ditto_music.whole import whole
 from training.data.dataset import Music
@@ -95,6 +97,12 @@ class Bench:
         return self.row(Clips(np.concatenate(parts), self.wanted.labels)) | {"seconds": seconds}
 
 
+def kept(file: Path, of: Row) -> Row | None:
+    """A row that was written of these weights, this music and as many clips, if there is one."""
+    row: Row = json.loads(file.read_text()) if file.exists() else {}
+    return row if row.get("of") == of else None
+
+
 def line(name: str, row: Row) -> str:
     """Of the table."""
     seconds = f"{row['seconds']:.2f}" if "seconds" in row else ""
@@ -123,13 +131,16 @@ def main() -> None:
     )
     print("|---" * 9 + "|")
     print(line("held-out renders", bench.row(bench.wanted)), flush=True)
+    data = fingerprint(args.data.glob("shard-*.jsonl"))
+    of = {"revision": model.revision, "data": data, "count": args.count}
     for name in args.setting or SETTINGS:
         file = args.out / f"{name.replace(' ', '-').replace(',', '')}.json"
-        if not file.exists():
+        row = kept(file, of)
+        if row is None:
             row = bench.made(model, *SETTINGS[name])
             with whole(file) as path:
-                Path(path).write_text(json.dumps(row))
-        print(line(name, json.loads(file.read_text())), flush=True)
+                path.write_text(json.dumps(row | {"of": of}))
+        print(line(name, row), flush=True)
 
 
 if __name__ == "__main__":
