@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,36 @@ def test_only_the_part_at_work_is_on_the_device(folders: dict[str, Path], name: 
     assert all(parts in ({model.NETWORK}, set(model.DECODERS)) for parts in seen)
     assert len(seen) == 6  # two steps and a decode, each again on the way back
     assert not Elsewhere.here
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_blocks_are_spared_on_the_way_back_too_where_parts_move(
+    folders: dict[str, Path], name: str
+) -> None:
+    """What moves is run again once more than what stays: by blocks wherever there is a graph."""
+    model = loaded(folders, name)
+    Elsewhere.here = set()
+    model.parts = Elsewhere(model.pipe, torch.device("cuda"), None, "all")
+    denoised, by_blocks, inside, seen = model.denoised, model.by_blocks, [0], list[bool]()
+
+    @contextmanager
+    def entered() -> Generator[None]:
+        inside[0] += 1
+        with by_blocks():
+            yield
+        inside[0] -= 1
+
+    def call(*arguments: Any) -> Tensor:
+        if torch.is_grad_enabled():
+            seen.append(inside[0] == 1)
+        return denoised(*arguments)
+
+    model.by_blocks, model.denoised = entered, call
+    problem = Problem(model, "calm", None, 0, Settings(SECONDS, 2, 2.0, gradient="blocks"))
+    x = noise(model).requires_grad_()
+    (slope,) = torch.autograd.grad(problem.sample(x, [0], 2).square().sum(), x)
+    assert bool(slope.abs().max() > 0)
+    assert seen == [True, True]
 
 
 class Copying(Elsewhere):

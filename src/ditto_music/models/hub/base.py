@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -81,6 +81,7 @@ class HubModel:
         self.parts = Parts(pipe, device, reader, offload)
         self.stretch_seconds = STRETCH_SECONDS
         self._conditions: dict[_Asked, Condition] = {}
+        self._sparing = False
 
     @property
     def revision(self) -> str | None:
@@ -116,9 +117,10 @@ class HubModel:
     def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Clean estimate of `x_t` (B, ...) at the time `t` (), the same shape; differentiable."""
         self.parts.release(self.READS)
+        spare = self.by_blocks if self._sparing else nullcontext  # also where it is run again
 
         def call(x_t: Tensor, t: Tensor) -> Tensor:
-            with self.parts.at_work(self.NETWORK):
+            with self.parts.at_work(self.NETWORK), spare():
                 return self.denoised(x_t, t, condition)
 
         # A graph would hold on to weights that have moved: what moves is run again in backward.
@@ -143,7 +145,16 @@ class HubModel:
 
     @contextmanager
     def sparing(self) -> Generator[None]:
-        """Inside, the network keeps one block's activations for backward at a time."""
+        """Inside, calls keep one block's activations for backward at a time."""
+        before, self._sparing = self._sparing, True
+        try:
+            yield
+        finally:
+            self._sparing = before
+
+    @contextmanager
+    def by_blocks(self) -> Generator[None]:
+        """Inside, the network itself runs so."""
         network: Any = self.network
         network.enable_gradient_checkpointing()
         try:

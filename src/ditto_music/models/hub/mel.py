@@ -133,7 +133,7 @@ class AudioLDM2Model(MelModel):
     guidance = Guidance(3.5)
 
     @contextmanager
-    def sparing(self) -> Generator[None]:
+    def by_blocks(self) -> Generator[None]:
         """By residual and attention blocks.
 
         The U-Net's own checkpointing hands its two masks on in the wrong places (diffusers 0.42).
