@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from torch import Tensor
 
 from ditto_music.baselines import METHODS
 from ditto_music.cli import main
 from ditto_music.evaluation.compare import Plan, compare, entries_of
 from ditto_music.evaluation.contests import CONTESTS, Source, curve_of, largest_join, tune_of
+from ditto_music.evaluation.embeddings import Embedding
 from ditto_music.evaluation.targets import notes_of
 
 QUICK = (
@@ -181,13 +183,41 @@ def test_what_another_network_of_the_name_heard_is_not_taken(tmp_path: Path) -> 
         def embed(audio: Tensor, rate: int) -> Tensor:
             return audio.abs().pow(power).mean().repeat(2)
 
-        found = compare(plan, tmp_path, embeddings={"clap": embed})
+        found = compare(plan, tmp_path, embeddings={"clap": Embedding(48_000, embed)})
         (kept,) = (tmp_path / "heard").iterdir()
         return found.made[0].vectors["clap"].tolist(), kept.stat().st_mtime_ns
 
     first, second = heard(1.0), heard(0.5)
     assert first[0] != second[0]
     assert heard(0.5) == second  # and not heard again
+
+
+def test_vectors_of_another_rate_are_heard_again_and_those_of_their_own_are_not(
+    tmp_path: Path,
+) -> None:
+    """What was heard before its rate was written down was heard at 16 kHz, by MusiCNN's rate."""
+    plan = Plan("debug", ["intensity"], ["plain"], items=1, duration=1.0, flags={"steps": 2})
+    rates = list[int]()
+
+    def embed(audio: Tensor, rate: int) -> Tensor:
+        rates.append(rate)
+        return torch.tensor([1.0, audio.shape[-1] / rate])
+
+    def heard(rate: int) -> Path:
+        _ = compare(plan, tmp_path, embeddings={"clap": Embedding(rate, embed)})
+        (kept,) = (tmp_path / "heard").iterdir()
+        return kept
+
+    kept = heard(16_000)
+    said = json.loads(kept.read_text())
+    del said["rates"]
+    kept.write_text(json.dumps(said))
+    rates.clear()
+    assert json.loads(heard(16_000).read_text()) == said
+    assert rates == [16_000]  # of the noise that tells networks apart
+    rates.clear()
+    assert json.loads(heard(48_000).read_text())["rates"] == {"clap": 48_000}
+    assert rates == [48_000, 48_000]
 
 
 def test_targets_stretch_with_the_clip() -> None:

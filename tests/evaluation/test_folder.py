@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
+from torch import Tensor
 
 from ditto_music import InputError
 from ditto_music.cli import main
 from ditto_music.controls.style_words import mentioned
 from ditto_music.evaluation.adherence import adherence
-from ditto_music.evaluation.embeddings import embedding_named
+from ditto_music.evaluation.embeddings import Embedding, embedding_named
 from ditto_music.evaluation.folder import evaluate
 from ditto_music.evaluation.reports import controls_of, report_for, reports_in
 
@@ -87,6 +89,21 @@ def test_the_command_prints_a_table_and_writes_all_as_json(
     said = json.loads(out.read_text())
     assert [len(said[key]) for key in ("items", "bad")] == [8, 3]
     assert said["figures"]["KAD, musicnn"]["count"] == 8
+
+
+def test_every_network_hears_at_its_own_rate(tmp_path: Path) -> None:
+    """Above 8 kHz, where MusiCNN hears nothing, CLAP does."""
+    tone = 0.1 * np.sin(2 * np.pi * 10_000 * np.arange(44_100) / 44_100)
+    soundfile.write(tmp_path / "high.wav", tone, 44_100)
+
+    def power(audio: Tensor, rate: int) -> Tensor:
+        return torch.tensor([float(rate), float(audio.square().mean())])
+
+    networks = {"musicnn": Embedding(16_000, power), "clap": Embedding(48_000, power)}
+    (clip,) = evaluate(tmp_path, embeddings=networks).clips
+    assert clip.vectors["musicnn"][0] == 16_000
+    assert clip.vectors["musicnn"][1] < 1e-6
+    assert clip.vectors["clap"].tolist() == pytest.approx([48_000, 0.005], rel=0.01)
 
 
 @pytest.mark.parametrize(

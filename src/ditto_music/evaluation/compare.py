@@ -300,8 +300,13 @@ def ears_of(embeddings: Mapping[str, Embedding]) -> dict[str, list[float]]:
 
     CLAP is whatever weights were given.
     """
-    noise = 0.1 * torch.randn(1, SAMPLE_RATE, generator=torch.Generator().manual_seed(0))
-    return {name: embed(noise, SAMPLE_RATE).tolist() for name, embed in embeddings.items()}
+
+    def ear(embedding: Embedding) -> list[float]:
+        rate = embedding.sample_rate
+        noise = 0.1 * torch.randn(1, rate, generator=torch.Generator().manual_seed(0))
+        return embedding(noise, rate).tolist()
+
+    return {name: ear(embedding) for name, embedding in embeddings.items()}
 
 
 def hear(
@@ -316,14 +321,15 @@ def hear(
     file = folder / AUDIO / str(report["out"])
     kept = folder / HEARD / f"{made.name}.json"
     known: dict[str, Any] = {}
+    rates = {name: embedding.sample_rate for name, embedding in embeddings.items()}
     if kept.exists():
         known = json.loads(kept.read_text(encoding="utf-8"))
     if not (
         known.get("key") == report["key"]
-        and set(known["vectors"]) == set(embeddings)
+        and known.get("rates", dict.fromkeys(known["vectors"], SAMPLE_RATE)) == rates
         and _same(known.get("ears", ears), ears)
     ):
-        own = {"key": report["key"], "ears": ears}
+        own = {"key": report["key"], "rates": rates, "ears": ears}
         known = own | _heard(made, file, report, embeddings, duration)
         kept.parent.mkdir(parents=True, exist_ok=True)
         with whole(kept) as path:
@@ -372,11 +378,11 @@ def _heard(
             judged = judge(recording.audio().mean(0), recording.sample_rate)
         except InputError:  # too short for this judge
             judged = {}
-    audio = mono(new_part(recording, report) if contest.edits else recording, SAMPLE_RATE)
-    tags = tags_heard(audio, SAMPLE_RATE)
+    part = new_part(recording, report) if contest.edits else recording
+    tags = tags_heard(mono(part, SAMPLE_RATE), SAMPLE_RATE)
     return {
         "judged": judged,
-        "vectors": {name: embed(audio, SAMPLE_RATE).tolist() for name, embed in embeddings.items()},
+        "vectors": {name: embed.of(part).tolist() for name, embed in embeddings.items()},
         "tags": [[which, tag, value] for (which, tag), value in tags.items()],
     }
 

@@ -1,23 +1,46 @@
 """What clips are compared by: networks that turn one into a vector.
 
-MusiCNN comes with this package. CLAP is used where its weights are given. Each clip is brought to
-one level first: how loud it is, is no part of how it sounds.
+MusiCNN comes with this package. CLAP is used where its weights are given. Each hears a clip at its
+own rate, and brought to one level first: how loud it is, is no part of how it sounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ditto_music.audio import Recording
+from ditto_music.controls.references import mono
 from ditto_music.errors import InputError
 from ditto_music.features.loudness import levelled
-from ditto_music.features.musicnn import embedding
+from ditto_music.features.musicnn import SAMPLE_RATE, embedding
 
-#: Mono audio (1, N) and its rate in Hz to a vector (d,).
-Embedding = Callable[[Tensor, int], Tensor]
+
+@dataclass(frozen=True)
+class Embedding:
+    """A network that turns a clip into a vector.
+
+    Attributes
+    ----------
+    sample_rate : Hz that the network hears at.
+    network : of mono audio (1, N) and its rate in Hz: a vector (d,).
+    """
+
+    sample_rate: int
+    network: Callable[[Tensor, int], Tensor]
+
+    def __call__(self, audio: Tensor, rate: int) -> Tensor:
+        """The vector (d,) of mono audio (1, N) at a rate in Hz."""
+        return self.network(audio, rate)
+
+    def of(self, recording: Recording) -> Tensor:
+        """The vector (d,) of a recording."""
+        return self.network(mono(recording, self.sample_rate), self.sample_rate)
+
 
 MUSICNN, CLAP, VGGISH = "musicnn", "clap", "vggish"
 NAMES = (MUSICNN, "musicnn-mtt", CLAP, VGGISH)
@@ -37,16 +60,23 @@ def embedding_named(name: str, clap: str | Path | None = None) -> Embedding:
         If it is not available here, and why.
     """
     if name == MUSICNN:
-        return lambda audio, rate: embedding(levelled(audio), rate, "msd")[0]
+        return Embedding(
+            SAMPLE_RATE, lambda audio, rate: embedding(levelled(audio), rate, "msd")[0]
+        )
     if name == "musicnn-mtt":
-        return lambda audio, rate: embedding(levelled(audio), rate, "mtt")[0]
+        return Embedding(
+            SAMPLE_RATE, lambda audio, rate: embedding(levelled(audio), rate, "mtt")[0]
+        )
     if name == CLAP:
         if clap is None:
             raise InputError("clap: no weights come with this package: give their folder")
         from ditto_music.features.clap import load_clap
 
         encoder = load_clap(str(clap), torch.device("cpu"))
-        return lambda audio, rate: encoder.audio(levelled(audio), rate)[0]
+        return Embedding(
+            encoder.extractor.sampling_rate,
+            lambda audio, rate: encoder.audio(levelled(audio), rate)[0],
+        )
     if name == VGGISH:
         raise InputError(
             "vggish: its weights are published as TensorFlow and pickle files only, which are not "

@@ -176,8 +176,8 @@ def clip_of(path: Path, embeddings: Mapping[str, Embedding], report: Report | No
     part = recording.part(0, LONGEST * recording.sample_rate)
     audio = mono(part, SAMPLE_RATE)
     vectors = {
-        name: np.asarray(embed(audio, SAMPLE_RATE).double().numpy())
-        for name, embed in embeddings.items()
+        name: np.asarray(embedding.of(part).double().numpy())
+        for name, embedding in embeddings.items()
     }
     return Clip(path, recording.seconds, vectors, tags_heard(audio, SAMPLE_RATE), report)
 
