@@ -15,6 +15,7 @@ from torch import Tensor
 from ditto_music import InputError
 from ditto_music.cli import main
 from ditto_music.controls.style_words import mentioned
+from ditto_music.evaluation import kernel
 from ditto_music.evaluation.adherence import adherence
 from ditto_music.evaluation.embeddings import Embedding, embedding_named
 from ditto_music.evaluation.folder import evaluate
@@ -59,6 +60,22 @@ def test_what_is_alike_is_nearer_than_what_is_not(folders: Path) -> None:
         assert alike[figure].count == 8
     assert alike["KAD, musicnn"].high < other["KAD, musicnn"].low
     assert other["KAD, musicnn"].low > 0
+
+
+def test_a_reference_is_worked_out_once_for_all_halves(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = kernel.pdist
+    sizes = list[int]()
+
+    def counting(points: np.ndarray) -> np.ndarray:
+        sizes.append(len(points))
+        return known(points)
+
+    monkeypatch.setattr(kernel, "pdist", counting)
+    evaluate(folders / "alike", folders / "reference", embeddings=MUSICNN)
+    assert sizes.count(8) == 2  # the reference, and all that was made; the rest are halves
+    assert set(sizes) == {4, 8}
 
 
 def test_a_folder_to_itself_is_at_no_distance(folders: Path) -> None:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from ditto_music import InputError
-from ditto_music.evaluation.kernel import kernel_distance, median_distance
+from ditto_music.evaluation import frechet, kernel
+from ditto_music.evaluation.frechet import frechet_distance, frechet_to
+from ditto_music.evaluation.kernel import kernel_distance, kernel_to, median_distance
 
 
 def normal(mean: float, deviation: float, count: int, seed: int) -> np.ndarray:
@@ -46,6 +48,30 @@ def test_it_is_unbiased_for_small_sets() -> None:
     assert min(draws) < 0 < max(draws)
 
 
+def test_a_reference_is_worked_out_once_for_any_number_of_sets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(5)
+    reference, sets = rng.standard_normal((40, 6)), rng.standard_normal((3, 9, 6))
+    wanted = [(kernel_distance(reference, one), frechet_distance(reference, one)) for one in sets]
+    sizes = list[int]()
+
+    def counted(work):
+        def counting(points):
+            sizes.append(len(points))
+            return work(points)
+
+        return counting
+
+    monkeypatch.setattr(kernel, "pdist", counted(kernel.pdist))
+    monkeypatch.setattr(frechet, "_fit", counted(frechet._fit))
+    near, alike = kernel_to(reference), frechet_to(reference)
+    found = [(near(one), alike(one)) for one in sets]
+    assert np.allclose(found, wanted, rtol=1e-12, atol=1e-12)
+    assert sizes.count(len(reference)) == 2
+    assert sizes.count(9) == 2 * len(sets)
+
+
 def test_far_sets_are_two_apart() -> None:
     a = np.zeros((5, 2)) + 1e-6 * np.random.default_rng(0).standard_normal((5, 2))
     assert kernel_distance(a, a + 100, bandwidth=1.0) == pytest.approx(2)
@@ -53,6 +79,6 @@ def test_far_sets_are_two_apart() -> None:
 
 def test_bad_sets_are_one_clear_line() -> None:
     with pytest.raises(InputError, match="one width"):
-        kernel_distance(np.ones((5, 3)), np.ones((5, 4)))
+        kernel_distance(np.eye(5, 3), np.ones((5, 4)))
     with pytest.raises(InputError, match="one and the same clip"):
         kernel_distance(np.ones((5, 3)), np.ones((5, 3)))

@@ -32,7 +32,7 @@ from ditto_music.evaluation.contests import (
 from ditto_music.evaluation.embeddings import Embedding
 from ditto_music.evaluation.folder import listen
 from ditto_music.evaluation.intervals import Floats, Interval, of_distance, of_mean
-from ditto_music.evaluation.kernel import kernel_distance, median_distance
+from ditto_music.evaluation.kernel import kernel_to
 from ditto_music.evaluation.reports import Report, controls_of
 from ditto_music.evaluation.targets import PROMPTS, SECONDS
 from ditto_music.features.musicnn import SAMPLE_RATE
@@ -397,6 +397,7 @@ def new_part(recording: Recording, report: Report) -> Recording:
 def summed(plan: Plan, made: Sequence[Made], music: Mapping[str, Floats]) -> list[Cell]:
     """Each task and method with the intervals of its figures."""
     cells: list[Cell] = []
+    near = {name: kernel_to(points) for name, points in music.items() if len(points) >= 2}
     for contest in (CONTESTS[task] for task in plan.tasks):
         for method in plan.methods_of(contest):
             some = [m for m in made if m.entry.contest == contest and m.entry.method == method]
@@ -409,11 +410,10 @@ def summed(plan: Plan, made: Sequence[Made], music: Mapping[str, Floats]) -> lis
                 name: of_mean(values, np.random.default_rng(plan.seed))
                 for name, values in columns.items()
             }
-            for name, points in music.items():
-                if len(some) >= 2 and len(points) >= 2:
-                    width = median_distance(points)
+            for name, distance in near.items():
+                if len(some) >= 2:
                     figures[f"KAD, {name}"] = of_distance(
-                        lambda x, points=points, width=width: kernel_distance(points, x, width),
+                        distance,
                         np.stack([one.vectors[name] for one in some]),
                         np.random.default_rng(plan.seed),
                     )

@@ -20,9 +20,9 @@ from ditto_music.errors import InputError
 from ditto_music.evaluation.adherence import adherence
 from ditto_music.evaluation.adherence import heard as tags_heard
 from ditto_music.evaluation.embeddings import Embedding
-from ditto_music.evaluation.frechet import frechet_corrected, frechet_distance
+from ditto_music.evaluation.frechet import corrected, frechet_to
 from ditto_music.evaluation.intervals import Floats, Interval, of_distance, of_mean
-from ditto_music.evaluation.kernel import kernel_distance, median_distance
+from ditto_music.evaluation.kernel import kernel_to
 from ditto_music.evaluation.reports import Report, controls_of, report_for, reports_in
 from ditto_music.features.musicnn import SAMPLE_RATE
 from ditto_music.result import finite
@@ -189,22 +189,17 @@ def distances(made: Sequence[Clip], known: Sequence[Clip], seed: int) -> dict[st
     figures: dict[str, Interval] = {}
     for name in made[0].vectors:
         ours, theirs = (np.stack([clip.vectors[name] for clip in each]) for each in (made, known))
-        plain = frechet_distance(theirs, ours)
-        figures[f"FAD, {name}"] = Interval(plain, math.nan, math.nan, len(ours))
+        frechet = frechet_to(theirs)
+        figures[f"FAD, {name}"] = Interval(frechet(ours), math.nan, math.nan, len(ours))
         if len(ours) >= 4:
             figures[f"FAD, {name}, less its bias"] = of_distance(
-                lambda points, theirs=theirs: frechet_corrected(
-                    theirs, points, np.random.default_rng(seed)
+                lambda points, frechet=frechet: corrected(
+                    frechet, points, np.random.default_rng(seed)
                 ),
                 ours,
                 np.random.default_rng(seed),
             )
-        width = median_distance(theirs)
-        figures[f"KAD, {name}"] = of_distance(
-            lambda points, theirs=theirs, width=width: kernel_distance(theirs, points, width),
-            ours,
-            np.random.default_rng(seed),
-        )
+        figures[f"KAD, {name}"] = of_distance(kernel_to(theirs), ours, np.random.default_rng(seed))
     return figures
 
 

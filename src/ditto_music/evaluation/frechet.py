@@ -7,6 +7,8 @@ from finite sets is removed as Chong and Forsyth 2020 (arXiv:1911.07023) do, whi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -35,10 +37,28 @@ def frechet_distance(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     InputError
         If the sets do not have these shapes or hold values that are not finite.
     """
-    (mean_a, root_a), (mean_b, root_b) = map(_fit, checked(a, b))
-    shared = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
-    spread = np.square(root_a).sum() + np.square(root_b).sum()
-    return max(0.0, float(np.square(mean_a - mean_b).sum() + spread - 2 * shared))
+    return frechet_to(a)(b)
+
+
+def frechet_to(reference: npt.ArrayLike) -> Callable[[npt.ArrayLike], float]:
+    """`frechet_distance` of any set made to one reference, whose Gaussian is fitted once.
+
+    Raises
+    ------
+    InputError
+        Of the reference at once, of what was made when it is called.
+    """
+    a = checked(reference)
+    mean_a, root_a = _fit(a)
+    spread_a = np.square(root_a).sum()
+
+    def distance(made: npt.ArrayLike) -> float:
+        mean_b, root_b = _fit(checked(made, like=a))
+        shared = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
+        spread = spread_a + np.square(root_b).sum()
+        return max(0.0, float(np.square(mean_a - mean_b).sum() + spread - 2 * shared))
+
+    return distance
 
 
 def frechet_infinity(
@@ -72,10 +92,8 @@ def frechet_infinity(
             f"{len(made)} clips are too few to extrapolate from: give 50, or use frechet_distance"
         )
     sizes = np.linspace(len(made) // 5, len(made), steps).astype(int)
-    distances = [
-        frechet_distance(reference, made[rng.choice(len(made), size, replace=False)])
-        for size in sizes
-    ]
+    distance = frechet_to(reference)
+    distances = [distance(made[rng.choice(len(made), size, replace=False)]) for size in sizes]
     return float(np.polyfit(1 / sizes, distances, 1)[1])
 
 
@@ -104,38 +122,49 @@ def frechet_corrected(
     InputError
         As `frechet_distance`, and if fewer than four clips were made.
     """
-    a, b = checked(reference, made)
-    if len(b) < 4:
-        raise InputError(f"{len(b)} clips are too few to correct the distance: give 4 or more")
-    count = min(groups, len(b))
-    parts = np.array_split(rng.permutation(len(b)), count)
-    without = [frechet_distance(a, np.delete(b, part, axis=0)) for part in parts]
-    return count * frechet_distance(a, b) - (count - 1) * float(np.mean(without))
+    return corrected(frechet_to(reference), made, rng, groups)
 
 
-def checked(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Both sets in float64, (n, d) and (m, d).
+def corrected(
+    distance: Callable[[npt.ArrayLike], float],
+    made: npt.ArrayLike,
+    rng: np.random.Generator,
+    groups: int = 10,
+) -> float:
+    """As `frechet_corrected`, of what `frechet_to` gives."""
+    points = checked(made)
+    if len(points) < 4:
+        raise InputError(f"{len(points)} clips are too few to correct the distance: give 4 or more")
+    count = min(groups, len(points))
+    parts = np.array_split(rng.permutation(len(points)), count)
+    without = [distance(np.delete(points, part, axis=0)) for part in parts]
+    return count * distance(points) - (count - 1) * float(np.mean(without))
+
+
+def checked(made: npt.ArrayLike, like: Floats | None = None) -> Floats:
+    """A set in float64, (n, d).
+
+    Parameters
+    ----------
+    like : a set that it is held against, (m, d).
 
     Raises
     ------
     InputError
-        If they do not have these shapes or hold values that are not finite.
+        If it does not have this shape, holds values that are not finite, or is of another width.
     """
-    one, other = (np.asarray(each, np.float64) for each in (a, b))
-    for points in (one, other):
-        if points.ndim != 2 or len(points) < 2:
-            raise InputError(
-                f"a set of embeddings must be (count, width), two at the least, not {points.shape}"
-            )
-        if not np.isfinite(points).all():
-            raise InputError(
-                "a set of embeddings holds values that are not numbers (NaN or infinity)"
-            )
-    if one.shape[1] != other.shape[1]:
+    points = np.asarray(made, np.float64)
+    if points.ndim != 2 or len(points) < 2:
         raise InputError(
-            f"sets of embeddings must be of one width, not {one.shape[1]} and {other.shape[1]}"
+            f"a set of embeddings must be (count, width), two at the least, not {points.shape}"
         )
-    return one, other
+    if not np.isfinite(points).all():
+        raise InputError("a set of embeddings holds values that are not numbers (NaN or infinity)")
+    if like is not None and like.shape[1] != points.shape[1]:
+        raise InputError(
+            f"sets of embeddings must be of one width, not {like.shape[1]} and {points.shape[1]}"
+        )
+    return points
 
 
 def _fit(points: Floats) -> tuple[Floats, Floats]:

@@ -6,6 +6,8 @@ the Frechet distance it supposes no Gaussians, and its estimate is unbiased for 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist, pdist
@@ -33,13 +35,33 @@ def kernel_distance(
     InputError
         As `frechet_distance`, and if all of the reference is one point.
     """
-    a, b = checked(reference, made)
-    width = median_distance(a) if bandwidth is None else bandwidth
+    return kernel_to(reference, bandwidth)(made)
+
+
+def kernel_to(
+    reference: npt.ArrayLike, bandwidth: float | None = None
+) -> Callable[[npt.ArrayLike], float]:
+    """`kernel_distance` of any set made to one reference, whose own part is computed once.
+
+    Raises
+    ------
+    InputError
+        Of the reference at once, of what was made when it is called.
+    """
+    a = checked(reference)
+    apart = pdist(a)
+    width = _median(apart) if bandwidth is None else bandwidth
 
     def alike(distances: npt.ArrayLike) -> float:
         return float(np.exp(-np.square(np.asarray(distances)) / (2 * width**2)).mean())
 
-    return alike(pdist(a)) + alike(pdist(b)) - 2 * alike(cdist(a, b))
+    own = alike(apart)
+
+    def distance(made: npt.ArrayLike) -> float:
+        b = checked(made, like=a)
+        return own + alike(pdist(b)) - 2 * alike(cdist(a, b))
+
+    return distance
 
 
 def median_distance(points: npt.ArrayLike) -> float:
@@ -50,7 +72,11 @@ def median_distance(points: npt.ArrayLike) -> float:
     InputError
         If it is 0.
     """
-    median = float(np.median(pdist(np.asarray(points, np.float64))))
+    return _median(pdist(np.asarray(points, np.float64)))
+
+
+def _median(distances: npt.ArrayLike) -> float:
+    median = float(np.median(distances))
     if median == 0:
         raise InputError("most of the reference is one and the same clip: give different ones")
     return median
