@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from torch import Tensor
 
 from ditto_music.baselines import METHODS
 from ditto_music.cli import main
+from ditto_music.errors import InputError
 from ditto_music.evaluation.compare import Plan, compare, entries_of
 from ditto_music.evaluation.contests import CONTESTS, Source, curve_of, largest_join, tune_of
-from ditto_music.evaluation.embeddings import Embedding
+from ditto_music.evaluation.embeddings import Embedding, embedding_named
 from ditto_music.evaluation.targets import notes_of
+from ditto_music.jobs import Job
 
 QUICK = (
     *("--model", "debug", "--duration", "3", "--items", "2", "--steps", "3"),
@@ -33,6 +36,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("compare") / "out"
     assert main(["compare", "-o", str(out), *TASKS, *SOME, *QUICK]) == 0
     return out
+
+
+def music(folder: Path, pitches: list[float]) -> Path:
+    """Three seconds of a tone of each pitch in Hz."""
+    folder.mkdir()
+    for number, pitch in enumerate(pitches):
+        tones = 0.2 * np.sin(2 * np.pi * pitch * np.arange(72_000) / 24_000)
+        soundfile.write(folder / f"{number}.wav", tones, 24_000)
+    return folder
 
 
 def lines(path: Path) -> list[dict]:
@@ -116,13 +128,9 @@ def test_equal_seconds_are_other_clips_than_own_settings(folder: Path) -> None:
 def test_recordings_of_one_s_own_are_edited_and_a_reference_gives_distances(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    music = tmp_path / "music"
-    music.mkdir()
-    for number in range(3):
-        tones = 0.2 * np.sin(2 * np.pi * (220 + 70 * number) * np.arange(72_000) / 24_000)
-        soundfile.write(music / f"{number}.wav", tones, 24_000)
+    folder = music(tmp_path / "music", [220, 290, 360])
     asked = ("--task", "outpaint", "--method", "plain", "--method", "multidiffusion-50")
-    folders = ("--recordings", str(music), "--reference", str(music))
+    folders = ("--recordings", str(folder), "--reference", str(folder))
     assert main(["compare", "-o", str(tmp_path / "out"), *asked, *folders, *QUICK]) == 0
     out = capsys.readouterr().out
     assert "| KAD, musicnn |" in out
@@ -218,6 +226,61 @@ def test_vectors_of_another_rate_are_heard_again_and_those_of_their_own_are_not(
     rates.clear()
     assert json.loads(heard(48_000).read_text())["rates"] == {"clap": 48_000}
     assert rates == [48_000, 48_000]
+
+
+@dataclass(frozen=True)
+class Never:
+    """A performer that is not to be asked."""
+
+    def revision(self, job: Job) -> str:
+        raise AssertionError
+
+    kind = perform = revision
+
+
+@pytest.mark.parametrize(
+    ("clips", "words"),
+    [
+        (None, "no such folder"),
+        ([], "no audio that can be read"),
+        (3 * [220], "one and the same clip"),
+    ],
+)
+def test_a_reference_that_cannot_be_used_is_refused_before_anything_is_made(
+    tmp_path: Path, clips: list[float] | None, words: str
+) -> None:
+    if clips is not None:
+        music(tmp_path / "music", clips)
+    plan = Plan("debug", ["intensity", "inpaint"], ["plain"], items=2, duration=2.0)
+    networks = {"musicnn": embedding_named("musicnn")}
+    with pytest.raises(InputError, match=words):
+        _ = compare(
+            plan, tmp_path / "out", embeddings=networks, reference=tmp_path / "music",
+            performer=Never(),
+        )  # fmt: skip
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_reference_is_heard_in_pieces_as_long_as_the_new_part_of_an_edit(tmp_path: Path) -> None:
+    music(tmp_path / "music", [220, 290, 360])
+    plan = Plan("debug", ["intensity", "inpaint"], ["plain"], items=2, duration=3.0)
+    lengths, told = list[float](), list[str]()
+
+    def embed(audio: Tensor, rate: int) -> Tensor:
+        lengths.append(round(audio.shape[-1] / rate, 2))
+        return torch.cat([torch.ones(1), audio[0, :9]])
+
+    networks = {"musicnn": Embedding(16_000, embed)}
+    found = compare(
+        replace(plan, flags={"steps": 2}), tmp_path / "out",
+        embeddings=networks, reference=tmp_path / "music", tell=told.append,
+    )  # fmt: skip
+    assert lengths[:3] == [3.0] * 3
+    new = found.made[-1].seconds
+    assert 0.9 < new < 1.1  # a third
+    assert lengths[-6:] == pytest.approx(6 * [new], abs=0.02)
+    assert sum("in pieces of" in line for line in told) == 1
+    assert all("KAD, musicnn" in cell.figures for cell in found.cells)
 
 
 def test_targets_stretch_with_the_clip() -> None:

@@ -18,7 +18,7 @@ from ditto_music.controls.style_words import mentioned
 from ditto_music.evaluation import kernel
 from ditto_music.evaluation.adherence import adherence
 from ditto_music.evaluation.embeddings import Embedding, embedding_named
-from ditto_music.evaluation.folder import evaluate
+from ditto_music.evaluation.folder import evaluate, listen
 from ditto_music.evaluation.reports import controls_of, report_for, reports_in
 
 RATE = 16_000
@@ -106,6 +106,33 @@ def test_the_command_prints_a_table_and_writes_all_as_json(
     said = json.loads(out.read_text())
     assert [len(said[key]) for key in ("items", "bad")] == [8, 3]
     assert said["figures"]["KAD, musicnn"]["count"] == 8
+
+
+def test_a_longer_reference_is_heard_in_pieces_as_long_as_the_clips(
+    folders: Path, tmp_path: Path
+) -> None:
+    """Cut again they are the clips themselves, and at no distance; alike in length they stay."""
+    made, joined, nearly = (tmp_path / name for name in ("made", "joined", "nearly"))
+    fill(made, range(6), dull=True)
+    joined.mkdir()
+    nearly.mkdir()
+    for number in range(2):
+        sounds = [sound(3 * number + i, dull=True) for i in range(3)]
+        rest = 0.2 * np.ones(RATE // 2)
+        soundfile.write(joined / f"{number}.wav", np.concatenate([*sounds, rest]), RATE)
+        soundfile.write(nearly / f"{number}.wav", np.concatenate([sounds[0], rest]), RATE)
+    found = evaluate(made, joined, embeddings=MUSICNN).figures
+    assert found["FAD, musicnn"].value == pytest.approx(0, abs=1e-6)
+    clips = listen(nearly, MUSICNN, print, seconds=1.0)
+    assert [clip.seconds for clip in clips] == [1.5, 1.5]
+
+
+def test_a_reference_is_refused_before_clips_are_listened_to(folders: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_text("no music")
+    never = {"never": Embedding(RATE, lambda audio, rate: pytest.fail("listened"))}
+    for reference, words in ((tmp_path / "nowhere", "no such folder"), (tmp_path, "no audio")):
+        with pytest.raises(InputError, match=words):
+            evaluate(folders / "alike", reference, embeddings=never)
 
 
 def test_every_network_hears_at_its_own_rate(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from ditto_music.audio import Recording, read_recording
@@ -30,7 +32,7 @@ from ditto_music.evaluation.contests import (
     largest_join,
 )
 from ditto_music.evaluation.embeddings import Embedding
-from ditto_music.evaluation.folder import listen
+from ditto_music.evaluation.folder import LONGER, Clip, listen
 from ditto_music.evaluation.intervals import Floats, Interval, of_distance, of_mean
 from ditto_music.evaluation.kernel import kernel_to
 from ditto_music.evaluation.reports import Report, controls_of
@@ -43,6 +45,10 @@ from ditto_music.whole import whole
 
 AUDIO, SOURCES, HEARD = "audio", "sources", "heard"
 SOURCE_SEED = 1_000_000  # sources are not the seeds' own clips
+
+
+#: Distances of a set of vectors (n, d) to a reference, by the embedding's name.
+Nearness = Mapping[str, Callable[[npt.ArrayLike], float]]
 
 
 @dataclass(frozen=True)
@@ -110,12 +116,14 @@ class Made:
     Attributes
     ----------
     figures : "own" and "heard" of its task, seconds and gigabytes.
+    seconds : of what networks hear of it, of an edit the new part.
     vectors : by the embedding's name.
     """
 
     entry: Entry
     file: Path
     prompt: str
+    seconds: float
     figures: dict[str, float]
     vectors: dict[str, Floats]
     tags: dict[Tag, float]
@@ -191,7 +199,9 @@ def compare(
     Parameters
     ----------
     out : a folder, for the audio too.
-    embeddings, reference : of the distance to a folder of music; without one there is none.
+    embeddings, reference : of the distance to a folder of music; without one there is none. It is
+        listened to before anything is made, cut as `ditto_music.evaluation.folder.listen` does into
+        pieces as long as the clips, or as the new parts of an edit.
     performer : of jobs; None: the command line's.
     tally, watch : kept up to date, and called with each outcome.
     tell : called with a line now and then.
@@ -203,6 +213,8 @@ def compare(
     """
     folder = Path(out)
     act = performer or commands()
+    known = listen(Path(reference), embeddings, tell, tell, plan.duration) if reference else []
+    near = dict.fromkeys(plan.tasks, nearness(known))
     sources = sources_of(plan, folder, act, tell)
     entries = entries_of(plan, sources)
     tell(f"{len(entries)} clips to make or to find made")
@@ -223,9 +235,27 @@ def compare(
         for each in entries
         if each.name in reports
     ]
-    known = listen(Path(reference), embeddings, tell, tell) if reference else []
-    music = {name: np.stack([clip.vectors[name] for clip in known]) for name in embeddings if known}
-    return Comparison(plan, made, summed(plan, made, music), sources, failed)
+    for task in plan.tasks:
+        lengths = [one.seconds for one in made if one.entry.contest.name == task]
+        if reference and lengths and any(clip.seconds > LONGER * median(lengths) for clip in known):
+            length = median(lengths)
+            tell(f"{task}: the reference again, in pieces of {length:.2f} s")
+            again = listen(Path(reference), embeddings, lambda line: None, seconds=length)
+            near[task] = nearness(again)
+    return Comparison(plan, made, summed(plan, made, near), sources, failed)
+
+
+def nearness(known: Sequence[Clip]) -> Nearness:
+    """Kernel distances to music that was listened to; two clips and more have one.
+
+    Raises
+    ------
+    InputError
+        If most of the music is one and the same clip.
+    """
+    if len(known) < 2:
+        return {}
+    return {name: kernel_to([clip.vectors[name] for clip in known]) for name in known[0].vectors}
 
 
 def sources_of(
@@ -342,6 +372,7 @@ def hear(
         made,
         file,
         str(report["prompt"]),
+        new_seconds(report) if contest.edits else duration,
         {
             "own": controls.get(contest.own.key, math.nan),
             "heard": math.nan if heard is None else float(heard),
@@ -394,10 +425,15 @@ def new_part(recording: Recording, report: Report) -> Recording:
     return recording.part(round(region["from"] * rate), round(region["to"] * rate))
 
 
-def summed(plan: Plan, made: Sequence[Made], music: Mapping[str, Floats]) -> list[Cell]:
-    """Each task and method with the intervals of its figures."""
+def new_seconds(report: Report) -> float:
+    """Of an edit, how long that part is."""
+    region = report["regions"][0]
+    return float(region["to"] - region["from"])
+
+
+def summed(plan: Plan, made: Sequence[Made], near: Mapping[str, Nearness]) -> list[Cell]:
+    """Each task and method with the intervals of its figures; `near` is each task's reference."""
     cells: list[Cell] = []
-    near = {name: kernel_to(points) for name, points in music.items() if len(points) >= 2}
     for contest in (CONTESTS[task] for task in plan.tasks):
         for method in plan.methods_of(contest):
             some = [m for m in made if m.entry.contest == contest and m.entry.method == method]
@@ -410,7 +446,7 @@ def summed(plan: Plan, made: Sequence[Made], music: Mapping[str, Floats]) -> lis
                 name: of_mean(values, np.random.default_rng(plan.seed))
                 for name, values in columns.items()
             }
-            for name, distance in near.items():
+            for name, distance in near[contest.name].items():
                 if len(some) >= 2:
                     figures[f"KAD, {name}"] = of_distance(
                         distance,

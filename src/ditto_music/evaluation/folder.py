@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
 
 from ditto_music._version import __version__
-from ditto_music.audio import read_recording
+from ditto_music.audio import Recording, read_recording
 from ditto_music.audio.files import names_audio
 from ditto_music.controls.references import mono
 from ditto_music.controls.style_words import Tag
@@ -29,14 +30,18 @@ from ditto_music.result import finite
 
 LONGEST = 300  # seconds of a file that are heard
 LEAST = 0.1
+LONGER = 1.5  # times what was made: a reference that is longer still is cut
+
+NONE = "{}: no audio that can be read: give WAV, FLAC, OGG or MP3 files"
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One file as the networks hear it.
+    """One file, or a piece of it, as the networks hear it.
 
     Attributes
     ----------
+    seconds : of all that the file or the piece has.
     vectors : by the embedding's name, (d,).
     tags : probability of each.
     report : of the command that made it, where there is one.
@@ -110,7 +115,8 @@ def evaluate(
 
     Parameters
     ----------
-    reference : a folder of music to be near to; None: no distances.
+    reference : a folder of music to be near to, cut into pieces as long as the clips' median where
+        it is longer by more than half; None: no distances.
     embeddings : by name, see `ditto_music.evaluation.embeddings`.
     seed : of all that is drawn: halves and resamples.
     tell : called with a line now and then, and for each file that cannot be used.
@@ -126,8 +132,11 @@ def evaluate(
         bad.append(line)
         tell(line)
 
+    if reference:
+        check_music(Path(reference))
     made = listen(Path(folder), embeddings, complain, tell)
-    known = listen(Path(reference), embeddings, complain, tell) if reference else []
+    length = min(median(clip.seconds for clip in made), LONGEST)
+    known = listen(Path(reference), embeddings, complain, tell, length) if reference else []
     figures = distances(made, known, seed) if known else {}
     figures |= of_clips(made, known, seed)
     return Evaluation(str(folder), str(reference) if reference else None, figures, made, bad)
@@ -138,31 +147,64 @@ def listen(
     embeddings: Mapping[str, Embedding],
     complain: Callable[[str], None],
     tell: Callable[[str], None] = lambda line: None,
+    seconds: float = math.inf,
 ) -> list[Clip]:
     """Every audio file of a folder, its subfolders left out.
+
+    Parameters
+    ----------
+    seconds : of the clips that it is held against; a file longer by more than half is cut into as
+        many pieces of that length as it has.
 
     Raises
     ------
     InputError
         If there is none that can be read.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder: give one with audio files")
-    paths = sorted(path for path in folder.iterdir() if path.is_file() and names_audio(path))
+    paths = audio_in(folder)
     reports, clips = reports_in(folder), list[Clip]()
     tell(f"listening to {len(paths)} files of {folder}")
     for path in paths:
         try:
-            clips.append(clip_of(path, embeddings, report_for(path, reports)))
+            clips += clips_of(path, embeddings, seconds, report_for(path, reports))
         except InputError as error:
             complain(" ".join(str(error).split()))
     if not clips:
-        raise InputError(f"{folder}: no audio that can be read: give WAV, FLAC, OGG or MP3 files")
+        raise InputError(NONE.format(folder))
     return clips
 
 
-@torch.no_grad()
-def clip_of(path: Path, embeddings: Mapping[str, Embedding], report: Report | None = None) -> Clip:
+def check_music(folder: Path) -> None:
+    """What `listen` would refuse, without listening.
+
+    Raises
+    ------
+    InputError
+        If there is no audio that can be read.
+    """
+    for path in audio_in(folder):
+        try:
+            _ = recording_of(path)
+        except InputError:
+            continue
+        return
+    raise InputError(NONE.format(folder))
+
+
+def audio_in(folder: Path) -> list[Path]:
+    """The audio files of a folder, by name.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder: give one with audio files")
+    return sorted(path for path in folder.iterdir() if path.is_file() and names_audio(path))
+
+
+def recording_of(path: Path) -> Recording:
     """One file.
 
     Raises
@@ -173,13 +215,44 @@ def clip_of(path: Path, embeddings: Mapping[str, Embedding], report: Report | No
     recording = read_recording(path)
     if recording.seconds < LEAST:
         raise InputError(f"{path}: lasts {recording.seconds:.3f} s: give at least {LEAST:g} s")
-    part = recording.part(0, LONGEST * recording.sample_rate)
-    audio = mono(part, SAMPLE_RATE)
-    vectors = {
-        name: np.asarray(embedding.of(part).double().numpy())
-        for name, embedding in embeddings.items()
-    }
-    return Clip(path, recording.seconds, vectors, tags_heard(audio, SAMPLE_RATE), report)
+    return recording
+
+
+def pieces(recording: Recording, seconds: float) -> list[Recording]:
+    """As many of so many seconds as fit, what is left over left out; the recording itself where it
+    is no longer than `LONGER` times that.
+    """
+    if recording.seconds <= LONGER * seconds:
+        return [recording]
+    size = round(seconds * recording.sample_rate)
+    starts = range(0, recording.frames - size + 1, size)
+    return [recording.part(start, start + size) for start in starts]
+
+
+@torch.no_grad()
+def clips_of(
+    path: Path,
+    embeddings: Mapping[str, Embedding],
+    seconds: float = math.inf,
+    report: Report | None = None,
+) -> list[Clip]:
+    """One file, whole or in pieces, see `listen`.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is too short.
+    """
+    clips: list[Clip] = []
+    for piece in pieces(recording_of(path), seconds):
+        part = piece.part(0, LONGEST * piece.sample_rate)
+        vectors = {
+            name: np.asarray(embedding.of(part).double().numpy())
+            for name, embedding in embeddings.items()
+        }
+        tags = tags_heard(mono(part, SAMPLE_RATE), SAMPLE_RATE)
+        clips.append(Clip(path, piece.seconds, vectors, tags, report))
+    return clips
 
 
 def distances(made: Sequence[Clip], known: Sequence[Clip], seed: int) -> dict[str, Interval]:
