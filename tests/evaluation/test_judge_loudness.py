@@ -16,6 +16,7 @@ from ditto_music.evaluation.judges.loudness import (
     k_weighted,
     loudness_curve,
 )
+from ditto_music.evaluation.targets import loudness_judge
 
 
 def tone(level: float, seconds: float, rate: int = 48_000, hertz: float = 1000) -> np.ndarray:
@@ -111,6 +112,17 @@ def test_a_clip_that_follows_a_curve_agrees_at_any_window_and_level(
     against = curve_agreement(clip, 24_000, points, [-20, -40, -40, -30], window)
     assert against.correlation < -0.5
     assert against.rms_error_db > 3
+
+
+def test_a_clip_too_short_for_the_long_window_is_judged_by_the_short_one() -> None:
+    curve = [(0.0, -40.0), (2.0, -15.0)]
+    t = np.arange(2 * 24_000) / 24_000
+    noise = np.random.default_rng(0).standard_normal(len(t))
+    clip = (noise * 10 ** (np.interp(t, *zip(*curve, strict=True)) / 20)).astype(np.float32)
+    heard = loudness_judge(curve)(clip, 24_000)
+    assert heard["momentary"] > 0.99
+    assert heard["error_db"] < 1
+    assert math.isnan(heard["short_term"])
 
 
 def test_flat_clips_and_flat_curves_do_not_correlate() -> None:

@@ -6,6 +6,7 @@ over 6 s, with the same prompts. A judge hears the finished clip and is never op
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -83,16 +84,20 @@ def intensity_error(clip: Samples, rate: int, curve: Curve) -> float:
 
 
 def loudness_judge(curve: Curve) -> Judge:
-    """The level in dB, and loudness as broadcasters measure it."""
+    """The level in dB, and loudness as broadcasters measure it, the short-term one NaN where the
+    clip is shorter than its window.
+    """
 
     def judge(clip: Samples, rate: int) -> dict[str, float]:
         seconds, levels = zip(*curve, strict=True)
         momentary = curve_agreement(clip, rate, seconds, levels)
-        short_term = curve_agreement(clip, rate, seconds, levels, SHORT_TERM)
+        short_term = math.nan
+        if len(clip) >= round(SHORT_TERM * rate):
+            short_term = curve_agreement(clip, rate, seconds, levels, SHORT_TERM).correlation
         return {
             "error_db": intensity_error(clip, rate, curve),
             "momentary": momentary.correlation,
-            "short_term": short_term.correlation,
+            "short_term": short_term,
         }
 
     return judge
