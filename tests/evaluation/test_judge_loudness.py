@@ -16,7 +16,7 @@ from ditto_music.evaluation.judges.loudness import (
     k_weighted,
     loudness_curve,
 )
-from ditto_music.evaluation.targets import loudness_judge
+from ditto_music.evaluation.targets import intensity_error, loudness_judge
 
 
 def tone(level: float, seconds: float, rate: int = 48_000, hertz: float = 1000) -> np.ndarray:
@@ -123,6 +123,19 @@ def test_a_clip_too_short_for_the_long_window_is_judged_by_the_short_one() -> No
     assert heard["momentary"] > 0.99
     assert heard["error_db"] < 1
     assert math.isnan(heard["short_term"])
+
+
+def test_the_error_in_db_is_the_same_at_any_rate() -> None:
+    curve = [(0.0, -40.0), (2.0, -15.0), (4.0, -40.0)]
+
+    def error(rate: int) -> float:
+        t = np.arange(4 * rate) / rate
+        clip = tone(-20, 4, rate) * 10 ** np.sin(8 * t)
+        return intensity_error(clip.astype(np.float32), rate, curve)
+
+    assert [error(rate) for rate in (44_100, 48_000)] == pytest.approx(
+        2 * [error(24_000)], rel=1e-3
+    )
 
 
 def test_flat_clips_and_flat_curves_do_not_correlate() -> None:

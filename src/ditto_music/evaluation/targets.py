@@ -71,11 +71,15 @@ FORMS = ("AB", "ABA", "AABA")
 
 
 def intensity_error(clip: Samples, rate: int, curve: Curve) -> float:
-    """RMS error in dB between the clip's smoothed level and the curve, by numpy and scipy alone."""
-    starts = np.arange(0, len(clip) - 2048 + 1, 512)
-    levels = np.array([np.mean(clip[s : s + 2048].astype(np.float64) ** 2) for s in starts])
+    """RMS error in dB between the clip's smoothed level and the curve, by numpy and scipy alone.
+
+    Frames are as long at any rate, those of 2048 samples at 24 kHz.
+    """
+    window, hop = round(2048 * rate / 24_000), round(512 * rate / 24_000)
+    starts = np.arange(0, len(clip) - window + 1, hop)
+    levels = np.array([np.mean(clip[s : s + window].astype(np.float64) ** 2) for s in starts])
     seconds, wanted = zip(*curve, strict=True)
-    target = np.interp((starts + 1024) / rate, seconds, wanted)
+    target = np.interp((starts + window / 2) / rate, seconds, wanted)
     achieved, target = (
         np.asarray(savgol_filter(x, 47, 2, mode="nearest"))
         for x in (10 * np.log10(levels + 1e-10), target)
