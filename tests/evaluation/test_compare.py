@@ -66,6 +66,8 @@ def test_the_tables_hold_a_line_a_method_with_intervals(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (folder / "table.md").read_text()
+    asked = "each with its own settings, all with steps 3, iterations 2; in brackets"
+    assert text.startswith(f"debug, 2 items a task, {asked}")
     assert text.count("\n| plain | 2 |") == 2
     assert text.count("\n| naive-masking | 2 |") == 1
     assert "RMS error, dB | momentary loudness, correlation | prompt's tags, rank" in text

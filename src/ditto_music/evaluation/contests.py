@@ -114,7 +114,7 @@ def entry(
     source: Source | None,
     seconds_each: float | None,
 ) -> Entry:
-    """An item for a method: with its paper's own settings, or with so many seconds.
+    """An item for a method: with its own settings, or with so many seconds.
 
     Seconds are used up: none stops where the control counts as met and lets others go further.
 

@@ -18,6 +18,7 @@ from ditto_music.whole import whole
 
 TABLE, CSV, FIGURE, PAGE = "table.md", "table.csv", "figure.png", "index.html"
 DPI = 150
+HELD = ("device", "dtype", "offload")  # flags of where the model is, not of what is asked of it
 
 
 def write_all(found: Comparison, folder: str | Path) -> list[Path]:
@@ -38,10 +39,12 @@ def markdown(found: Comparison) -> str:
     """A table a task, a line a method; brackets are 95% intervals."""
     plan = found.plan
     budget = (
-        "each with its paper's own settings"
+        "each with its own settings"
         if plan.seconds_each is None
         else f"{plan.seconds_each:g} s each"
     )
+    flags = [f"{name} {value}" for name, value in plan.flags.items() if name not in HELD]
+    budget += f", all with {', '.join(flags)}" if flags else ""
     lines = [f"{plan.model}, {plan.items} items a task, {budget}; in brackets 95% intervals.", ""]
     for task in plan.tasks:
         cells = [cell for cell in found.cells if cell.contest.name == task]

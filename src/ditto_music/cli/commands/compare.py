@@ -46,7 +46,7 @@ def compare(
         Parameter(
             group=CONTEST,
             metavar="SECONDS",
-            help="That each method may take for a clip. By default: as its paper sets it up.",
+            help="That each method may take for a clip. By default: what its own settings take.",
         ),
     ] = None,
     recordings: Annotated[
