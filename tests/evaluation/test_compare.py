@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import re
+import urllib.parse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,9 +19,10 @@ from torch import Tensor
 from ditto_music.baselines import METHODS
 from ditto_music.cli import main
 from ditto_music.errors import InputError
-from ditto_music.evaluation.compare import Plan, compare, entries_of
+from ditto_music.evaluation.compare import Comparison, Made, Plan, compare, entries_of
 from ditto_music.evaluation.contests import CONTESTS, Source, curve_of, largest_join, tune_of
 from ditto_music.evaluation.embeddings import Embedding, embedding_named
+from ditto_music.evaluation.tables import page
 from ditto_music.evaluation.targets import notes_of
 from ditto_music.jobs import Job
 
@@ -28,6 +31,7 @@ QUICK = (
     *("--iterations", "2", "--quiet"),
 )
 TASKS = ("--task", "intensity", "--task", "inpaint")
+BARE = {"own": 0.0, "seconds": 0.0}
 SOME = ("--method", "plain", "--method", "dps", "--method", "naive-masking")
 
 
@@ -139,6 +143,20 @@ def test_recordings_of_one_s_own_are_edited_and_a_reference_gives_distances(
     made = lines(tmp_path / "out" / "audio" / "results.jsonl")
     assert {line["method"] for line in made} == {"plain", "multidiffusion-50"}
     assert not (tmp_path / "out" / "sources").exists()
+
+
+def test_recordings_of_any_name_are_played(tmp_path: Path) -> None:
+    names = ["take #2?.wav", "50% & more.wav", "plain.wav"]
+    for name in names:
+        (tmp_path / name).touch()
+        plan = Plan("debug", ["loop"], ["plain"], items=1, recordings=tmp_path)
+        source = Source(tmp_path / name)
+        made = Made(entries_of(plan, [source])[0], tmp_path / "a.wav", "", 1.0, BARE, {}, {})
+        found = page(Comparison(plan, [made], [], [source], []), tmp_path / "out")
+        address, _ = re.findall(r'src="([^"]+)"', found)
+        played = urllib.parse.urlsplit(html.unescape(address))
+        assert (played.query, played.fragment) == ("", "")
+        assert urllib.parse.unquote(played.path) == f"../{name}"
 
 
 @pytest.mark.parametrize(

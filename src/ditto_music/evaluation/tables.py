@@ -6,6 +6,7 @@ import csv
 import html
 import math
 import os
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,7 +159,8 @@ def _told(one: Made) -> str:
 
 def _player(file: Path, home: Path) -> str:
     address = Path(os.path.relpath(file.resolve(), home.resolve())).as_posix()
-    return f'<audio controls preload="none" src="{html.escape(address)}"></audio>'
+    source = html.escape(urllib.parse.quote(address))
+    return f'<audio controls preload="none" src="{source}"></audio>'
 
 
 def _columns(cells: list[Cell]) -> list[str]:
