@@ -7,7 +7,7 @@ import pytest
 
 from ditto_music import InputError
 from ditto_music.evaluation.frechet import frechet_corrected, frechet_distance
-from ditto_music.evaluation.intervals import Interval, of_distance, of_mean
+from ditto_music.evaluation.intervals import Interval, of_distance, of_mean, of_ratio
 from ditto_music.evaluation.kernel import kernel_distance
 
 
@@ -81,3 +81,23 @@ def test_a_set_to_itself_is_about_zero() -> None:
 def test_too_few_to_correct_is_one_clear_line() -> None:
     with pytest.raises(InputError, match="too few to correct"):
         frechet_corrected(np.eye(5), np.eye(5)[:3], np.random.default_rng(0))
+
+
+def test_a_ratio_of_means_has_no_bias_where_that_of_ratios_has_five_thirds() -> None:
+    """Variances of six values over those of six others: their ratio's mean is 5 / (5 - 2)."""
+    rng = np.random.default_rng(0)
+    tops, bottoms = rng.standard_normal((2, 1000, 6)).var(-1, ddof=1)
+    assert (tops / bottoms).mean() == pytest.approx(5 / 3, rel=0.1)
+    found = of_ratio([*tops], [*bottoms], rng)
+    assert found.value == pytest.approx(1, abs=0.1)
+    assert found.low < 1 < found.high
+    assert found.high - found.low < 0.3
+    assert found.count == 1000
+
+
+def test_a_ratio_without_spread_has_edges_and_one_without_ground_is_none() -> None:
+    rng = np.random.default_rng(0)
+    assert of_ratio([2, 4, 6, math.nan], [1, 2, 3, 9], rng) == Interval(2.0, 2.0, 2.0, 3)
+    assert math.isnan(of_ratio([1, 2], [1, 1], rng).low)
+    assert of_ratio([1, 2, 3], [1, -2, 0.5], rng).count == 0
+    assert of_ratio([], [], rng).count == 0

@@ -341,6 +341,12 @@ def test_means_leave_out_what_is_not_there() -> None:
     assert [row[0] for row in table.rows()] == ["name", "x"]
 
 
+def test_a_column_over_another_is_a_ratio_of_means() -> None:
+    rows = [{"a": "x", "v": 1.0, "w": 4.0}, {"a": "x", "v": 3.0, "w": 1.0}, {"a": "x", "v": 9.0}]
+    column = Column("v", "value", over="w")
+    assert summed(rows, {"a": "name"}, [column]).line("x")["v"].value == pytest.approx(4 / 5)
+
+
 def test_costs_stay_within_the_iterations() -> None:
     assert list(affordable("iterations", (5, 10, 60), Size(scale=Scale(iterations=20)))) == [5, 10]
     assert list(affordable("iterations", (5, 10), Size(scale=Scale(iterations=2)))) == [5]

@@ -1,4 +1,4 @@
-"""95% intervals by the bootstrap: of a mean over clips, and of a distance between sets of clips."""
+"""95% intervals by the bootstrap: of means over clips, of ratios of means, and of distances of sets."""
 
 from __future__ import annotations
 
@@ -55,6 +55,32 @@ def of_mean(values: Sequence[float], rng: np.random.Generator) -> Interval:
         (kept,), np.mean, confidence_level=LEVEL, n_resamples=RESAMPLES, method="BCa", rng=rng
     ).confidence_interval
     return Interval(mean, float(found.low), float(found.high), len(kept))
+
+
+def of_ratio(tops: Sequence[float], bottoms: Sequence[float], rng: np.random.Generator) -> Interval:
+    """One mean over another of the same independent items, with its BCa interval over items.
+
+    The mean of the items' own ratios would be larger, by as much as what they are divided by
+    varies. Items where either is NaN are left out; where the lower mean is not above 0, none count.
+    """
+    pairs = np.array([tops, bottoms], np.float64)
+    top, bottom = pairs[:, ~np.isnan(pairs).any(0)]
+    if not len(top) or bottom.mean() <= 0:
+        return Interval(math.nan, math.nan, math.nan, 0)
+
+    def ratio(top: Floats, bottom: Floats, axis: int = -1) -> Floats:
+        below = bottom.mean(axis)
+        return np.where(below > 0, top.mean(axis) / np.where(below > 0, below, 1), math.nan)
+
+    value = float(ratio(top, bottom))
+    if len(top) < 3 or np.ptp(top - value * bottom) == 0:
+        edge = value if len(top) >= 3 else math.nan
+        return Interval(value, edge, edge, len(top))
+    found = bootstrap(
+        (top, bottom), ratio, paired=True, confidence_level=LEVEL, n_resamples=RESAMPLES,
+        method="BCa", rng=rng,
+    ).confidence_interval  # fmt: skip
+    return Interval(value, float(found.low), float(found.high), len(top))
 
 
 def of_distance(

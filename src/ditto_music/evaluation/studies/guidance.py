@@ -115,12 +115,13 @@ def draw(rows: Sequence[Row]) -> Figure:
     """Control over cost, a line a system."""
     controls = grouped(rows, ["control"])
     picture, axes = plots.figure(2 * len(controls), height=2.8)
-    places = [(control, key) for (control,) in controls for key in ("own", "heard")]
-    for ax, (control, key) in zip(axes, places, strict=True):
+    samples = COLUMNS[4]
+    places = [(control, column) for (control,) in controls for column in COLUMNS[:2]]
+    for ax, (control, column) in zip(axes, places, strict=True):
         for (system,), some in grouped(controls[(control,)], ["system"]).items():
-            line_through(ax, some, "cost", "samples", key, str(system))
+            line_through(ax, some, "cost", samples, column, str(system))
         contest = CONTESTS[control]
-        figure = contest.own if key == "own" else contest.heard
+        figure = contest.own if column.key == "own" else contest.heard
         aim = "less is better" if figure.less else "more is better"
         plots.labelled(ax, "cost, in plain samples", f"{control}: {figure.label}\n({aim})")
         ax.set_xscale("log")

@@ -128,7 +128,7 @@ def draw(rows: Sequence[Row]) -> Figure:
     picture, axes = plots.figure(2, height=2.8)
     for ax, column in zip(axes, (COLUMNS[0], COLUMNS[2]), strict=True):
         for (way,), some in grouped(rows, ["way"]).items():
-            line_over(ax, some, "steps", column.key, str(way))
+            line_over(ax, some, "steps", column, str(way))
         plots.labelled(ax, "sampler steps", column.label)
         plots.from_zero(ax)
     return picture

@@ -32,9 +32,9 @@ FREE_SEED = 100_000  # of the unrelated noises
 
 COLUMNS = (
     Column("loss", "loss", 3),
-    Column("lost", "of the control, lost"),
+    Column("gone", "of the control, lost", over="won"),
     Column("diversity", "diversity"),
-    Column("spread", "of unrelated noises' diversity"),
+    Column("spread", "of unrelated noises' diversity", over="unrelated"),
 )
 
 
@@ -86,9 +86,11 @@ def measure(model: Model, item: Item) -> list[Row]:
                         "reached": reached,
                         "uncontrolled": uncontrolled,
                         "loss": loss,
-                        "lost": (loss - reached) / max(uncontrolled - reached, 1e-9),
+                        "gone": loss - reached,
+                        "won": uncontrolled - reached,
                         "diversity": made.diversity,
-                        "spread": made.diversity / max(unrelated, 1e-9),
+                        "spread": made.diversity,
+                        "unrelated": unrelated,
                     }
                 )
     return rows
@@ -112,7 +114,7 @@ def draw(rows: Sequence[Row]) -> Figure:
     for ax, ((control,), some) in zip(axes, controls.items(), strict=True):
         for (words, guide), ours in grouped(some, ["words", "guide"]).items():
             label = f"{words} prompt, guide {guide:g}"
-            line_through(ax, ours, "eta", "spread", "lost", label)
+            line_through(ax, ours, "eta", COLUMNS[3], COLUMNS[1], label)
         ax.axhline(1, color=plots.GRID, linewidth=1.6, zorder=0)
         plots.labelled(
             ax, "diversity, over that of unrelated noises", f"{control}:\nlost of the control"

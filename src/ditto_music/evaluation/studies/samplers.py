@@ -120,7 +120,7 @@ def draw(rows: Sequence[Row]) -> Figure:
     picture, axes = plots.figure(len(controls), height=2.8)
     for ax, ((control,), some) in zip(axes, controls.items(), strict=True):
         for (sampler,), ours in grouped(some, ["sampler"]).items():
-            line_over(ax, ours, "calls", "kept", str(sampler))
+            line_over(ax, ours, "calls", COLUMNS[2], str(sampler))
         plots.labelled(
             ax, "denoiser calls of a run in the search", f"{control}: loss at many steps"
         )

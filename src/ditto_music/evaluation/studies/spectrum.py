@@ -38,9 +38,9 @@ REDRAWN_SEED, BATCH_SEED = 400_000, 500_000
 COLUMNS = (
     Column("energy", "update's energy below", 3),
     Column("white", "white noise's", 3),
-    Column("lost_below", "control lost, slow part kept"),
-    Column("lost_above", "control lost, fast part kept"),
-    Column("variance", "variance left, slow part shared"),
+    Column("gone_below", "control lost, slow part kept", over="won"),
+    Column("gone_above", "control lost, fast part kept", over="won"),
+    Column("variance", "variance left, slow part shared", over="alone"),
 )
 
 
@@ -86,23 +86,21 @@ def _searched(model: Model, item: Item) -> list[Row]:
 
     reached, free = found.items[0].final[name], loss(others)
 
-    def lost(x_T: Tensor) -> float:
-        return (loss(x_T) - reached) / max(free - reached, 1e-9)
-
     return [
         {
             "cut": cut,
             "energy": energy_below(found.x_T - start, cut, rate),
             "white": white_below(shape[-1], cut, rate),
-            "lost_below": lost(joined(best, others, cut, rate)),
-            "lost_above": lost(joined(others, best, cut, rate)),
+            "won": free - reached,
+            "gone_below": loss(joined(best, others, cut, rate)) - reached,
+            "gone_above": loss(joined(others, best, cut, rate)) - reached,
         }
         for cut in cuts_of(model, item)
     ]
 
 
 def _shared(model: Model, item: Item) -> list[Row]:
-    """Variances of features in a batch of unlike prompts, over that with nothing shared."""
+    """Variances of features in a batch of unlike prompts, and those with nothing shared."""
     rate = 1 / model.seconds_per_frame
     words = [PROMPTS[(BATCH * item.number + i) % len(PROMPTS)] for i in range(BATCH)]
     seeds = [BATCH_SEED + (BATCH + 1) * item.seed + i for i in range(BATCH + 1)]
@@ -116,7 +114,7 @@ def _shared(model: Model, item: Item) -> list[Row]:
 
     alone = variances(own)
     return [
-        {"control": name, "cut": cut, "variance": value / max(alone[name], 1e-12)}
+        {"control": name, "cut": cut, "variance": value, "alone": alone[name]}
         for cut in cuts_of(model, item)
         for name, value in variances(joined(common, own, cut, rate)).items()
     ]
@@ -145,18 +143,20 @@ def _sorted(rows: Sequence[Row]) -> list[Row]:
 
 def draw(rows: Sequence[Row]) -> Figure:
     """The three figures over the cut, a line a control."""
+    energy, white, lost, _, variance = COLUMNS
     panels = (
-        ("energy", "share of the update's energy\nthat is slower"),
-        ("lost_below", "control lost,\nslower part kept"),
-        ("variance", "variance left,\nslower part shared"),
+        (energy, "share of the update's energy\nthat is slower"),
+        (lost, "control lost,\nslower part kept"),
+        (variance, "variance left,\nslower part shared"),
     )
     picture, axes = plots.figure(len(panels), height=2.4)
-    for ax, (key, label) in zip(axes, panels, strict=True):
+    for ax, (column, label) in zip(axes, panels, strict=True):
         for (control,), some in grouped(rows, ["control"]).items():
-            line_over(ax, [row for row in some if row.get(key) is not None], "cut", key, control)
-        if key == "energy":
-            known = [row for row in rows if row.get("white") is not None]
-            line_over(ax, known, "cut", "white", "white noise")
+            known = [row for row in some if row.get(column.key) is not None]
+            line_over(ax, known, "cut", column, control)
+        if column is energy:
+            known = [row for row in rows if row.get(white.key) is not None]
+            line_over(ax, known, "cut", white, "white noise")
         plots.labelled(ax, "cut (Hz)", label)
         plots.logarithmic(ax, sorted({row["cut"] for row in rows}))
     return picture

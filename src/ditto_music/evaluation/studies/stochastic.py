@@ -111,7 +111,7 @@ def draw(rows: Sequence[Row]) -> Figure:
                 for row in ours
                 for number, loss in enumerate(row["losses"], start=1)
             ]
-            line_over(ax, points, "iteration", "loss", label)
+            line_over(ax, points, "iteration", Column("loss", "loss"), label)
         plots.labelled(ax, "iteration", f"{control}: loss")
         ax.set_yscale("log")
     return picture

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ditto_music.evaluation.intervals import Interval, of_mean
+from ditto_music.evaluation.intervals import Interval, of_mean, of_ratio
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,13 @@ class Column:
     key : in the rows.
     label : with its unit.
     digits : after the point.
+    over : key of what its mean is divided by the mean of; None: the mean itself is told.
     """
 
     key: str
     label: str
     digits: int = 2
+    over: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def summed(
     lines = [
         Line(
             tuple(told(value) for value in which),
-            {column.key: mean(column.key, some) for column in columns},
+            {column.key: mean(column.key, some, column.over) for column in columns},
         )
         for which, some in grouped(rows, heads).items()
     ]
@@ -111,10 +113,16 @@ def grouped(
     return groups
 
 
-def mean(key: str, rows: Sequence[Mapping[str, Any]]) -> Interval:
-    """Of one figure over rows, with its interval."""
-    values = [math.nan if row.get(key) is None else float(row[key]) for row in rows]
-    return of_mean(values, np.random.default_rng(0))
+def mean(key: str, rows: Sequence[Mapping[str, Any]], over: str | None = None) -> Interval:
+    """Of one figure over rows, or of its mean over that of another, with its interval."""
+    rng = np.random.default_rng(0)
+    if over is None:
+        return of_mean(_values(key, rows), rng)
+    return of_ratio(_values(key, rows), _values(over, rows), rng)
+
+
+def _values(key: str, rows: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [math.nan if row.get(key) is None else float(row[key]) for row in rows]
 
 
 def told(value: object) -> str:
