@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ditto_music.cli import main
 from ditto_music.errors import InputError
-from ditto_music.evaluation.studies import STUDIES, Column, Item, Scale, Size, running
+from ditto_music.evaluation.studies import (
+    STUDIES,
+    Column,
+    Item,
+    Scale,
+    Size,
+    making,
+    reuse,
+    running,
+    stochastic,
+)
 from ditto_music.evaluation.studies.bands import energy_below, joined, split, white_below
 from ditto_music.evaluation.studies.counting import code_lines, lines_of_class
 from ditto_music.evaluation.studies.decoder import features_of, reading_of
@@ -29,8 +39,9 @@ from ditto_music.evaluation.studies.tables import summed
 from ditto_music.evaluation.studies.variables import WAYS
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
-from ditto_music.result import Settings
+from ditto_music.result import Result, Settings
 from ditto_music.sampling import ddim, draw_noise, draw_noises, noisy_ddim
+from ditto_music.vary import Variations, vary
 
 QUICK = (
     *("--model", "debug", "--quick", "--prompts", "1", "--duration", "2"),
@@ -345,6 +356,38 @@ def test_a_column_over_another_is_a_ratio_of_means() -> None:
     rows = [{"a": "x", "v": 1.0, "w": 4.0}, {"a": "x", "v": 3.0, "w": 1.0}, {"a": "x", "v": 9.0}]
     column = Column("v", "value", over="w")
     assert summed(rows, {"a": "name"}, [column]).line("x")["v"].value == pytest.approx(4 / 5)
+
+
+def test_no_noise_of_a_prompt_is_the_next_one_s(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scale = Scale(2.0, steps=2, surrogate_steps=2, iterations=3)
+    drawn: list[set[int]] = [set(), set(), set()]
+
+    def drawing(shape: Sequence[int], seeds: Sequence[int], count: int) -> torch.Tensor:
+        drawn[number] |= {*seeds}
+        return draw_noises(shape, seeds, count)
+
+    def varied(*given: object, seed: int, count: int, **more: object) -> Variations:
+        drawn[number] |= {*range(seed, seed + count)}
+        return vary(*given, seed=seed, count=count, **more)
+
+    def left(*given: object, seed: Sequence[int] = (), **more: object) -> Result:
+        assert not drawn[number] & {*seed}
+        drawn[number] |= {*seed}
+        return making.plain(*given, seed=seed, **more)
+
+    monkeypatch.setattr(stochastic, "draw_noises", drawing)
+    monkeypatch.setattr(reuse, "vary", varied)
+    monkeypatch.setattr(reuse, "plain", left)
+    for study, asked in (
+        (stochastic, {"control": "intensity", "eta": 0.5, "noises": "fresh"}),
+        (reuse, {"control": "intensity", "etas": [0.5], "words": ["own"], "count": 3}),
+    ):
+        for number in range(len(drawn)):
+            drawn[number].clear()
+            study.measure(model, Item(asked | {"prompt": number}, scale))
+        assert len(set.union(*drawn)) == sum(map(len, drawn)) >= 3 * 6
 
 
 def test_costs_stay_within_the_iterations() -> None:

@@ -28,7 +28,7 @@ GUIDES = (0.0, 0.2)
 WORDS = ("own", "other")
 COUNT = 3  # variations of each
 AWAY = 7  # prompts further on is the other one
-FREE_SEED = 100_000  # of the unrelated noises
+FREE_SEED, FRESH_SEED = 100_000, 150_000  # of the unrelated noises, and of those on the way
 
 COLUMNS = (
     Column("loss", "loss", 3),
@@ -75,7 +75,7 @@ def measure(model: Model, item: Item) -> list[Row]:
                     eta=float(eta),
                     guide=guide,
                     prompt=None if words == "own" else other,
-                    seed=FREE_SEED + item.seed,
+                    seed=FRESH_SEED + count * item.seed,
                 )
                 loss = float(np.mean([each.items[0].final[name] for each in made.results]))
                 rows.append(

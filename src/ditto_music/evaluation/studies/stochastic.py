@@ -69,15 +69,16 @@ def measure(model: Model, item: Item) -> list[Row]:
         return noisy_ddim(denoise, x, model.schedule, steps, eta, drawn(seed))
 
     def make(point: Tensor, number: int) -> Tensor:
-        seed = item.seed if item["noises"] != "fresh" else FRESH_SEED + number
+        fresh = FRESH_SEED + scale.iterations * item.seed + number
+        seed = fresh if item["noises"] == "fresh" else item.seed
         return walked(point.view_as(x_T), seed, eta)
 
     found = searched(problem, x_T.flatten(), make, scale.iterations, "adam")
-    best = found.best.view_as(x_T)
+    best, other = found.best.view_as(x_T), OTHER_SEED + OTHERS * item.seed
     with torch.no_grad():
         others = [
-            problem.packed("ditto", best, walked(best, OTHER_SEED + item.seed + i, eta))
-            for i in range(OTHERS)
+            problem.packed("ditto", best, walked(best, seed, eta))
+            for seed in range(other, other + OTHERS)
         ]
         still = problem.packed("ditto", best, walked(best, item.seed, 0.0))
     ears = [judged(one, name, item) for one in others]
