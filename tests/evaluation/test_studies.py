@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from ditto_music.baselines import METHODS
 from ditto_music.cli import main
 from ditto_music.errors import InputError
 from ditto_music.evaluation.studies import (
@@ -20,6 +21,7 @@ from ditto_music.evaluation.studies import (
     Item,
     Scale,
     Size,
+    guidance,
     making,
     reuse,
     running,
@@ -31,7 +33,7 @@ from ditto_music.evaluation.studies.decoder import features_of, reading_of
 from ditto_music.evaluation.studies.fresh import in_fresh_process
 from ditto_music.evaluation.studies.guidance import affordable
 from ditto_music.evaluation.studies.lines import ASKS
-from ditto_music.evaluation.studies.making import counted
+from ditto_music.evaluation.studies.making import WALKS, counted
 from ditto_music.evaluation.studies.memory import measure
 from ditto_music.evaluation.studies.searching import packed, searched, unpacked
 from ditto_music.evaluation.studies.stochastic import ETAS
@@ -350,6 +352,18 @@ def test_means_leave_out_what_is_not_there() -> None:
         "| y |  |",
     ]
     assert [row[0] for row in table.rows()] == ["name", "x"]
+
+
+def test_only_what_is_its_noise_s_own_sample_has_a_distance_from_it(model: SmallModel) -> None:
+    scale = Scale(2.0, steps=2, surrogate_steps=2, iterations=2)
+    given = {"prompt": 0, "control": "intensity", "what": "steps", "cost": 2}
+    apart = {
+        system: guidance.measure(model, Item(given | {"system": system}, scale))[0]["apart"]
+        for system in ("plain", "ditto", "best-of", *WALKS)
+    }
+    assert {name for name, value in apart.items() if value is not None} == {"ditto", "best-of"}
+    walks = {name for name, method in METHODS.items() if not (method.finds or method.keeps)}
+    assert {*WALKS} == walks - {"control-net"}
 
 
 def test_a_column_over_another_is_a_ratio_of_means() -> None:

@@ -1,4 +1,4 @@
-"""95% intervals by the bootstrap: of means over clips, of ratios of means, and of distances of sets."""
+"""95% intervals by the bootstrap: of means over clips, of their ratios, and of sets' distances."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from ditto_music.baselines import METHODS
 from ditto_music.controls import Intensity
 from ditto_music.evaluation.contests import curve_of
 from ditto_music.evaluation.studies.drawing import points
-from ditto_music.evaluation.studies.making import apart, judged, plain, solved, tags_of
+from ditto_music.evaluation.studies.making import from_uncontrolled, judged, plain, solved, tags_of
 from ditto_music.evaluation.studies.study import Asked, Item, Row, Size, Study
 from ditto_music.evaluation.studies.tables import Column, Table, grouped, summed
 from ditto_music.protocols import Model
@@ -70,7 +70,7 @@ def measure(model: Model, item: Item) -> list[Row]:
             "mse": found["rms_error_db"] ** 2,
             "correlation": found["correlation"],
             "momentary": judged(made, "intensity", item),
-            "apart": apart(made, free) if system != "plain" else None,
+            "apart": from_uncontrolled(system, made, free),
             "tags": tags_of(made, item.words),
         }
     ]

@@ -2,8 +2,9 @@
 
 Each system is run at several costs: searches and best-of with more iterations, guided walks with
 more steps. Cost is counted in operations, in units of one plain sample, so that it means the same
-on any machine; seconds are told beside it. Quality is what is left of the prompt's tags and how far
-the clip is from the uncontrolled one of the same noise.
+on any machine; seconds are told beside it. Quality is what is left of the prompt's tags and, of the
+systems that draw no noise on the way, how far the clip is from the uncontrolled one of the same
+noise.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from ditto_music.audio import plots
 from ditto_music.evaluation.contests import CONTESTS
 from ditto_music.evaluation.studies.drawing import line_through
 from ditto_music.evaluation.studies.making import (
-    apart,
     control_of,
     counted,
+    from_uncontrolled,
     judged,
     own_of,
     plain,
@@ -93,7 +94,7 @@ def measure(model: Model, item: Item) -> list[Row]:
             "own": own_of(made, name),
             "heard": judged(made, name, item),
             "tags": tags_of(made, item.words),
-            "apart": apart(made, free) if system != "plain" else None,
+            "apart": from_uncontrolled(system, made, free),
             "samples": took.operations / one.operations,
             "seconds": took.seconds,
         }

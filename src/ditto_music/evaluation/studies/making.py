@@ -28,6 +28,9 @@ from ditto_music.result import Result
 
 T = TypeVar("T")
 
+#: Methods that draw noise on the way.
+WALKS = ("freedom", "guidance-gradients", "dps", "mpgd")
+
 
 def control_of(name: str, item: Item) -> Control:
     """The control of this name with the item's target: its curve, tune or form."""
@@ -161,6 +164,15 @@ def vector_of(result: Result) -> Tensor:
 def apart(a: Result, b: Result) -> float:
     """How different two clips are to a music tagger: one minus the cosine, 0 is the same."""
     return float(1 - F.cosine_similarity(vector_of(a), vector_of(b), dim=0))
+
+
+def from_uncontrolled(system: str, made: Result, free: Result) -> float | None:
+    """How far a system's clip is `apart` from the uncontrolled one of the same noise.
+
+    None of that one itself, and of walks that draw noise on the way: their clips without control
+    would be others.
+    """
+    return None if system == "plain" or system in WALKS else apart(made, free)
 
 
 def tags_of(result: Result, words: str) -> float | None:
