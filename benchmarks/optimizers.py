@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from ditto_music import Intensity, Melody, Progress, Structure, load_model, optimize
+from ditto_music import Intensity, Melody, Progress, Structure, generate, load_model, optimize
 from ditto_music.controls.base import Term
 from ditto_music.evaluation.targets import CURVES, FORMS, PROMPTS, SECONDS, TUNES
 from ditto_music.item import Row
@@ -56,7 +56,7 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Task:
-    """Targets, and when one is reached: of a row and the row of the search's start."""
+    """Targets, and when one is reached: of a row and the uncontrolled sample's, on all steps."""
 
     controls: dict[str, Callable[[], Term]]
     goal: str
@@ -107,9 +107,13 @@ def run(
     if kept.exists():
         return Outcome(**json.loads(kept.read_text(encoding="utf-8")))
     seen: list[Row] = []
-    started = time.monotonic()
     reached = False
     steps = model.steps if way.steps is None else way.steps
+    plain = generate(
+        model, prompt, control, seed=seed, duration=SECONDS, steps=steps, sampler=way.sampler
+    )
+    start = plain.items[0].final
+    started = time.monotonic()
     curve: list[tuple[float, float]] = []
 
     def watch(progress: Progress) -> bool:
@@ -118,7 +122,7 @@ def run(
         now = seen[-1]
         alike = [row["loss"] for row in seen if row["steps"] == now["steps"]]
         curve.append((time.monotonic() - started, min(alike)))
-        reached = now["steps"] == steps and task.reached(now, seen[0])
+        reached = now["steps"] == steps and task.reached(now, start)
         return reached
 
     result = optimize(

@@ -1,8 +1,13 @@
-"""What the benchmark of ways down draws."""
+"""What the benchmark of ways down draws, and what it holds a search against."""
+
+from pathlib import Path
 
 import pytest
 
-from benchmarks.optimizers import Outcome, figure, median_curve
+from benchmarks.optimizers import Outcome, Task, Way, figure, median_curve, run
+from ditto_music import Structure, generate
+from ditto_music.item import Row
+from ditto_music.models.small import SmallModel
 
 
 def outcome(*curve: tuple[float, float]) -> Outcome:
@@ -26,3 +31,20 @@ def test_a_panel_a_task_and_a_line_a_way() -> None:
     drawn = figure({"intensity": ways, "structure": ways})
     assert [len(axes.get_lines()) for axes in drawn.axes] == [2, 2]
     assert drawn.axes[1].get_title() == "structure: 0.3 of the start"
+
+
+def test_the_start_is_measured_on_the_steps_of_the_result(
+    model: SmallModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.optimizers.SECONDS", 2.0)
+    starts: list[Row] = []
+
+    def reached(row: Row, start: Row) -> bool:
+        starts.append(start)
+        return True
+
+    control, way = Structure("AB"), Way("lbfgs", steps=3, surrogate_steps=2)
+    task = Task({"AB": lambda: control}, "", reached)
+    _ = run(model, way, task, control, "calm piano", 0, 6, tmp_path / "a.wav")
+    plain = generate(model, "calm piano", control, seed=0, duration=2.0, steps=3)
+    assert starts[0]["structure"] == pytest.approx(plain.items[0].final["structure"])

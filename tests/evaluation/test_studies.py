@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,7 +22,9 @@ from ditto_music.evaluation.studies import (
     Item,
     Scale,
     Size,
+    decoder,
     guidance,
+    lines,
     making,
     reuse,
     running,
@@ -352,6 +355,19 @@ def test_means_leave_out_what_is_not_there() -> None:
         "| y |  |",
     ]
     assert [row[0] for row in table.rows()] == ["name", "x"]
+
+
+@pytest.mark.parametrize(
+    ("study", "asked"),
+    [(lines, {"control": "intensity"}), (decoder, {"task": "intensity", "decoder": "in"})],
+)
+def test_the_loss_before_is_of_as_many_steps_as_that_after(
+    model: SmallModel, study: ModuleType, asked: dict[str, str]
+) -> None:
+    item = Item({"prompt": 0} | asked, Scale(2.0, steps=3, surrogate_steps=2, iterations=2))
+    free = making.plain(model, item, making.control_of("intensity", item))
+    (row,) = study.measure(model, item)
+    assert row["before"] == pytest.approx(free.items[0].final["loss"])
 
 
 def test_only_what_is_its_noise_s_own_sample_has_a_distance_from_it(model: SmallModel) -> None:

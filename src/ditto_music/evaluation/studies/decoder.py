@@ -194,7 +194,7 @@ def measure(model: Model, item: Item) -> list[Row]:
     latent = float(((clip.latent - encoded).square() * mask).mean() / mask.mean())
     return [
         {
-            "before": clip.history[0]["loss"] if clip.history else None,
+            "before": plain(model, item, control).items[0].final["loss"],
             "after": clip.final["loss"],
             "error_before": error(free),
             "error": error(made),

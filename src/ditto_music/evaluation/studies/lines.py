@@ -134,10 +134,11 @@ def measure(model: Model, item: Item) -> list[Row]:
         rate = other.sample_rate
         write_audio(beats, clicks(item.scale.duration, rate), rate)
         control = ask.control(item, Reference(path, other.items[0].latent, beats))
+        start = plain(model, item, control)
         made = solved(model, item, control)
     clip = made.items[0]
     name = ask.kind.name
-    before = clip.history[0][name] if clip.history else None
+    before = start.items[0].final[name]
     return [
         {
             "lines_class": lines_of_class(ask.kind),
@@ -145,7 +146,7 @@ def measure(model: Model, item: Item) -> list[Row]:
             "before": before,
             "after": clip.final[name],
             "tolerance": control.tolerance,
-            "left": clip.final[name] / max(before, 1e-9) if before is not None else None,
+            "left": clip.final[name] / max(before, 1e-9),
             "met": float(clip.stopped == "tolerance"),
             "iterations": len(clip.history),
         }
