@@ -31,6 +31,9 @@ from ditto_music.whole import whole
 
 Row = dict[str, Any]
 
+#: Methods that need no part of a recording to keep.
+ABLE = [name for name, method in METHODS.items() if not method.keeps]
+
 
 def run_prompt(
     model: Model,
@@ -61,6 +64,7 @@ def run_prompt(
         callback=tick,
         **search,
     )
+    took = time.monotonic() - started
     rows: list[Row] = []
     for (name, ask), one, free, spent in zip(
         task.asks.items(), result, plain, seconds, strict=True
@@ -81,7 +85,7 @@ def run_prompt(
                 },
                 "iterations": len(steps),
                 "last_stage": steps.count(max(steps, default=0)),
-                "batch_seconds": max(each[-1] for each in seconds),
+                "batch_seconds": max((each[-1] for each in seconds if each), default=took),
                 "seconds": spent,
                 "losses": [row["loss"] for row in item.history],
                 "stopped": item.stopped,
@@ -167,7 +171,7 @@ def main() -> None:
     parser.add_argument("--model", default="ditto-small")
     parser.add_argument("--prompts", type=int, help="the first so many of each task")
     parser.add_argument("--iterations", type=int, default=60)
-    parser.add_argument("--method", choices=list(METHODS), default="ditto")
+    parser.add_argument("--method", choices=ABLE, default="ditto")
     parser.add_argument("--optimizer", choices=list(DESCENTS), default="lbfgs")
     parser.add_argument("--compile", action="store_true", help="as the command's: pays from 10 on")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the prompts")

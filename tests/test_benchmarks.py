@@ -1,0 +1,24 @@
+"""What benchmarks take and sum up, and what counts as done."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import controls
+from benchmarks.tasks import Ask, Figure, Task
+from ditto_music import Intensity
+from ditto_music.models.small import SmallModel
+
+
+@pytest.mark.parametrize("method", ["plain", "ditto"])
+def test_any_method_that_needs_no_recording_is_measured(
+    method: str, model: SmallModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controls, "SECONDS", 2.0)
+    ask = Ask(lambda: Intensity([-40, -20]), lambda clip, rate: {"peak": float(abs(clip).max())})
+    task = Task({"rise": ask}, ["calm piano"], [Figure("peak", "judge", "peak")], good=1e9)
+    assert method in controls.ABLE
+    assert "multidiffusion" not in controls.ABLE
+    (row,) = controls.run_prompt(model, task, 0, tmp_path, method, iterations=2, steps=2)
+    assert row["batch_seconds"] > 0
+    assert "| rise |" in controls.table(task, [row])
