@@ -210,14 +210,15 @@ def run(model: Model, name: str, recording: Recording, how: Settings, out: Path)
 
 
 def table(rows: Sequence[Row]) -> str:
-    """In Markdown, a line an edit and filling."""
+    """In Markdown, a line an edit and filling, and one of all three edits where each has it."""
     lines = [
         "| edit | filling | Frechet distance | flux / inside | flux rank | jump rank | differing "
         "| match | iterations | s | diversity |",
         "|---" * 11 + "|",
     ]
     old = [row["heard"] for row in rows if row["filling"] == "untouched"]
-    for edit in ("none", "inpaint", "outpaint", "loop", "all three"):
+    edits = ("inpaint", "outpaint", "loop")
+    for edit in ("none", *edits, "all three"):
         kinds = dict.fromkeys(r["filling"] for r in rows if r["edit"] in (edit, "inpaint"))
         for filling in kinds:
             some = [
@@ -227,6 +228,8 @@ def table(rows: Sequence[Row]) -> str:
                 and (row["edit"] == edit or (edit == "all three" and row["edit"] != "none"))
             ]
             if len(some) < 2 or filling == "untouched":
+                continue
+            if edit == "all three" and {row["edit"] for row in some} != {*edits}:
                 continue
             distance = frechet_distance(old, [row["heard"] for row in some])
             cells = [f"{distance:.1f}"]

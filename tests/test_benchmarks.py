@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import controls
+from benchmarks import controls, edits
 from benchmarks.tasks import Ask, Figure, Task
 from ditto_music import Intensity
 from ditto_music.models.small import SmallModel
@@ -22,3 +23,17 @@ def test_any_method_that_needs_no_recording_is_measured(
     (row,) = controls.run_prompt(model, task, 0, tmp_path, method, iterations=2, steps=2)
     assert row["batch_seconds"] > 0
     assert "| rise |" in controls.table(task, [row])
+
+
+def test_all_three_edits_are_told_only_of_fillings_that_each_of_them_has() -> None:
+    rng = np.random.default_rng(0)
+
+    def row(edit: str, filling: str) -> edits.Row:
+        return {"edit": edit, "filling": filling, "heard": rng.standard_normal(5).tolist()}
+
+    rows = [row("none", name) for name in ("untouched", "through the codec") for _ in range(4)]
+    for edit in ("inpaint", "outpaint", "loop"):
+        rows += [row(edit, "ditto") for _ in range(2)]
+    rows += [row("inpaint", "the true music by the codec") for _ in range(2)]
+    lines = [line for line in edits.table(rows).splitlines() if line.startswith("| all three ")]
+    assert [line.split(" | ")[1] for line in lines] == ["ditto"]
