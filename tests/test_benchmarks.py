@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import controls, edits
+from benchmarks.compiling import pays
 from benchmarks.tasks import Ask, Figure, Task
 from ditto_music import Intensity
 from ditto_music.models.small import SmallModel
@@ -37,3 +38,12 @@ def test_all_three_edits_are_told_only_of_fillings_that_each_of_them_has() -> No
     rows += [row("inpaint", "the true music by the codec") for _ in range(2)]
     lines = [line for line in edits.table(rows).splitlines() if line.startswith("| all three ")]
     assert [line.split(" | ")[1] for line in lines] == ["ditto"]
+
+
+def test_compiling_pays_when_it_has_taken_no_longer_in_all() -> None:
+    plain = [8.4, *(3 * [7.79])]
+    assert pays(plain, [46.8, *(3 * [4.39])]) == 13
+    for clip, less in ((12, False), (13, True)):
+        assert (46.8 + (clip - 1) * 4.39 <= 8.4 + (clip - 1) * 7.79) is less
+    assert pays(plain, [7.0, 4.56, 4.56]) == 1
+    assert pays(plain, plain) is None
