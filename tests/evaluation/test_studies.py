@@ -29,6 +29,7 @@ from ditto_music.evaluation.studies import (
     reuse,
     running,
     stochastic,
+    variables,
 )
 from ditto_music.evaluation.studies.bands import energy_below, joined, split, white_below
 from ditto_music.evaluation.studies.counting import code_lines, lines_of_class
@@ -368,6 +369,16 @@ def test_the_loss_before_is_of_as_many_steps_as_that_after(
     free = making.plain(model, item, making.control_of("intensity", item))
     (row,) = study.measure(model, item)
     assert row["before"] == pytest.approx(free.items[0].final["loss"])
+
+
+def test_what_of_the_prompt_was_there_before_a_search_is_told_beside_what_is_left(
+    model: SmallModel,
+) -> None:
+    asked = {"prompt": 0, "control": "intensity", "variables": "prompt", "eta": 0.0}
+    item = Item(asked, Scale(2.0, steps=2, surrogate_steps=2, iterations=2))
+    (row,) = variables.measure(model, item)
+    free = making.plain(model, item, sampler="ddim")
+    assert row["tags_before"] == pytest.approx(making.tags_of(free, item.words), rel=1e-3)
 
 
 def test_only_what_is_its_noise_s_own_sample_has_a_distance_from_it(model: SmallModel) -> None:

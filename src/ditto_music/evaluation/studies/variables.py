@@ -53,6 +53,7 @@ COLUMNS = (
     Column("own", "own figure"),
     Column("heard", "judge's figure"),
     Column("apart", "distance from the start"),
+    Column("tags_before", "prompt's tags before, probability"),
     Column("tags", "prompt's tags, probability"),
     Column("moved", "moved, in deviations"),
 )
@@ -105,6 +106,7 @@ def measure(model: Model, item: Item) -> list[Row]:
             "own": own_of(after, name),
             "heard": judged(after, name, item),
             "apart": apart(before, after),
+            "tags_before": tags_of(before, item.words),
             "tags": tags_of(after, item.words),
             "moved": float((found.best - first).square().mean().sqrt()),
             "losses": found.losses,
