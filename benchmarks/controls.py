@@ -3,14 +3,13 @@
 Every prompt of a task is run with every target from a seed of its own, with default settings, by
 `optimize` or another method that takes the control. Each answer is measured by its control and by
 an independent judge, who hears the written file; the uncontrolled sample of the same seed is
-measured and judged for the same targets beside it.
-Resumable: what is finished is not made again, and ``--table`` only prints it.
+measured and judged for the same targets beside it. Resumable: what is finished with the same
+settings is not made again, and ``--table`` only prints it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Unpack
 import numpy as np
 import soundfile
 
+from benchmarks.kept import keep, kept
 from benchmarks.tasks import TASKS, Figure, Task
 from ditto_music import Progress, generate, load_model
 from ditto_music.baselines import METHODS
@@ -27,7 +27,6 @@ from ditto_music.evaluation.targets import SECONDS, Samples
 from ditto_music.optimize import Search
 from ditto_music.protocols import Model
 from ditto_music.result import Result
-from ditto_music.whole import whole
 
 Row = dict[str, Any]
 
@@ -179,6 +178,8 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only print what is done")
     args = parser.parse_args()
     model = None if args.table else load_model(args.model, compiled=args.compile)
+    named = ("model", "method", "iterations", "optimizer", "compile")
+    settings = {name: getattr(args, name) for name in named}
     for name in args.task or TASKS:
         task, rows = TASKS[name], list[Row]()
         folder = args.out / name.replace(" ", "-")
@@ -189,17 +190,17 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(min(args.prompts or len(task.prompts), len(task.prompts))):
             done = folder / f"{number:02d}.json"
-            if not done.exists():
+            made = kept(done, settings)
+            if made is None:
                 if model is None or number % args.workers != args.worker:
                     continue
                 made = run_prompt(
                     model, task, number, folder, args.method,
                     iterations=args.iterations, optimizer=args.optimizer,
                 )  # fmt: skip
-                with whole(done) as path:
-                    Path(path).write_text(json.dumps(made, indent=1))
+                keep(done, settings, made)
                 print(f"{name}: {number + 1}/{len(task.prompts)} prompts", flush=True)
-            rows += json.loads(done.read_text())
+            rows += made
         print(f"\n### {name}\n\n{table(task, rows) if rows else 'nothing is done yet'}\n")
 
 

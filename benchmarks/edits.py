@@ -6,15 +6,14 @@ repeat), the model's own sample left uncontrolled, and where the recording had m
 through the codec: no filling of this model can be closer. Outside the room every sample must be the
 user's; a join's change is held against the changes inside the music; what is new is held against
 what is old by the Frechet distance of MusiCNN embeddings, and against that of another seed by their
-cosine. Resumable: what is done stays done.
+cosine. Resumable: what is done with the same settings stays done.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cosine_similarity
 
+from benchmarks.kept import keep, kept
 from ditto_music import generate, load_model
 from ditto_music.audio import Recording, read_recording, write_recording
 from ditto_music.controls.references import mono
@@ -37,7 +37,6 @@ from ditto_music.evaluation.frechet import frechet_distance
 from ditto_music.features.loudness import levelled
 from ditto_music.features.musicnn import SAMPLE_RATE, embedding
 from ditto_music.protocols import Model
-from ditto_music.whole import whole
 from training.data.dataset import Music
 
 SAMPLES = Path("/usr/share/sonic-pi/samples")  # Debian's sonic-pi-samples, CC0
@@ -248,19 +247,21 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def sources(args: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Recording]]]:
-    """Names and recordings: those given, or the fourteen; then held-out renders."""
+def sources(args: argparse.Namespace) -> Iterator[tuple[str, Path, Callable[[], Recording]]]:
+    """Names, where they are from, and recordings: those given, or the fourteen; then held-out
+    renders.
+    """
     folder = SAMPLES if SAMPLES.exists() else OURS
     paths: list[Path] = args.recordings or [folder / f"{name}.flac" for name in NAMES]
     for path in paths:
         if path.exists():
-            yield path.stem, lambda path=path: read_recording(path)
+            yield path.stem, path, lambda path=path: read_recording(path)
     if args.data:
         music = Music(args.data)
         rng = np.random.default_rng(3)
         for number, index in enumerate(rng.permutation(music.split("held-out"))[: args.renders]):
             clip, _ = music.crop(int(index), 8.0, np.random.default_rng(number))
-            yield f"render-{number}", lambda clip=clip: Recording.of(clip[None], 24_000)
+            yield f"render-{number}", args.data, lambda clip=clip: Recording.of(clip[None], 24_000)
 
 
 def main() -> None:
@@ -282,16 +283,17 @@ def main() -> None:
     model = load_model(args.model, compiled=args.compile)
     how = Settings(args.seed, args.guidance, args.fresh)
     rows: list[Row] = []
-    for number, (name, read) in enumerate(sources(args)):
-        done = args.out / f"{name}.json"
-        if not done.exists():
+    shared = asdict(how) | {"model": args.model, "compile": args.compile}
+    for number, (name, source, read) in enumerate(sources(args)):
+        done, settings = args.out / f"{name}.json", shared | {"source": str(source)}
+        made = kept(done, settings)
+        if made is None:
             if number % args.workers != args.worker:
                 continue
             made = run(model, name, read(), how, args.out)
-            with whole(done) as path:
-                Path(path).write_text(json.dumps(made))
+            keep(done, settings, made)
             print(f"{name} done", flush=True)
-        rows += json.loads(done.read_text())
+        rows += made
     names = dict.fromkeys(row["recording"] for row in rows)
     print(f"\n{len(names)} recordings: {', '.join(names)}\n\n{table(rows)}")
 

@@ -3,13 +3,13 @@
 The beginning of each recording is inverted at several guidance scales, three ways: noised to the
 start of the schedule, by DDIM inversion, and by the search that begins there (DITTO, appendix D).
 Errors are of the latent, in units of its variance, and of the audio: third-octave levels against
-those of the recording after the codec, which no inversion can be better than. Resumable.
+those of the recording after the codec, which no inversion can be better than. Resumable: what is
+done with the same settings stays done.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ import numpy as np
 import torch
 
 from benchmarks.edits import NAMES, OURS, SAMPLES
+from benchmarks.kept import keep, kept
 from ditto_music import load_model
 from ditto_music.audio import read_recording
 from ditto_music.editing.filling import latent_of
 from ditto_music.editing.invert import invert
 from ditto_music.features.spectrogram import power_spectrogram
 from ditto_music.protocols import Model
-from ditto_music.whole import whole
 
 SECONDS = 6.0
 SCALES = (0.0, 1.0, 4.0, 7.5)
@@ -101,13 +101,15 @@ def main() -> None:
     for number, path in enumerate(path for path in paths if path.exists()):
         for scale in SCALES:
             done = args.out / f"{path.stem}-{scale:g}.json"
-            if not done.exists():
+            settings = {"model": args.model, "iterations": args.iterations, "recording": str(path)}
+            made = kept(done, settings)
+            if made is None:
                 if number % args.workers != args.worker:
                     continue
-                with whole(done) as file:
-                    Path(file).write_text(json.dumps(run(model, path, scale, args.iterations)))
+                made = run(model, path, scale, args.iterations)
+                keep(done, settings, made)
                 print(f"{path.stem} at guidance {scale:g} done", flush=True)
-            rows.append(json.loads(done.read_text()))
+            rows.append(made)
     names = dict.fromkeys(row["recording"] for row in rows)
     print(f"\nMedians over {len(names)} recordings: {', '.join(names)}\n\n{table(rows)}")
 

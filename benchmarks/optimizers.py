@@ -4,13 +4,12 @@ Intensity curves, tunes and forms are asked of a few prompts by each way down, f
 one clip at a time. A search ends when what was asked is reached on all of the result's steps, so
 seconds to it are compared, and so can the clips be, which ``--out`` gets, a folder a way, for
 ``ditto-music evaluate``. With ``--figure`` the losses are drawn against seconds. Resumable: what is
-in ``--out`` is not made again.
+in ``--out`` with the same settings is not made again.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.kept import Settings, keep, kept
 from ditto_music import Intensity, Melody, Progress, Structure, generate, load_model, optimize
 from ditto_music.controls.base import Term
 from ditto_music.evaluation.targets import CURVES, FORMS, PROMPTS, SECONDS, TUNES
 from ditto_music.item import Row
 from ditto_music.protocols import Model
-from ditto_music.whole import whole
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,24 @@ class Outcome:
 
 
 def run(
-    model: Model, way: Way, task: Task, control: Term, prompt: str, seed: int, most: int, out: Path
+    model: Model,
+    way: Way,
+    task: Task,
+    control: Term,
+    prompt: str,
+    seed: int,
+    settings: Settings,
+    out: Path,
 ) -> Outcome:
-    """One clip, written to `out`, its outcome beside it; seconds are those until it could be."""
-    kept = out.with_suffix(".outcome.json")
-    if kept.exists():
-        return Outcome(**json.loads(kept.read_text(encoding="utf-8")))
+    """One clip, written to `out`, its outcome beside it; seconds are those until it could be.
+
+    Parameters
+    ----------
+    settings : of all clips; ``iterations`` is the most there may be.
+    """
+    done, settings = out.with_suffix(".outcome.json"), {**settings, **asdict(way)}
+    if made := kept(done, settings):
+        return Outcome(**made)
     seen: list[Row] = []
     reached = False
     steps = model.steps if way.steps is None else way.steps
@@ -132,7 +143,7 @@ def run(
         seed=seed,
         duration=SECONDS,
         steps=steps,
-        iterations=most,
+        iterations=settings["iterations"],
         optimizer=way.optimizer,
         lr=way.lr,
         surrogate_steps=way.surrogate_steps,
@@ -142,8 +153,7 @@ def run(
     spent = time.monotonic() - started
     result.save(out)
     outcome = Outcome(reached, len(seen), spent, float(result.x_T.std()), curve)
-    with whole(kept) as path:
-        path.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+    keep(done, settings, asdict(outcome))
     return outcome
 
 
@@ -202,6 +212,7 @@ def main() -> None:
     model = load_model(args.model, compiled=args.compile)
     if args.compile:
         _ = optimize(model, PROMPTS[0], Intensity([-30, -20]), duration=SECONDS, iterations=6)
+    settings = {name: getattr(args, name) for name in ("model", "iterations", "compile")}
     print("| task | way | reached | iterations | s (median) | s (worst) | deviation of x_T |")
     print("|---" * 7 + "|")
     found: dict[str, dict[str, list[Outcome]]] = {}
@@ -210,7 +221,7 @@ def main() -> None:
             folder = args.out / name.replace(" ", "-").replace(",", "").replace("'", "")
             folder.mkdir(parents=True, exist_ok=True)
             outcomes = [
-                run(model, WAYS[name], TASKS[task], control(), prompt, seed, args.iterations,
+                run(model, WAYS[name], TASKS[task], control(), prompt, seed, settings,
                     folder / f"{seed:02d}-{task}-{target}.wav")
                 for seed, prompt in enumerate(PROMPTS[: args.prompts])
                 for target, control in TASKS[task].controls.items()

@@ -1,12 +1,14 @@
 """What benchmarks take and sum up, and what counts as done."""
 
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from benchmarks import controls, edits
+from benchmarks import controls, edits, inversion
 from benchmarks.compiling import pays
+from benchmarks.kept import keep, kept
 from benchmarks.tasks import Ask, Figure, Task
 from ditto_music import Intensity
 from ditto_music.models.small import SmallModel
@@ -47,3 +49,46 @@ def test_compiling_pays_when_it_has_taken_no_longer_in_all() -> None:
         assert (46.8 + (clip - 1) * 4.39 <= 8.4 + (clip - 1) * 7.79) is less
     assert pays(plain, [7.0, 4.56, 4.56]) == 1
     assert pays(plain, plain) is None
+
+
+def test_what_is_kept_counts_for_its_settings_only(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    assert kept(path, {"seed": 0}) is None
+    keep(path, {"seed": 0, "guidance": None}, [{"loss": 1.5}])
+    assert kept(path, {"seed": 0, "guidance": None}) == [{"loss": 1.5}]
+    assert kept(path, {"seed": 1, "guidance": None}) is None
+    for other in ("[]", '{"reached": true}'):
+        path.write_text(other)
+        assert kept(path, {"seed": 0}) is None
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "more"),
+    [
+        (controls, [["--iterations", "3"], ["--optimizer", "adam"], ["--compile"]]),
+        (edits, [["--seed", "1"], ["--guidance", "2"], ["--fresh", "1"]]),
+        (inversion, [["--iterations", "3"]]),
+    ],
+)
+def test_a_benchmark_with_another_argument_makes_its_parts_anew(
+    benchmark: ModuleType, more: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+
+    def run(*given: object, **more: object) -> object:
+        made.append(given)
+        return {"recording": "guit_em9"} if benchmark is inversion else []
+
+    recordings = [] if benchmark is controls else [str(edits.OURS / "guit_em9.flac")]
+    only = ["--task", "intensity", "--prompts", "1"] if benchmark is controls else []
+    monkeypatch.setattr(benchmark, "run_prompt" if benchmark is controls else "run", run)
+    monkeypatch.setattr(benchmark, "table", lambda *given: "")
+    monkeypatch.setattr(benchmark, "load_model", lambda *given, **more: object())
+    counts: list[int] = []
+    for extra in ([], [], *more):
+        given = ["-", *recordings, *only, "--out", str(tmp_path), *extra]
+        monkeypatch.setattr("sys.argv", given)
+        benchmark.main()
+        counts.append(len(made))
+    each = counts[0]
+    assert counts == [each, each, *(each * number for number in range(2, len(more) + 2))]

@@ -45,6 +45,25 @@ def test_the_start_is_measured_on_the_steps_of_the_result(
 
     control, way = Structure("AB"), Way("lbfgs", steps=3, surrogate_steps=2)
     task = Task({"AB": lambda: control}, "", reached)
-    _ = run(model, way, task, control, "calm piano", 0, 6, tmp_path / "a.wav")
+    _ = run(model, way, task, control, "calm piano", 0, {"iterations": 6}, tmp_path / "a.wav")
     plain = generate(model, "calm piano", control, seed=0, duration=2.0, steps=3)
     assert starts[0]["structure"] == pytest.approx(plain.items[0].final["structure"])
+
+
+def test_an_outcome_of_other_settings_is_made_anew(
+    model: SmallModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.optimizers.SECONDS", 2.0)
+    control, way = Structure("AB"), Way("lbfgs", steps=2, surrogate_steps=2)
+    task = Task({"AB": lambda: control}, "", lambda row, start: False)
+
+    def iterations(most: int, way: Way = way) -> int:
+        given = {"model": "debug", "iterations": most}
+        return run(model, way, task, control, "x", 0, given, tmp_path / "a.wav").iterations
+
+    assert (iterations(2), iterations(3)) == (2, 3)
+    made = (tmp_path / "a.outcome.json").stat().st_mtime_ns
+    assert iterations(3) == 3
+    assert (tmp_path / "a.outcome.json").stat().st_mtime_ns == made
+    assert iterations(3, Way("adam", steps=2, surrogate_steps=2)) == 3
+    assert (tmp_path / "a.outcome.json").stat().st_mtime_ns > made
