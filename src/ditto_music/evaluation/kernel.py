@@ -76,7 +76,7 @@ def median_distance(points: npt.ArrayLike) -> float:
 
 
 def _median(distances: npt.ArrayLike) -> float:
-    median = float(np.median(distances))
+    median = float(np.median(np.asarray(distances)))
     if median == 0:
         raise InputError("most of the reference is one and the same clip: give different ones")
     return median
