@@ -1,8 +1,8 @@
 """Manifests, groups, ledgers and stores; a performer that only writes what it is told."""
 
 import json
+import multiprocessing
 import os
-import resource
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -135,6 +135,18 @@ def test_a_worker_may_die_while_nobody_looks(tmp_path: Path) -> None:
     once.touch()
     done += outcomes
     assert sorted(one.line for one in done if one.done) == [1, 2, 3, 4, 5]
+
+
+def test_whoever_stops_a_batch_waits_for_no_worker(tmp_path: Path) -> None:
+    some = [*jobs(1), *jobs(6, slow=8.0)[1:]]
+    running = run_batch(some, tmp_path, engine=Local(2), performer=Scribe())
+    next(running)
+    assert len(multiprocessing.active_children()) == 2
+    running.close()  # type: ignore[attr-defined]
+    until = time.monotonic() + 2
+    while multiprocessing.active_children() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert multiprocessing.active_children() == []
 
 
 def test_a_batch_at_work_keeps_others_out(tmp_path: Path) -> None:

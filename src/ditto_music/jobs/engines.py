@@ -67,7 +67,6 @@ class Local:
                     pool.shutdown(wait=False, cancel_futures=True)
                     pool = self._pool()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
             _end(pool)
 
     def _give(
@@ -210,5 +209,7 @@ def _begin(parent: int, threads: int, counter: Any) -> None:
 
 def _end(pool: ProcessPoolExecutor) -> None:
     """Do not wait for work that nobody wants any more."""
-    for process in list((getattr(pool, "_processes", None) or {}).values()):
+    processes = list((getattr(pool, "_processes", None) or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)  # from here on it names no processes
+    for process in processes:
         process.terminate()
