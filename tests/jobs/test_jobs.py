@@ -98,6 +98,14 @@ def test_an_input_that_changed_is_another_job(tmp_path: Path) -> None:
     assert len(list(run_batch(job, out, performer=Scribe()))) == 1
 
 
+def test_an_address_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir()
+    places = ["nonsense://x", "memory://gone", "zip://take.wav", f"file://{tmp_path}/closed"]
+    some = [*({"text": 1, "recording": place} for place in places), {"text": 2}]
+    outcomes = list(run_batch(some, tmp_path / "out", performer=Scribe()))
+    assert [one.line for one in outcomes if one.done] == [1, 2, 3, 4, 5]
+
+
 def test_an_id_names_the_files_and_is_each_jobs_own(tmp_path: Path) -> None:
     some = [{"text": 1, "id": "rise"}, {"text": 2, "id": "rise"}, {"text": 3, "id": "../up"}]
     outcomes = {one.line: one for one in run_batch(some, tmp_path, performer=Scribe())}

@@ -45,13 +45,15 @@ class Job:
     def key(self, revision: str) -> str:
         """What the job asks, as a hash: of its fields, of the files they name, of the model.
 
-        Two jobs with one key would make the same files.
+        Two jobs with one key would make the same files. What cannot be read is told by whoever does
+        the job, and counts here by its name.
         """
         whole = hashlib.sha256(revision.encode())
         whole.update(json.dumps(dict(self.fields), sort_keys=True).encode())
         for value in _values(self.fields):
             if is_address(value) or _is_file(value):
-                with suppress(FileNotFoundError), fsspec.open(value, "rb") as file:
+                # Each kind of address has errors of its own, and some only `Exception` in common.
+                with suppress(Exception), fsspec.open(value, "rb") as file:
                     source = cast("BinaryIO", file)
                     while block := source.read(1 << 20):
                         whole.update(block)
