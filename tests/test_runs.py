@@ -211,6 +211,12 @@ def test_edits_are_saved_varied_and_resumed_in_place(model: SmallModel, tmp_path
     for name, edit in edits(model).items():
         save_run(tmp_path / name, run_of(edit))
         run = load_run(tmp_path / name)
+        assert run.edit
+        windows = [
+            [task.window for task in one.tasks if isinstance(task, Task)]
+            for one in (edit, run.edit)
+        ]
+        assert windows[0] == windows[1]
         varied = vary(model, run, count=1, eta=1.0).edits[0]
         more = resume(model, run, iterations=1)
         assert isinstance(more, Edit)

@@ -229,7 +229,7 @@ def _take_from_plain(plain: Mapping[str, Any], store: Store, control: Term | Non
         if control is None and wish is not None:
             control = from_spec(wish, store)
         task = Task(
-            Window(**said["window"]),
+            _window(said["window"]),
             Wish(
                 control,
                 wished["offset"],
@@ -253,6 +253,12 @@ def _take_from_plain(plain: Mapping[str, Any], store: Store, control: Term | Non
         task,
         None if later is None else store.tensors[later],
     )
+
+
+def _window(said: Mapping[str, Any]) -> Window:
+    coming = said.get("coming", [])  # runs of earlier versions have none
+    spans = tuple((start, stop) for start, stop in coming)
+    return Window(said["begin"], said["start"], said["stop"], said["end"], spans)
 
 
 def _settings(said: Mapping[str, Any]) -> Settings:

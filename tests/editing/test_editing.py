@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from ditto_music.audio import Recording
 from ditto_music.editing import inpaint, joins, measure_seam
 from ditto_music.editing.filling import Wish, made_to_fit
 from ditto_music.editing.inpaint import check_regions
-from ditto_music.editing.windows import window_of
+from ditto_music.editing.windows import Window, outside, window_of
 from ditto_music.models.small import SmallModel
 from tests.editing.sounds import music
 
@@ -53,6 +54,42 @@ def test_several_regions_and_the_very_edges(model: SmallModel) -> None:
     assert same[kept].all()
     assert not same[~kept].all()
     assert [seam.seconds for seam in edit.seams] == [0.4, 1.5, 2.0, 3.5]
+
+
+@pytest.mark.parametrize("fresh", [0.0, 1.0])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("second", [(2.0, 2.5), (1.5, 2.3), (1.55, 6.0)])
+def test_what_stands_in_a_later_region_does_not_count(
+    model: SmallModel, second: tuple[float, float], channels: int, fresh: float
+) -> None:
+    """Neither as what stays, nor as what begins the search, nor for colour and level."""
+    one = music(6.0, 8_000, channels)
+    noise = 0.3 * np.random.default_rng(6).standard_normal((channels, 32_000))
+    start, stop = (round(edge * 8_000) for edge in second)
+    other = one.with_region(start, noise[:, : stop - start])
+    search = {"fresh": fresh, **FAST}
+    made = [inpaint(model, each, [(1.0, 1.5), second], "", **search) for each in (one, other)]
+    noises = [edit.results[0].items[0].x_T for edit in made]
+    assert torch.equal(*noises)
+    first = slice(8_000, 12_000)
+    assert np.array_equal(*(edit.recording.samples[first] for edit in made))
+    assert np.array_equal(*(edit.recording.samples[start:stop] for edit in made))
+
+
+def test_where_nothing_else_is_left_a_later_region_is_followed(model: SmallModel) -> None:
+    edit = inpaint(model, music(3.0, 8_000, 2), [(0.0, 1.5), (1.5, 3.0)], "", **FAST)
+    assert [len(result.items) for result in edit.results] == [1, 1]
+
+
+def test_what_is_outside_of_holes() -> None:
+    assert outside((2, 9), []) == [(2, 9)]
+    assert outside((2, 9), [(5, 6), (0, 3), (6, 7), (8, 12), (20, 30)]) == [(3, 5), (7, 8)]
+    assert outside((2, 9), [(0, 12)]) == []
+    window = Window(10, 20, 30, 60, coming=((35, 40), (80, 90)))
+    assert window.stays == [slice(0, 10), slice(20, 25), slice(30, 50)]
+    assert window.near == slice(0, 25)
+    assert Window(10, 20, 30, 60, coming=((30, 40),)).near == slice(0, 20)
+    assert window.later(5).stays == window.stays
 
 
 def test_a_long_file_costs_what_its_hole_costs() -> None:

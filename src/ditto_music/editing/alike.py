@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ditto_music.audio import Recording
-from ditto_music.editing.joins import MOST_GAIN_DB, Audio, crossfade, mirror_fill
+from ditto_music.editing.joins import MOST_GAIN_DB, Audio, crossfade, mirror_between
 from ditto_music.editing.seams import WEAK_DB, band_powers
-from ditto_music.editing.windows import Window
+from ditto_music.editing.windows import Window, outside
 
 AROUND_SECONDS = 30.0  # looked through on either side of the hole
 HOP_SECONDS = 0.01
@@ -37,7 +37,8 @@ def filled_alike(
 ) -> Audio:
     """The window (C, N), its hole filled with the recording's own music from elsewhere.
 
-    Where too little stays to choose from, the hole gets what is beside it, mirrored.
+    Where too little stays to choose from, the hole gets what is beside it, mirrored, as holes that
+    are still to come always do.
 
     Parameters
     ----------
@@ -46,18 +47,18 @@ def filled_alike(
     """
     rate = recording.sample_rate
     reach = round(AROUND_SECONDS * rate)
-    before = max(0, window.start - reach), window.start
-    after = window.stop, min(recording.frames, window.stop + reach)
-    spans = [before, after] if source is None else [source]
+    around = max(0, window.start - reach), min(recording.frames, window.stop + reach)
+    holes = [(window.start, window.stop), *window.coming]
+    spans = outside(around, holes) if source is None else [source]
     pieces = [recording.audio(*span).astype(np.float64) for span in spans]
-    clip = recording.audio(window.begin, window.end).astype(np.float64)
+    clip = mirror_between(recording.audio(window.begin, window.end), window.stays)
     filled = _grown(pieces, clip, window.hole, rate, seed)
     if filled is None:  # too little before it: from its end to its beginning
         turned = slice(window.end - window.stop, window.end - window.start)
         pieces = [piece[:, ::-1] for piece in pieces]
         backwards = _grown(pieces, clip[:, ::-1], turned, rate, seed)
         filled = None if backwards is None else backwards[:, ::-1]
-    return mirror_fill(clip, window.hole.start, window.hole.stop) if filled is None else filled
+    return clip if filled is None else filled
 
 
 def _grown(pieces: Sequence[Audio], clip: Audio, hole: slice, rate: int, seed: int) -> Audio | None:

@@ -192,22 +192,22 @@ def worded(prompt: object, fresh: float | None, search: Search) -> tuple[float, 
 
 
 def reference_of(model: Model, recording: Recording, window: Window) -> tuple[Tensor, Tensor]:
-    """Latent (..., T) of the window, the hole mirrored over by what is beside it, and mask (T,)."""
-    rate, hole = recording.sample_rate, window.hole
-    audio = _audio(recording, window)
+    """Latent (..., T) of the window, all holes mirrored over by what stays, and mask (T,)."""
+    rate = recording.sample_rate
     check_beside(recording, window)
-    filled = joins.mirror_fill(audio, hole.start, hole.stop)
+    filled = joins.mirror_between(_audio(recording, window), window.stays)
     reference = latent_of(model, filled, rate)
     seconds = model.seconds_per_frame
     times = torch.arange(reference.shape[-1]) * seconds
-    outside = (times + seconds <= hole.start / rate) | (times >= hole.stop / rate)
-    inside = times + seconds <= window.frames / rate
-    return reference, (outside & inside).float()
+    inside = [
+        (times >= one.start / rate) & (times + seconds <= one.stop / rate) for one in window.stays
+    ]
+    return reference, torch.stack(inside).any(0).float()
 
 
 def check_beside(recording: Recording, window: Window) -> None:
     """Refuse a window with nothing beside its hole to follow."""
-    if np.abs(np.delete(_audio(recording, window), window.hole, axis=1)).max(initial=0) < SILENCE:
+    if np.abs(kept_of(recording, window)).max(initial=0) < SILENCE:
         at = window.start / recording.sample_rate
         raise InputError(f"beside the region at {at:g} s is only silence: use generate for it")
 
@@ -253,23 +253,23 @@ def made_to_fit(
     It gets the level and the channels of what is beside it, and is faded in and out inside the
     hole.
     """
-    rate = recording.sample_rate
-    old = _audio(recording, window)
+    rate, near = recording.sample_rate, window.near
     new = resample(clip, sample_rate, rate).astype(np.float64)
-    new = np.pad(new, ((0, 0), (0, max(0, old.shape[1] - new.shape[1]))))[:, : old.shape[1]]
-    start, stop = window.hole.start, window.hole.stop
+    new = np.pad(new, ((0, 0), (0, max(0, window.frames - new.shape[1]))))[:, near]
+    old = _audio(recording, window)[:, near]
+    start, stop = window.hole.start - near.start, window.hole.stop - near.start
+    hole = slice(start, stop)
     reach = round(COLOUR_SECONDS * rate)
-    near = slice(max(0, start - reach), start), slice(stop, min(stop + reach, old.shape[1]))
-    sides = [side for side in near if np.abs(old[:, side]).max(initial=0) > SILENCE]
-    new = _coloured(old, new, sides, window.hole)
+    both = slice(max(0, start - reach), start), slice(stop, min(stop + reach, old.shape[1]))
+    sides = [side for side in both if np.abs(old[:, side]).max(initial=0) > SILENCE]
+    new = _coloured(old, new, sides, hole)
     if wish.within and sides and not wish.sets_level:
         beside = [old[:, side] for side in sides]
-        new = filtered(new, joins.restraint(new[:, window.hole], beside))
+        new = filtered(new, joins.restraint(new[:, hole], beside))
     before, after = slice(max(0, start - rate), start), slice(stop, stop + rate)
     gains = _gains(old, new, (before, after), wish, rate)
-    kept = np.concatenate([old[:, :start], old[:, stop:]], axis=1)
-    part = spread(new[:, start:stop] * gains, kept, rate)
-    return joins.splice(old, new, part, window.hole, rate)
+    part = spread(new[:, hole] * gains, kept_of(recording, window), rate)
+    return joins.splice(old, new, part, hole, rate)
 
 
 def _coloured(
@@ -306,6 +306,12 @@ def _gains(
     if ends[0] is None:
         away = 1 - away[::-1]
     return np.exp((1 - away) * np.log(first) + away * np.log(last))
+
+
+def kept_of(recording: Recording, window: Window) -> joins.Audio:
+    """What stays of the window, joined (channels, N), in float64."""
+    audio = _audio(recording, window)
+    return np.concatenate([audio[:, :0], *(audio[:, one] for one in window.stays)], axis=1)
 
 
 def _audio(recording: Recording, window: Window) -> joins.Audio:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Unpack
 
 import numpy as np
 
 from ditto_music.audio import Recording, is_silent
+from ditto_music.audio.files import SILENCE
 from ditto_music.controls.base import Term
 from ditto_music.controls.part import Part
 from ditto_music.editing.describe import describe
 from ditto_music.editing.edit import Edit, assembled
-from ditto_music.editing.filling import Callback, Filled, Wish, check_beside, fill, worded
+from ditto_music.editing.filling import (
+    Callback,
+    Filled,
+    Wish,
+    check_beside,
+    fill,
+    kept_of,
+    worded,
+)
 from ditto_music.editing.windows import CONTEXT_SECONDS, Window, window_of
 from ditto_music.errors import InputError
 from ditto_music.optimize import Search
@@ -21,6 +31,7 @@ from ditto_music.problem import form_of
 from ditto_music.protocols import Model
 
 SHORTEST_HOLE = 0.05
+LEAST_KEPT = 0.5  # seconds to follow
 
 
 def inpaint(
@@ -41,7 +52,8 @@ def inpaint(
     Parameters
     ----------
     regions : (start, stop) in seconds, in any order, not overlapping; each is made with up to 3 s
-        of the recording on either side, so a long file costs what its regions cost.
+        of the recording on either side, so a long file costs what its regions cost; what is in
+        regions still to be made is not followed.
     prompt : what the new part should be; None: what taggers hear around it; empty: nothing but its
         surroundings.
     control : asked of each region as if it were a clip of its own.
@@ -68,7 +80,8 @@ def inpaint(
     check_windows(model, recording, windows, control)
     edited, made = recording, list[Filled]()
     try:
-        for number, window in enumerate(windows):
+        for number, planned in enumerate(windows):
+            window = to_follow(edited, planned, windows[number + 1 :])
             words = describe(edited, window.begin, window.end) if prompt is None else prompt
             filled = fill(
                 model,
@@ -93,6 +106,14 @@ def inpaint(
     return assembled(edited, ordered[: len(made)], made, read=prompt is None)
 
 
+def to_follow(recording: Recording, window: Window, later: Sequence[Window]) -> Window:
+    """The window without what is in the holes of later ones, where enough to follow is left."""
+    coming = replace(window, coming=tuple((one.start, one.stop) for one in later))
+    kept = kept_of(recording, coming)
+    enough = kept.shape[1] >= LEAST_KEPT * recording.sample_rate
+    return coming if enough and np.abs(kept).max() >= SILENCE else window
+
+
 def check_regions(
     recording: Recording, regions: Sequence[tuple[float, float]], longest: float
 ) -> list[tuple[float, float]]:
@@ -115,7 +136,7 @@ def check_regions(
             raise InputError(f"{name}: shorter than {SHORTEST_HOLE:g} s: make it longer")
         if stop - start > room:
             raise InputError(f"{name}: longer than {room:g} s: redo it in parts")
-        if stop - start > length - 0.5:
+        if stop - start > length - LEAST_KEPT:
             raise InputError(
                 f"{name}: leaves less than half a second of the recording to follow: "
                 "take a shorter region, or use generate"

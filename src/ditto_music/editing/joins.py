@@ -6,6 +6,7 @@ Audio here is float64 (channels, N) at the recording's own rate.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -202,4 +203,16 @@ def mirror_fill(audio: Audio, start: int, stop: int) -> Audio:
     out[:, start:stop] = (
         sum(part * fade for part, fade in parts) if len(parts) == 2 else parts[0][0]
     )
+    return out
+
+
+def mirror_between(audio: Audio, stays: Sequence[slice]) -> Audio:
+    """`audio` (C, N) with all but the stretches that stay, one or more, mirrored over by these."""
+    out = np.array(audio, dtype=np.float64)
+    none = [slice(0, 0), *stays, slice(audio.shape[1], audio.shape[1])]
+    for before, after in pairwise(none):
+        if before.stop < after.start:
+            around = out[:, before.start : after.stop]
+            edges = before.stop - before.start, after.start - before.start
+            out[:, before.start : after.stop] = mirror_fill(around, *edges)
     return out
