@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ditto_music import InputError, Tempo
 from ditto_music.audio import Recording
 from ditto_music.editing import inpaint, joins, measure_seam
+from ditto_music.editing.describe import describe
 from ditto_music.editing.filling import Wish, made_to_fit
 from ditto_music.editing.inpaint import check_regions
 from ditto_music.editing.windows import Window, outside, window_of
@@ -74,6 +75,16 @@ def test_what_stands_in_a_later_region_does_not_count(
     first = slice(8_000, 12_000)
     assert np.array_equal(*(edit.recording.samples[first] for edit in made))
     assert np.array_equal(*(edit.recording.samples[start:stop] for edit in made))
+
+
+def test_the_prompt_is_read_from_around_the_hole(model: SmallModel) -> None:
+    one = music(6.0, 24_000, 1)
+    noise = 0.5 * np.random.default_rng(7).standard_normal((1, 48_000))
+    other = one.with_region(48_000, noise)
+    edits = [inpaint(model, each, [(2.0, 4.0)], **FAST) for each in (one, other)]
+    first, second = (edit.results[0].items[0].prompt for edit in edits)
+    assert first == second
+    assert describe(one) != describe(other)
 
 
 def test_where_nothing_else_is_left_a_later_region_is_followed(model: SmallModel) -> None:

@@ -82,7 +82,7 @@ def inpaint(
     try:
         for number, planned in enumerate(windows):
             window = to_follow(edited, planned, windows[number + 1 :])
-            words = describe(edited, window.begin, window.end) if prompt is None else prompt
+            words = heard_around(edited, window) if prompt is None else prompt
             filled = fill(
                 model,
                 edited,
@@ -104,6 +104,12 @@ def inpaint(
             raise
         made[-1] = made[-1]._replace(result=made[-1].result.interrupted())
     return assembled(edited, ordered[: len(made)], made, read=prompt is None)
+
+
+def heard_around(recording: Recording, window: Window) -> str:
+    """A prompt read from what stays of the window."""
+    kept = kept_of(recording, window)
+    return describe(Recording.of(kept, recording.sample_rate, "FLOAT"))
 
 
 def to_follow(recording: Recording, window: Window, later: Sequence[Window]) -> Window:
