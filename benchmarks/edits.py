@@ -88,7 +88,7 @@ def rooms(recording: Recording, longest: float) -> Iterator[Room]:
     yield Room("inpaint", recording, window_of(recording, hole, longest))
     reach = min(round(OVERLAP * rate), recording.frames)
     longer = room_to_extend(recording, round(LONGER * rate), reach)
-    yield Room("outpaint", *longer, rms(recording.audio()), (0, recording.frames))
+    yield Room("outpaint", *longer, rms(recording.audio().mean(0)), (0, recording.frames))
     plan = plan_loop(recording, None, beat_seconds(recording), longest - 2)
     circle, window, _ = room_to_loop(recording, plan, longest)
     yield Room("loop", circle, window)

@@ -200,3 +200,12 @@ def test_an_open_end_is_soon_back_at_the_recordings_level() -> None:
     wanted = joins.rms(loud.audio())
     assert joins.rms(first) < 0.6 * wanted
     assert joins.rms(later) == pytest.approx(wanted, rel=0.2)
+
+
+def test_an_open_end_of_wide_stereo_is_no_louder_than_the_recording(model: SmallModel) -> None:
+    """Its middle is the softer, the less alike the channels are."""
+    noise = 0.1 * np.random.default_rng(8).standard_normal((2, 5 * 24_000))
+    edit = outpaint(model, Recording.of(noise, 24_000), 6.0, "calm", **FAST)
+    later = edit.recording.audio(8 * 24_000)
+    change = 20 * np.log10(joins.rms(later) / joins.rms(noise))
+    assert change == pytest.approx(0, abs=1.0)

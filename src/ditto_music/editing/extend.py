@@ -87,7 +87,7 @@ def outpaint(
     schedule = check_prompts(read)
     offsets = [seconds - stop / rate if before else start / rate for start, stop in pairwise(edges)]
     check_reached(schedule, offsets)
-    level = joins.rms(recording.audio(end.start, end.stop))
+    level = joins.rms(recording.audio(end.start, end.stop).mean(0))
     grown, made, spans = recording, list[Filled](), list[tuple[int, int]]()
     try:
         for number, (start, stop) in enumerate(pairwise(edges)):

@@ -51,8 +51,8 @@ class Wish:
     control : a control or a sum, or None.
     offset, whole : where this window's hole begins in all of the new music, and how long that is,
         in seconds.
-    level : root mean square that new music without an end to meet goes back to; None: it stays as
-        it was at the join.
+    level : root mean square, of the mean of all channels, that new music without an end to meet
+        goes back to; None: it stays as it was at the join.
     within : whether no third of an octave may be louder than it is beside the hole.
     """
 
