@@ -152,6 +152,14 @@ def test_bad_regions_are_one_clear_line(regions: list[tuple[float, float]], says
     assert "\n" not in str(caught.value)
 
 
+def test_a_region_may_end_where_the_recording_is_said_to() -> None:
+    sound = music(3.4564, 8_000, 1)
+    assert check_regions(sound, [(2.0, 3.46)], 24.0) == [(2.0, sound.seconds)]
+    assert check_regions(sound, [(2.0, 3.45)], 24.0) == [(2.0, 3.45)]
+    with pytest.raises(InputError, match="outside the recording"):
+        check_regions(sound, [(2.0, 3.48)], 24.0)
+
+
 def test_silence_cannot_be_followed() -> None:
     silent = replace(music(3.0, 8_000, 1), samples=np.zeros((24_000, 1), np.int32))
     with pytest.raises(InputError, match="silent"):

@@ -32,6 +32,7 @@ from ditto_music.protocols import Model
 
 SHORTEST_HOLE = 0.05
 LEAST_KEPT = 0.5  # seconds to follow
+SLACK = 0.01  # seconds
 
 
 def inpaint(
@@ -123,12 +124,18 @@ def to_follow(recording: Recording, window: Window, later: Sequence[Window]) -> 
 def check_regions(
     recording: Recording, regions: Sequence[tuple[float, float]], longest: float
 ) -> list[tuple[float, float]]:
-    """The regions in order of time, or one clear line about what is wrong with one."""
+    """The regions in order of time, or one clear line about what is wrong with one.
+
+    One that ends up to `SLACK` beyond the recording ends with it: lengths are told rounded.
+    """
     if not regions:
         raise InputError("no region to redo: give --from and --to in seconds")
     check_sound(recording)
-    ordered = sorted((float(start), float(stop)) for start, stop in regions)
     length = recording.seconds
+    ordered = sorted(
+        (float(start), length if length < stop <= length + SLACK else float(stop))
+        for start, stop in regions
+    )
     room = longest - 2 * CONTEXT_SECONDS[0]
     for start, stop in ordered:
         name = f"region {start:g} to {stop:g} s"
@@ -136,7 +143,7 @@ def check_regions(
             raise InputError(f"{name}: give two numbers of seconds")
         if stop <= start:
             raise InputError(f"{name}: ends before it begins: swap --from and --to")
-        if start < 0 or stop > length + 1e-6:
+        if start < 0 or stop > length:
             raise InputError(f"{name}: lies outside the recording of {length:.2f} s")
         if stop - start < SHORTEST_HOLE:
             raise InputError(f"{name}: shorter than {SHORTEST_HOLE:g} s: make it longer")
