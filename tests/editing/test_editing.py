@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ditto_music import InputError, Tempo
+from ditto_music import InputError, Intensity, Tempo
 from ditto_music.audio import Recording
 from ditto_music.editing import inpaint, joins, measure_seam
 from ditto_music.editing.describe import describe
-from ditto_music.editing.filling import Wish, made_to_fit
+from ditto_music.editing.edit import Edit
+from ditto_music.editing.filling import Task, Wish, made_to_fit
 from ditto_music.editing.inpaint import check_regions
 from ditto_music.editing.windows import Window, outside, window_of
 from ditto_music.models.small import SmallModel
@@ -158,6 +160,22 @@ def test_a_region_may_end_where_the_recording_is_said_to() -> None:
     assert check_regions(sound, [(2.0, 3.45)], 24.0) == [(2.0, 3.45)]
     with pytest.raises(InputError, match="outside the recording"):
         check_regions(sound, [(2.0, 3.48)], 24.0)
+
+
+def test_a_clipped_sample_is_counted_once_and_where_it_is_clipped(tmp_path: Path) -> None:
+    samples = {subtype: music(2.0, 8_000, 1, subtype) for subtype in ("PCM_16", "FLOAT")}
+    window = window_of(samples["FLOAT"], (0.5, 1.5), 24.0)
+    nothing = torch.zeros(1, 1)
+    task = Task(window, Wish(Intensity([-1, -1])), nothing, nothing[0], 8_000)
+    clip = torch.from_numpy(8 * samples["FLOAT"].audio())
+    counts: dict[str, int] = {}
+    for subtype, recording in samples.items():
+        made, loud = task.put(recording, clip, 8_000)
+        edit = Edit(made, [(0.5, 1.5)], [], [], clipped=loud)
+        for suffix in ("wav", "flac"):
+            counts[subtype + suffix] = edit.save(tmp_path / f"a.{suffix}")
+    assert counts["FLOATwav"] == 0
+    assert counts["FLOATflac"] == counts["PCM_16wav"] == counts["PCM_16flac"] > 100
 
 
 def test_silence_cannot_be_followed() -> None:

@@ -31,7 +31,7 @@ class Edit:
     results : the optimisation behind each region.
     seams : every join, measured.
     read : whether the prompts were read from the recording.
-    clipped : samples of the new music that were too loud for the recording.
+    clipped : samples of the new music that were too loud for a recording of integers.
     tasks : what was asked of each region, so that it can be made again.
     drift : of an extension, a line a window.
     loops : whether the recording's end goes on at its beginning.

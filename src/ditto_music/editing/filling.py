@@ -94,9 +94,13 @@ class Task:
         return match + Part(self.wish.control, *span, self.wish.offset, self.wish.whole)
 
     def put(self, recording: Recording, clip: Tensor, clip_rate: int) -> tuple[Recording, int]:
-        """The recording with the hole taken from a clip (channels, N), and samples too loud."""
+        """The recording with the hole taken from a clip (channels, N), and samples too loud for it.
+
+        A recording of floats holds any.
+        """
         part = made_to_fit(recording, self.window, clip.numpy(), clip_rate, self.wish)
-        loud = int((np.abs(part) > 1).sum())
+        whole = np.issubdtype(recording.samples.dtype, np.integer)
+        loud = int((np.abs(part) > 1).sum()) if whole else 0
         return recording.with_region(self.window.start, part), loud
 
 
