@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 
 from ditto_music.audio import (
     Recording,
+    check_held,
     check_output,
     held_subtype,
     is_silent,
@@ -370,6 +371,17 @@ def test_check_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     refusal(lambda: check_output(tmp_path / "new.wav"), "is not writable")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.wav", "there.wav"]
+
+
+def test_check_held(tmp_path: Path) -> None:
+    every = [".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".caf", ".au", ".w64"]
+    for suffix in (*every, ".rf64"):
+        check_held(tmp_path / f"a{suffix}", 48_000, 2, "PCM_16")
+        check_held(tmp_path / f"a{suffix}", 24_000, 1, "FLOAT")
+    refusal(lambda: check_held(tmp_path / "a.opus", 44_100, 2), "OGG does not hold 2 channels")
+    refusal(lambda: check_held(tmp_path / "a.mp3", 48_000, 3), "choose another suffix")
+    refusal(lambda: check_held(tmp_path / "a.ogg", 384_000, 1), "1 channels at 384000 Hz as VORBIS")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

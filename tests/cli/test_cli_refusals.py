@@ -12,6 +12,9 @@ import pytest
 import soundfile
 from conftest import QUICK, RATE, Ditto
 
+from ditto_music import models
+from ditto_music.models.small import debug_model
+
 REGION = ("--from", "1", "--to", "2")
 EDIT = ("-o", "out.wav", "--model", "debug", "--steps", "4", "--iterations", "3")
 
@@ -203,6 +206,46 @@ def test_inpaint_refuses_recordings_without_music(
 ) -> None:
     soundfile.write("bad.wav", samples, RATE, subtype="FLOAT")
     ditto("inpaint", "bad.wav", *REGION, *EDIT).refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("command", "rate", "channels", "out", "says"),
+    [
+        (("inpaint", "take.wav", *REGION), 44_100, 1, "x.opus", "1 channels at 44100 Hz as OPUS"),
+        (("inpaint", "take.wav", *REGION), 24_000, 3, "x.mp3", "3 channels at 24000 Hz"),
+        (("outpaint", "take.wav", "--seconds", "1"), 44_100, 2, "x.opus", "2 channels at 44100 Hz"),
+        (("loop", "take.wav"), 44_100, 2, "x.opus", "2 channels at 44100 Hz"),
+    ],
+)
+def test_a_format_that_does_not_hold_the_recording_is_refused_at_once(
+    ditto: Ditto,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    rate: int,
+    channels: int,
+    out: str,
+    says: str,
+) -> None:
+    def never(*args: object, **how: object) -> object:
+        raise AssertionError("it was loaded")
+
+    monkeypatch.setattr(models, "load_model", never)
+    noise = 0.1 * np.random.default_rng(0).standard_normal((3 * rate, channels))
+    soundfile.write("take.wav", noise, rate)
+    ditto(*command, "-o", out, "--model", "debug").refused(out, says, "choose another suffix")
+
+
+@pytest.mark.parametrize("command", ["generate", "control", "loop"])
+def test_a_format_that_does_not_hold_the_models_music_is_refused_before_the_work(
+    ditto: Ditto, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    model = debug_model()
+    monkeypatch.setattr(model, "sample_rate", 44_100)
+    monkeypatch.setattr(model, "condition", None)
+    monkeypatch.setattr(models, "load_model", lambda *args, **how: model)
+    asked = ("--intensity", "-30:-20") if command == "control" else ()
+    told = ditto(command, "calm", *asked, "-o", "x.opus", "--model", "debug")
+    told.refused("x.opus", "1 channels at 44100 Hz as OPUS")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -2,6 +2,7 @@
 
 from ditto_music.audio.files import (
     Recording,
+    check_held,
     check_output,
     held_subtype,
     is_silent,
@@ -15,6 +16,7 @@ from ditto_music.audio.files import (
 
 __all__ = [
     "Recording",
+    "check_held",
     "check_output",
     "held_subtype",
     "is_silent",

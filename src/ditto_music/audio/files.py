@@ -372,6 +372,26 @@ def check_output(path: str | os.PathLike[str], overwrite: bool = True) -> None:
     _container(Path(path))
 
 
+def check_held(
+    path: str | os.PathLike[str], sample_rate: int, channels: int, subtype: str | None = None
+) -> None:
+    """Check that a file of this suffix holds such audio, before any long work. Nothing is written.
+
+    Parameters
+    ----------
+    sample_rate : Hz
+    subtype : that the audio has, as `held_subtype` takes it
+
+    Raises
+    ------
+    InputError
+        If the suffix or the subtype is unknown, or the format does not hold these channels at this
+        rate.
+    """
+    subtype = held_subtype(path, subtype)
+    _encode(Path(path), np.zeros((1, channels), _sample_type(subtype)), sample_rate, subtype)
+
+
 def _sample_type(subtype: str) -> Literal["int32", "float32", "float64"]:
     if subtype in _BITS:
         return "int32"

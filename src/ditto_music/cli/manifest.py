@@ -164,6 +164,8 @@ class Commands:
 
     def _batch(self, orders: Sequence[Order], store: Store) -> list[Outcome]:
         """Music from words for several jobs of one kind."""
+        from ditto_music.audio import check_held
+
         with tempfile.TemporaryDirectory() as folder:
             jobs = [_fetched(order.job, Path(folder)) for order in orders]
             parsed = [parse(job, Path(f"x{self.suffix}")) for job in jobs]
@@ -171,6 +173,7 @@ class Commands:
             seeds = [one.shared.checked(Path(folder) / "x.wav").seed for one in parsed]
             prompts = [str(one.bound.arguments["prompt"]) for one in parsed]
             model = self._model(shared.model, **shared.loading())
+            check_held(Path(f"x{self.suffix}"), model.sample_rate, model.channels)
             terms: list[Term | None] = [None] * len(orders)
             if orders[0].job.command == "generate":
                 from ditto_music.generate import generate

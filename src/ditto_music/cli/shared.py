@@ -340,14 +340,19 @@ class Shared:
         if given and not self.quiet:
             say(f"note: {command} {why}: {', '.join(given)} has no effect")
 
-    def load(self, name: str | None = None) -> Model:
+    def load(self, name: str | None = None, out: Path | None = None) -> Model:
         """The model, or another of this name, on its device.
+
+        Parameters
+        ----------
+        out : file to write its audio to, if it is that which is written.
 
         Raises
         ------
         InputError
-            If there is no such model, device or precision.
+            If there is no such model, device or precision, or `out` does not hold its audio.
         """
+        from ditto_music.audio import check_held
         from ditto_music.models import load_model
 
         load = LOADER.get() or load_model
@@ -355,6 +360,8 @@ class Shared:
         if load is load_model and not self.quiet:
             how["notice"] = say
         model = load(name or self.model, **how)
+        if out:
+            check_held(out, model.sample_rate, model.channels)
         if load is load_model and not self.quiet and model.device.type == "cpu":
             import torch
 

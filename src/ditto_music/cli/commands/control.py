@@ -41,7 +41,7 @@ def control(
     figures = asked.figures()
     with watching(shared, figures) as watch:
         watch.stage(f"loading {shared.model}")
-        model = shared.load()
+        model = shared.load(out=out)
         watch.stage("first iteration")
         result = solve(
             model,

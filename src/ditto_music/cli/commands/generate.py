@@ -47,7 +47,7 @@ def generate(
 
     with watching(shared) as watch:
         watch.stage(f"loading {shared.model}")
-        model = shared.load()
+        model = shared.load(out=out)
         watch.stage(f"making {shared.duration:g} s of music")
         result = sample(
             model, prompt, duration=shared.duration, expect=watch.expect, **shared.sampling(model)

@@ -57,10 +57,11 @@ def inpaint(
     regions = list(zip(starts, ends, strict=True))
     control = asked.any_control()
 
-    from ditto_music.audio import read_recording
+    from ditto_music.audio import check_held, read_recording
     from ditto_music.editing import inpaint as redo
 
     original = read_recording(recording)
+    check_held(out, original.sample_rate, original.channels, original.subtype)
     with watching(shared, asked.figures(), parts=count * len(regions)) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load()

@@ -41,7 +41,7 @@ def invert(
     original = read_recording(recording)
     with watching(shared) as watch:
         watch.stage(f"loading {shared.model}")
-        model = shared.load()
+        model = shared.load(out=out)
         watch.stage("DDIM inversion")
         found = find(
             model, original, prompt, seed=shared.seed, callback=watch, **shared.search(model)

@@ -55,7 +55,7 @@ def loop(
     check_count(count, shared)
     control = asked.any_control()
 
-    from ditto_music.audio import names_file, read_recording
+    from ditto_music.audio import check_held, names_file, read_recording
     from ditto_music.audio.files import names_audio
     from ditto_music.editing import loop as bend
     from ditto_music.editing import loop_from_prompt
@@ -68,9 +68,11 @@ def loop(
     if fresh is not None and not from_file:
         raise InputError("--fresh is for loops of a recording: leave it out")
     original = read_recording(Path(source)) if from_file else None
+    if original is not None:
+        check_held(out, original.sample_rate, original.channels, original.subtype)
     with watching(shared, asked.figures(), parts=count) as watch:
         watch.stage(f"loading {shared.model}")
-        model = shared.load()
+        model = shared.load(out=out if original is None else None)
         watch.stage("first iteration")
 
         def make(seed: int) -> Edit:

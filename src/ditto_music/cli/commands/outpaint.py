@@ -61,7 +61,7 @@ def outpaint(
     check_count(count, shared)
     control = asked.any_control()
 
-    from ditto_music.audio import read_recording
+    from ditto_music.audio import check_held, read_recording
     from ditto_music.editing import outpaint as extend
     from ditto_music.editing.extend import check_prompts, windows_of
 
@@ -69,6 +69,7 @@ def outpaint(
     if plan is not None:
         check_prompts(plan)
     original = read_recording(recording)
+    check_held(out, original.sample_rate, original.channels, original.subtype)
     with watching(shared, asked.figures()) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load()

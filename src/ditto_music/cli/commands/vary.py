@@ -149,16 +149,20 @@ def resume(
     shared.without("resume", "takes these from the run", OF_THE_RUN)
     shared = shared.checked(out)
 
+    from ditto_music.audio import check_held
     from ditto_music.result import Result
     from ditto_music.runs import load_run, run_of
     from ditto_music.vary import resume as go_on
     from ditto_music.vary import varied_takes
 
     old = load_run(saved)
+    if old.edit:
+        known = old.edit.recording
+        check_held(out, known.sample_rate, known.channels, known.subtype)
     search = _search(shared, run)
     with watching(shared, parts=len(varied_takes(old))) as watch:
         watch.stage(f"loading {old.model}")
-        model = shared.load(old.model)
+        model = shared.load(old.model, out=None if old.edit else out)
         watch.stage("first iteration")
         made = go_on(model, old, callback=watch, **search)
     if isinstance(made, Result):
