@@ -325,6 +325,19 @@ def test_the_command_shown_is_one_the_command_line_takes(open_page: OpenPage) ->
     assert bound.arguments["shared"].iterations == 5
 
 
+def test_the_words_are_followed_as_suits_the_model_unless_asked(open_page: OpenPage) -> None:
+    page = open_page()
+    settle(page, iterations=5, seconds=2)
+    assert page.locator("#guidance-out").inner_text() == "model's own"
+    page.locator("#make").click()
+    finished(page)
+    assert "--guidance" not in page.locator("#command").inner_text()
+    page.locator("#guidance").fill("3")
+    assert page.locator("#guidance-out").inner_text() == "3"
+    page.locator("#make").click()
+    page.locator("#command", has_text="--guidance=3").wait_for()
+
+
 def test_the_first_paint_comes_within_two_seconds(open_page: OpenPage) -> None:
     page = open_page()
     (first, *_) = page.evaluate("performance.getEntriesByType('paint').map(e => e.startTime)")

@@ -11,7 +11,7 @@ import { Wave } from "./wave.js";
 
 const EXAMPLES = ["calm piano ballad, 80 bpm", "upbeat bossa nova with nylon guitar", "energetic rock band", "dark ambient pads", "techno, 130 bpm"];
 const VERSIONS = { draft: "So far", music: "Finished", plain: "Left alone" };
-const USUAL = { guidance: 3, iterations: 60 };
+const USUAL = { guidance: 0.5, iterations: 60 };  // guidance at its lowest is the model's own
 const COLUMNS = 800;
 
 const page = { mode: "make", recording: null, active: null, shown: null, pieces: [], settings: new Map(), results: new Map(), loaded: {} };
@@ -81,8 +81,13 @@ function wire() {
   for (const button of document.querySelectorAll(".top [data-mode]")) button.onclick = () => mode(button.dataset.mode);
   for (const name of ["intensity", "melody", "form", "tempo", "style", "brightness"]) $(`on-${name}`).onchange = (event) => turn(name, event.target.checked);
   $("theme").onclick = () => theme(dark() ? "light" : "dark");
-  const outs = { duration: (v) => `${v} s`, guidance: (v) => v, iterations: (v) => `${v} times`, tempo: (v) => `${v} bpm` };
-  for (const [name, told] of Object.entries(outs)) $(name).addEventListener("input", () => { $(`${name}-out`).textContent = told($(name).value); });
+  const outs = { duration: (v) => `${v} s`, guidance: (v) => (+v === USUAL.guidance ? "model's own" : v), iterations: (v) => `${v} times`, tempo: (v) => `${v} bpm` };
+  for (const [name, told] of Object.entries(outs)) {
+    $(name).addEventListener("input", () => {
+      $(`${name}-out`).textContent = told($(name).value);
+      $(name).setAttribute("aria-valuetext", told($(name).value));
+    });
+  }
   $("duration").addEventListener("input", () => { for (const part of Object.values(parts)) part.stretch(+$("duration").value); });
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 1e6); say(`Seed ${$("seed").value}`); };
   $("make").onclick = ask;
