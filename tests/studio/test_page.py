@@ -325,6 +325,19 @@ def test_the_command_shown_is_one_the_command_line_takes(open_page: OpenPage) ->
     assert bound.arguments["shared"].iterations == 5
 
 
+def test_a_piece_keeps_its_settings_when_the_drawing_goes_on(open_page: OpenPage) -> None:
+    page = open_page()
+    settle(page, iterations=5, seconds=2)
+    page.locator("#make").click()
+    finished(page)
+    page.locator("#intensity .handle").first.focus()
+    page.keyboard.press("ArrowUp")
+    handle = page.locator("#intensity .handle").first
+    assert handle.get_attribute("aria-valuenow") == "-35"
+    page.locator("#history button", has_text="Settings").click()
+    assert handle.get_attribute("aria-valuenow") == "-36"
+
+
 def test_the_words_are_followed_as_suits_the_model_unless_asked(open_page: OpenPage) -> None:
     page = open_page()
     settle(page, iterations=5, seconds=2)

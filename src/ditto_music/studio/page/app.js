@@ -283,7 +283,7 @@ async function ask() {
   fail("");
   if (!api) return;
   if (page.mode === "edit" && !page.recording) return fail("Drop a recording first");
-  const asked = settings();
+  const asked = structuredClone(settings());
   if (page.mode === "make" && !asked.prompt) {
     $("prompt").focus();
     return fail("Say in a few words what the music is");
