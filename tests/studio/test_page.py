@@ -338,6 +338,27 @@ def test_a_piece_keeps_its_settings_when_the_drawing_goes_on(open_page: OpenPage
     assert handle.get_attribute("aria-valuenow") == "-36"
 
 
+def test_a_running_piece_is_watched_and_stopped_after_another_was_heard(
+    open_page: OpenPage,
+) -> None:
+    page = open_page()
+    settle(page, iterations=5, seconds=2)
+    page.locator("#make").click()
+    finished(page)
+    page.locator("#iterations").fill("150")
+    page.locator("#make").click()
+    page.locator("#stop").wait_for()
+    page.locator("#history button", has_text="Hear").click()
+    page.locator("#stop").wait_for(state="hidden")
+    page.locator("#history button", has_text="Watch").click()
+    page.locator("#progress").wait_for()
+    page.wait_for_selector('[data-version="draft"]')
+    page.locator("#stop").click()
+    finished(page)
+    assert page.locator("#history button", has_text="Hear").count() == 2
+    assert "stopped" in page.locator("#figures").inner_text()
+
+
 def test_the_words_are_followed_as_suits_the_model_unless_asked(open_page: OpenPage) -> None:
     page = open_page()
     settle(page, iterations=5, seconds=2)

@@ -311,13 +311,15 @@ function news(pieces) {
 
 function render() {
   const piece = page.pieces.find((one) => one.id === page.active);
-  const alive = piece && (piece.status === "waiting" || piece.status === "running");
+  const alive = piece && living(piece);
   $("progress").hidden = !alive;
   $("stop").hidden = !alive;
   $("stop").textContent = piece?.status === "waiting" ? "Do not make it" : piece?.stopping ? "Stopping …" : "Stop, keep the best";
   if (piece) follow(piece, alive);
   history();
 }
+
+const living = (piece) => piece.status === "waiting" || piece.status === "running";
 
 function follow(piece, alive) {
   if (piece.plain && !piece.result) bring(piece, "plain", "plain");
@@ -486,6 +488,7 @@ function history() {
     return el("li", { class: piece.id === page.shown ? "shown" : "" },
       el("span", {}, el("b", {}, asked.prompt || "as it sounds"), el("small", {}, what)),
       piece.status === "done" ? el("button", { type: "button", onclick: () => { page.active = piece.id; show(piece.id); } }, "Hear") : null,
+      living(piece) ? el("button", { type: "button", onclick: () => { page.active = piece.id; render(); } }, "Watch") : null,
       el("button", { type: "button", onclick: () => { apply(asked); say("Settings are back"); } }, "Settings"));
   }));
 }
