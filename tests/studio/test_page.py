@@ -359,6 +359,25 @@ def test_a_running_piece_is_watched_and_stopped_after_another_was_heard(
     assert "stopped" in page.locator("#figures").inner_text()
 
 
+def test_news_of_a_piece_takes_no_focus_and_a_new_one_no_repeat(open_page: OpenPage) -> None:
+    page = open_page()
+    settle(page, iterations=5, seconds=2)
+    page.locator("#make").click()
+    finished(page)
+    page.locator("#repeat").check()
+    page.locator("#iterations").fill("150")
+    page.locator("#make").click()
+    page.wait_for_selector('[data-version="draft"]')
+    told = page.locator("#told").inner_text()
+    page.locator("#history button", has_text="Hear").focus()
+    page.wait_for_function(f"document.querySelector('#told').textContent !== {json.dumps(told)}")
+    assert page.evaluate("document.activeElement.textContent") == "Hear"
+    page.locator("#play").click()
+    page.wait_for_timeout(3000)  # the draft lasts two seconds
+    assert page.locator("#repeat").is_checked()
+    assert page.locator("#play").get_attribute("aria-label") == "Pause"
+
+
 def test_the_words_are_followed_as_suits_the_model_unless_asked(open_page: OpenPage) -> None:
     page = open_page()
     settle(page, iterations=5, seconds=2)

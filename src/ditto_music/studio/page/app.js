@@ -388,11 +388,9 @@ async function show(id) {
   page.shown = id;
   VERSIONS.plain = result.edit ? "Before" : "Left alone";
   page.regions = result.regions ?? [];
-  player.sounds.delete("draft");
   page.loaded.music = "audio";
   await player.load("music", api.file(id, "audio"));
-  player.show("music");
-  if (player.current === "draft") player.current = "music";
+  player.while(() => { player.current = "music"; player.sounds.delete("draft"); });
   if (result.compares && page.loaded.plain !== "plain") {
     page.loaded.plain = "plain";
     player.load("plain", api.file(id, "plain"));
@@ -477,7 +475,11 @@ function columns(sound) {
   });
 }
 
+/** The pieces there are; made anew only where one has changed, so that no press or focus is lost. */
 function history() {
+  const now = JSON.stringify(page.pieces.map(({ id, status }) => [id, status, id === page.shown, page.settings.has(id)]));
+  if (now === page.listed) return;
+  page.listed = now;
   $("history-card").hidden = !page.pieces.length;
   const ended = { waiting: "waits", running: "is being made", done: "", failed: "did not work", dropped: "was taken back" };
   $("history").replaceChildren(...[...page.pieces].reverse().map((piece) => {

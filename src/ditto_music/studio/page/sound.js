@@ -38,6 +38,7 @@ export class Player {
   constructor({ moved, changed }) {
     Object.assign(this, { moved, changed });
     this.sounds = new Map();
+    this.repeat = false;
     this.clear();
   }
 
@@ -47,7 +48,6 @@ export class Player {
     this.current = null;
     this.place = 0;
     this.span = null;
-    this.repeat = false;
   }
 
   /** Bring a version from an address; it takes the place of one of the same name. */
