@@ -77,7 +77,9 @@ def test_from_words_both_ends_meet(model: SmallModel) -> None:
 
 def test_from_words_a_tempo_makes_whole_beats(model: SmallModel) -> None:
     edit = loop_from_prompt(model, "techno, 130 bpm", seconds=2.0, **FAST)
-    assert edit.recording.seconds == pytest.approx(4 * 60 / 130, abs=0.011)
+    assert edit.recording.seconds == pytest.approx(4 * 60 / 130, abs=model.seconds_per_frame / 2)
+    assert edit.beat == pytest.approx(edit.recording.seconds / 4, rel=1e-9)
+    assert edit.report()["bpm"] == pytest.approx(130, abs=1)
     assert beat_of_prompt("calm piano") is None
     assert beat_of_prompt("fast, 97.5BPM") == pytest.approx(60 / 97.5)
     assert beat_of_prompt("0 bpm") is None

@@ -115,7 +115,7 @@ def loop_from_prompt(
     Parameters
     ----------
     seconds : of the loop; moved to a whole number of beats where the prompt names a tempo
-        ("120 bpm").
+        ("120 bpm"), to the nearest frame of the model's latent.
     control : asked of the loop.
     method : how, a name of `ditto_music.baselines.METHODS`; no method that keeps parts of a
         recording.
@@ -123,15 +123,17 @@ def loop_from_prompt(
 
     Returns
     -------
-    Edit, whose recording is the loop, all of it new.
+    Edit, whose recording is the loop, all of it new; its beat is that of the loop as it came out.
 
     Raises
     ------
     InputError
         If the model does not make clips that short or long.
     """
-    beat = beat_of_prompt(prompt)
-    seconds = seconds if beat is None else max(1, round(seconds / beat)) * beat
+    beat, beats = beat_of_prompt(prompt), 0
+    if beat is not None:
+        beats = max(1, round(seconds / beat))
+        seconds = beats * beat
     shortest, longest = max(SHORTEST, model.seconds_range[0]), model.seconds_range[1]
     overlap = min(OVERLAP_SECONDS, seconds / 2)
     if not shortest <= seconds <= longest - overlap:
@@ -152,7 +154,7 @@ def loop_from_prompt(
     recording, clipped = closing.put(None, result.audio[0], result.sample_rate)
     whole = (0.0, recording.seconds)
     edit = measured(recording, [whole], [result], clipped=clipped, tasks=[closing])
-    return looped(edit, beat)
+    return looped(edit, recording.seconds / beats if beats else None)
 
 
 def room_to_loop(recording: Recording, plan: Plan, longest: float) -> tuple[Recording, Window, int]:
