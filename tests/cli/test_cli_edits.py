@@ -129,6 +129,7 @@ def test_control_is_saved_varied_and_resumed(ditto: Ditto, folder: Path) -> None
     assert re.match(r"diversity \d\.\d\d ", last)
     report = json.loads(Path("takes/report.json").read_text())
     assert [item["method"] for item in report["items"]] == ["vary", "vary"]
+    assert report["clipped"] == sum(item["clipped"] for item in report["items"])
     told = ditto("resume", "run", "--iterations", "2", "-o", "b.wav", "--save-run", "run")
     assert told.status == 0, told.err
     assert re.search(r"b\.wav: intensity .*, 2 more iterations, ", told.out)

@@ -113,18 +113,20 @@ def _write(made: Variations, out: Path, argv: list[str]) -> list[str]:
 
     pieces = made.edits or made.results
     lines: list[str] = []
-    clipped = 0
+    clipped: list[int] = []
     for number, (piece, result) in enumerate(zip(pieces, made.results, strict=True), start=1):
         path = out / f"{number}.wav"
-        clipped += piece.save(path)
+        clipped.append(piece.save(path))
         kept = figures(result.items[0])
         lines.append(f"{path}: {kept}" if kept else str(path))
     report = {
         "command": "vary",
         "argv": argv,
         "diversity": made.diversity,
-        "clipped": clipped,
-        "items": [piece.report() for piece in pieces],
+        "clipped": sum(clipped),
+        "items": [
+            piece.report(clipped=count) for piece, count in zip(pieces, clipped, strict=True)
+        ],
     }
     write_report(out / "report.json", report)
     if len(pieces) > 1:
