@@ -50,7 +50,7 @@ from ditto_music.sampling import ddim, draw_noise, draw_noises, noisy_ddim
 from ditto_music.vary import Variations, vary
 
 QUICK = (
-    *("--model", "debug", "--quick", "--prompts", "1", "--duration", "2"),
+    *("--model", "debug", "--quick", "--prompts", "1", "--duration", "2.2"),
     *("--steps", "3", "--surrogate-steps", "2", "--iterations", "2", "--quiet"),
 )
 
