@@ -381,7 +381,7 @@ def test_news_of_a_piece_takes_no_focus_and_a_new_one_no_repeat(open_page: OpenP
 def test_the_words_are_followed_as_suits_the_model_unless_asked(open_page: OpenPage) -> None:
     page = open_page()
     settle(page, iterations=5, seconds=2)
-    assert page.locator("#guidance-out").inner_text() == "model's own"
+    assert page.locator("#guidance-out").inner_text() == "auto"
     page.locator("#make").click()
     finished(page)
     assert "--guidance" not in page.locator("#command").inner_text()

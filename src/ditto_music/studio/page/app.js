@@ -81,7 +81,7 @@ function wire() {
   for (const button of document.querySelectorAll(".top [data-mode]")) button.onclick = () => mode(button.dataset.mode);
   for (const name of ["intensity", "melody", "form", "tempo", "style", "brightness"]) $(`on-${name}`).onchange = (event) => turn(name, event.target.checked);
   $("theme").onclick = () => theme(dark() ? "light" : "dark");
-  const outs = { duration: (v) => `${v} s`, guidance: (v) => (+v === USUAL.guidance ? "model's own" : v), iterations: (v) => `${v} times`, tempo: (v) => `${v} bpm` };
+  const outs = { duration: (v) => `${v} s`, guidance: (v) => (+v === USUAL.guidance ? "auto" : v), iterations: (v) => `${v} times`, tempo: (v) => `${v} bpm` };
   for (const [name, told] of Object.entries(outs)) {
     $(name).addEventListener("input", () => {
       $(`${name}-out`).textContent = told($(name).value);
