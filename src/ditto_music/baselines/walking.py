@@ -124,18 +124,17 @@ class Walk:
         ----------
         through : whether to go back through the network; else `down` is the slope.
         """
-        spares = through and self.spares
-        with self.problem.model.sparing() if spares else nullcontext():
-            with torch.set_grad_enabled(through):
-                x_t = x_t.detach().requires_grad_(through)
-                x_0, added = self.parts(x_t, place.t.to(x_t))
-            inner = x_0.detach().requires_grad_()
-            with torch.enable_grad():
-                clip = self.problem.clip(inner)
-                losses, rows = self.problem.measure(clip, self.items)
-                (slope,) = torch.autograd.grad(losses.sum(), inner)
-            slope = torch.nan_to_num(slope, posinf=0.0, neginf=0.0)
-            down = torch.autograd.grad(x_0, x_t, slope)[0] if through else slope
+        memory = self.problem.model.sparing() if through and self.spares else nullcontext()
+        with memory, torch.set_grad_enabled(through):
+            x_t = x_t.detach().requires_grad_(through)
+            x_0, added = self.parts(x_t, place.t.to(x_t))
+        inner = x_0.detach().requires_grad_()
+        with torch.enable_grad():
+            clip = self.problem.clip(inner)
+            losses, rows = self.problem.measure(clip, self.items)
+            (slope,) = torch.autograd.grad(losses.sum(), inner)
+        slope = torch.nan_to_num(slope, posinf=0.0, neginf=0.0)
+        down = torch.autograd.grad(x_0, x_t, slope)[0] if through else slope
         for history, row in zip(self.histories, rows, strict=True):
             history.append(row | {"steps": float(place.steps)})
         count = len(self.histories[0])
