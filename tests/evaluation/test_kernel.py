@@ -6,7 +6,7 @@ import pytest
 from ditto_music import InputError
 from ditto_music.evaluation import frechet, kernel
 from ditto_music.evaluation.frechet import frechet_distance, frechet_to
-from ditto_music.evaluation.kernel import kernel_distance, kernel_to, median_distance
+from ditto_music.evaluation.kernel import kernel_distance, kernel_to
 
 
 def normal(mean: float, deviation: float, count: int, seed: int) -> np.ndarray:
@@ -38,11 +38,8 @@ def test_three_points_by_hand() -> None:
 def test_it_is_unbiased_for_small_sets() -> None:
     """The mean over many small sets of one kind is 0, where the Frechet distance's is far above."""
     reference = np.random.default_rng(0).standard_normal((500, 10))
-    width = median_distance(reference)
-    draws = [
-        kernel_distance(reference, np.random.default_rng(i).standard_normal((6, 10)), width)
-        for i in range(1, 300)
-    ]
+    distance = kernel_to(reference)
+    draws = [distance(np.random.default_rng(i).standard_normal((6, 10))) for i in range(1, 300)]
     error = np.std(draws) / np.sqrt(len(draws))
     assert abs(np.mean(draws)) < 3 * error
     assert min(draws) < 0 < max(draws)

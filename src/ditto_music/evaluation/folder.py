@@ -21,7 +21,7 @@ from ditto_music.errors import InputError
 from ditto_music.evaluation.adherence import adherence
 from ditto_music.evaluation.adherence import heard as tags_heard
 from ditto_music.evaluation.embeddings import Embedding
-from ditto_music.evaluation.frechet import corrected, frechet_to
+from ditto_music.evaluation.frechet import frechet_corrected, frechet_to
 from ditto_music.evaluation.intervals import Floats, Interval, of_distance, of_mean
 from ditto_music.evaluation.kernel import kernel_to
 from ditto_music.evaluation.reports import Report, controls_of, report_for, reports_in
@@ -266,7 +266,7 @@ def distances(made: Sequence[Clip], known: Sequence[Clip], seed: int) -> dict[st
         figures[f"FAD, {name}"] = Interval(frechet(ours), math.nan, math.nan, len(ours))
         if len(ours) >= 4:
             figures[f"FAD, {name}, less its bias"] = of_distance(
-                lambda points, frechet=frechet: corrected(
+                lambda points, frechet=frechet: frechet_corrected(
                     frechet, points, np.random.default_rng(seed)
                 ),
                 ours,

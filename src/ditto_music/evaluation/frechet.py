@@ -98,7 +98,10 @@ def frechet_infinity(
 
 
 def frechet_corrected(
-    reference: npt.ArrayLike, made: npt.ArrayLike, rng: np.random.Generator, groups: int = 10
+    distance: Callable[[npt.ArrayLike], float],
+    made: npt.ArrayLike,
+    rng: np.random.Generator,
+    groups: int = 10,
 ) -> float:
     """The distance less most of its bias, also for the few clips that `frechet_infinity` refuses.
 
@@ -109,7 +112,8 @@ def frechet_corrected(
 
     Parameters
     ----------
-    reference, made : (n, d), (m, d); at least four made clips.
+    distance : to a reference, of `frechet_to`.
+    made : (m, d), at least four clips.
     rng : draws the groups.
     groups : g, at most one a clip.
 
@@ -122,16 +126,6 @@ def frechet_corrected(
     InputError
         As `frechet_distance`, and if fewer than four clips were made.
     """
-    return corrected(frechet_to(reference), made, rng, groups)
-
-
-def corrected(
-    distance: Callable[[npt.ArrayLike], float],
-    made: npt.ArrayLike,
-    rng: np.random.Generator,
-    groups: int = 10,
-) -> float:
-    """As `frechet_corrected`, of what `frechet_to` gives."""
     points = checked(made)
     if len(points) < 4:
         raise InputError(f"{len(points)} clips are too few to correct the distance: give 4 or more")

@@ -64,17 +64,6 @@ def kernel_to(
     return distance
 
 
-def median_distance(points: npt.ArrayLike) -> float:
-    """Median of the distances between all pairs of a set (n, d).
-
-    Raises
-    ------
-    InputError
-        If it is 0.
-    """
-    return _median(pdist(np.asarray(points, np.float64)))
-
-
 def _median(distances: npt.ArrayLike) -> float:
     median = float(np.median(np.asarray(distances)))
     if median == 0:
