@@ -6,6 +6,7 @@ import argparse
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,13 +26,6 @@ from training.loop import Run
 from training.weights import save_weights
 
 FRAMES = 24
-PIECE = {
-    "family": "jazz waltz", "mood": "calm", "ensemble": "band", "mode": "minor",
-    "density": "sparse", "key": "Bb", "bpm": 120, "bar_seconds": 2.0, "beats_per_bar": 4,
-    "instruments": ["piano"],
-    "playing": {"piano": [[0.0, 13.0]]}, "lead": None, "melody": [], "dynamics": [],
-    "loudness": [-20.0] * 26, "sample_rate": 24_000, "samples": 312_320,
-}  # fmt: skip
 
 
 def loud_and_soft(seed: int, count: int = 16) -> Pairs:
@@ -125,14 +119,14 @@ def test_controls_are_dropped_whole_and_in_stretches() -> None:
 
 
 @pytest.fixture
-def music(model: SmallModel, tmp_path: Path) -> argparse.Namespace:
+def music(model: SmallModel, piece: dict[str, Any], tmp_path: Path) -> argparse.Namespace:
     """Four pieces of noise, their latents, and a tiny denoiser: all that a run needs."""
     rng = np.random.default_rng(0)
-    size = PIECE["samples"]
+    size = piece["samples"]
     sound = (3000 * rng.standard_normal(4 * size)).astype(np.int16)
     np.save(tmp_path / "shard-00000.npy", sound)
     pieces = [
-        PIECE | {"id": str(i), "offset": i * size, "split": "held-out" if i == 3 else "train"}
+        piece | {"id": str(i), "offset": i * size, "split": "held-out" if i == 3 else "train"}
         for i in range(4)
     ]
     lines = [json.dumps(piece) for piece in pieces]

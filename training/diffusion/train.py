@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -30,8 +31,25 @@ from training.diffusion.latents import FRAME_RATE, load_latents
 from training.loop import Average, Run, fast_products, trapezoid
 from training.weights import save_weights
 
+SHAPE = ("width", "depth", "heads", "patch", "expansion")
 LENGTHS = (3.0, 4.0, 6.0, 6.0, 6.0, 8.0, 12.0)
-LEAN, SPREAD = 0.6, 1.2  # of the logit of t: a twentieth of the times above 0.94
+
+
+@dataclass(frozen=True)
+class Times:
+    """Where times are drawn: mean and deviation of their logit. The default has a twentieth of
+    them above 0.94.
+    """
+
+    lean: float = 0.6
+    spread: float = 1.2
+
+    def draw(self, count: int, noise: torch.Generator) -> Tensor:
+        """Times (B,) in (0, 1)."""
+        return torch.sigmoid(self.lean + self.spread * torch.randn(count, generator=noise))
+
+
+TIMES = Times()
 
 
 class Crop(NamedTuple):
@@ -88,19 +106,27 @@ class Batches:
 
 
 def flow_loss(
-    model: Denoiser, x_0: Tensor, ids: Tensor, values: Tensor, noise: torch.Generator
+    model: Denoiser,
+    x_0: Tensor,
+    ids: Tensor,
+    values: Tensor,
+    noise: torch.Generator,
+    times: Times = TIMES,
 ) -> Tensor:
     """Mean squared error of the velocity at logit-normal times, a scalar."""
     with torch.no_grad():
         text = model.text(ids, values)
-    return flow_error(lambda x_t, t: model(x_t, t, text), x_0, noise)
+    return flow_error(lambda x_t, t: model(x_t, t, text), x_0, noise, times)
 
 
 def flow_error(
-    velocity: Callable[[Tensor, Tensor], Tensor], x_0: Tensor, noise: torch.Generator
+    velocity: Callable[[Tensor, Tensor], Tensor],
+    x_0: Tensor,
+    noise: torch.Generator,
+    times: Times = TIMES,
 ) -> Tensor:
     """As `flow_loss`, of any ``(x_t, t) -> velocity``."""
-    t = torch.sigmoid(LEAN + SPREAD * torch.randn(len(x_0), generator=noise))
+    t = times.draw(len(x_0), noise)
     eps = torch.randn(x_0.shape, generator=noise)
     x_t = (1 - t)[:, None, None] * x_0 + t[:, None, None] * eps
     return (velocity(x_t, t) - (eps - x_0)).square().mean()
@@ -145,24 +171,62 @@ def average_gradients(model: nn.Module, workers: int) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
-def optimizers(model: nn.Module, lr: float) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan et al. 2024) for the matrices of the blocks, AdamW for all else that learns.
+def optimizers(
+    model: nn.Module, lr: float, *, muon: bool = True
+) -> dict[str, torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for the matrices of the blocks, AdamW for all else that learns, or
+    AdamW for all.
 
     Muon's steps are scaled to the size of AdamW's (Liu et al. 2025), so both share one rate.
     """
     learnt = {k: p for k, p in model.named_parameters() if p.requires_grad}
+    if not muon:
+        return {"adamw": torch.optim.AdamW(learnt.values(), lr=lr, betas=(0.9, 0.97), fused=True)}
     matrices = {k for k in learnt if k.startswith("blocks.") and k.endswith("weight")}
     matrices = {k for k in matrices if learnt[k].ndim == 2}
     others = [p for k, p in learnt.items() if k not in matrices]
-    return [
-        torch.optim.Muon(
+    return {
+        "muon": torch.optim.Muon(
             [learnt[k] for k in sorted(matrices)],
             lr=lr,
             weight_decay=0.01,
             adjust_lr_fn="match_rms_adamw",
         ),
-        torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.97), fused=True),
-    ]
+        "adamw": torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.97), fused=True),
+    }
+
+
+def flags() -> argparse.ArgumentParser:
+    """What a run may be told."""
+    parser = argparse.ArgumentParser(description="Train the denoiser of ditto-small.")
+    parser.add_argument("--data", type=Path, required=True, help="folder made by training.data")
+    parser.add_argument(
+        "--latents", type=Path, required=True, help="made by training.diffusion.latents"
+    )
+    parser.add_argument("--words", type=Path, help="made by training.text.distil")
+    parser.add_argument("--text", type=Path, help="made by training.text.encoder")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="denoiser.safetensors to begin from; with --words and --text its blocks alone",
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--tokens", type=int, default=32 * 282, help="latent frames a batch")
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, default=True, help="by torch.compile"
+    )
+    parser.add_argument("--optimizer", choices=("muon", "adamw"), default="muon")
+    for key, value in asdict(TIMES).items():
+        parser.add_argument(f"--{key}", type=float, default=value, help="of the logit of times")
+    shape = DenoiserConfig()
+    for key in SHAPE:
+        parser.add_argument(f"--{key}", type=int, default=getattr(shape, key), help="of new blocks")
+    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
+    parser.add_argument("--port", type=int, default=29_517, help="where workers meet")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
 
 
 def begin(args: argparse.Namespace) -> tuple[Denoiser, WordPieces]:
@@ -172,7 +236,7 @@ def begin(args: argparse.Namespace) -> tuple[Denoiser, WordPieces]:
     if args.start and not args.words:
         return load_denoiser(args.start)
     words, vectors = load_words(args.words)
-    shape = {key: getattr(args, key) for key in ("width", "depth", "heads", "patch")}
+    shape = {key: getattr(args, key) for key in SHAPE}
     model = Denoiser(DenoiserConfig(vocabulary=len(words), word_width=vectors.shape[1], **shape))
     if args.start:
         known = load_denoiser(args.start)[0].state_dict()
@@ -183,8 +247,8 @@ def begin(args: argparse.Namespace) -> tuple[Denoiser, WordPieces]:
     return model, words
 
 
-def train(rank: int, args: argparse.Namespace) -> None:
-    """One worker's run; the first also logs, judges and saves."""
+def train(rank: int, args: argparse.Namespace) -> dict[str, float]:
+    """One worker's run; the first also logs, judges and saves, and gives the last judgement."""
     torch.manual_seed(args.seed)
     if args.workers > 1:
         torch.set_num_threads(1)
@@ -195,38 +259,46 @@ def train(rank: int, args: argparse.Namespace) -> None:
     model.text.requires_grad_(False)
     learnt = [p for p in model.parameters() if p.requires_grad]
     batches = Batches(Music(args.data), load_latents(args.latents), words)
-    both = optimizers(model, args.lr)
+    steppers = optimizers(model, args.lr, muon=args.optimizer == "muon")
+    times = Times(args.lean, args.spread)
     average = Average(model, 0.998)
     run = Run(
         args.out / "diffusion",
         args.steps,
-        {"model": model, "average": average, "muon": both[0], "adamw": both[1]},
+        {"model": model, "average": average, **steppers},
         log_every=25,
         save_every=100,
         writes=rank == 0,
     )
     judge = Denoiser(config)
+
+    def judged(step: int) -> dict[str, float]:
+        judge.load_state_dict(average.values)
+        losses = held_out_losses(judge, batches)
+        told = ", ".join(f"{k} {v:.4f}" for k, v in losses.items())
+        print(f"held-out loss at step {step} by captions: {told}", flush=True)
+        export(args.out / "denoiser.safetensors", average.values, config, words)
+        return losses
+
     velocity = cast("Denoiser", torch.compile(model, dynamic=True)) if args.compile else model
     for step in run:
         rng = np.random.default_rng([args.seed, 3, step, rank])
         noise = torch.Generator().manual_seed((args.seed * 1_000_003 + step) * 16 + rank)
         batch = batches.draw("train", args.tokens // args.workers, rng)
         with fast_products():
-            loss = flow_loss(velocity, *batch, noise)
+            loss = flow_loss(velocity, *batch, noise, times)
         loss.backward()
         average_gradients(model, args.workers)
         norm = nn.utils.clip_grad_norm_(learnt, 1.0)
-        for optimizer in both:
-            for group in optimizer.param_groups:
+        for stepper in steppers.values():
+            for group in stepper.param_groups:
                 group["lr"] = args.lr * trapezoid(step, args.steps)
-            optimizer.step()
-            optimizer.zero_grad()
+            stepper.step()
+            stepper.zero_grad()
         if rank > 0:
             continue
         average.update(model)
         run.log(loss=loss.detach(), norm=norm)
-        if (step + 1) % 250 == 0 or step + 1 == args.steps:
-            judge.load_state_dict(average.values)
-            told = ", ".join(f"{k} {v:.4f}" for k, v in held_out_losses(judge, batches).items())
-            print(f"held-out loss at step {step + 1} by captions: {told}", flush=True)
-            export(args.out / "denoiser.safetensors", average.values, config, words)
+        if (step + 1) % 250 == 0 and step + 1 < args.steps:
+            judged(step + 1)
+    return judged(args.steps) if rank == 0 else {}
