@@ -69,6 +69,18 @@ def test_items_of_a_batch_are_those_of_single_runs(tmp_path: Path) -> None:
         assert outcome.report["loss"]["final"] == pytest.approx(alone.items[0].final["loss"], 1e-3)
 
 
+def test_other_files_of_the_same_jobs_are_made_and_the_same_are_not(tmp_path: Path) -> None:
+    def done(performer: Commands) -> int:
+        return len(list(run_batch(ramps(1), tmp_path, performer=performer)))
+
+    assert done(Commands()) == 1 and done(Commands()) == 0
+    assert done(Commands(".flac")) == 1 and done(Commands(".flac")) == 0
+    assert done(Commands(plot=True)) == 1 and done(Commands(save_run=True)) == 1
+    assert done(Commands()) == 0
+    made = sorted(path.suffix for path in tmp_path.iterdir() if path.suffix in {".wav", ".flac"})
+    assert made.count(".flac") == 1 and ".wav" in made
+
+
 def test_any_mix_of_commands_and_one_clear_line_for_each_that_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

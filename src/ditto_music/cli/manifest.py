@@ -87,10 +87,12 @@ class Commands:
     _model: Callable[..., Model] = field(default_factory=lambda: _load, repr=False)
 
     def revision(self, job: Job) -> str:
-        """Of the model's weights."""
+        """Of the model's weights, and of which files are asked for beside a WAV and its report."""
         from ditto_music.models import revision
 
-        return revision(str(job.fields.get("model", Shared().model)))
+        asked = [self.suffix] if self.suffix != Commands.suffix else []
+        asked += [name for name in ("plot", "save_run") if getattr(self, name)]
+        return " ".join([revision(str(job.fields.get("model", Shared().model))), *asked])
 
     def kind(self, job: Job) -> Hashable | None:
         """Music from words with equal settings may share a batch."""
