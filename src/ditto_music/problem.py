@@ -126,13 +126,31 @@ class Problem:
         -------
         (B, ...), or with later noises (B, steps, ...). Where these are not searched, those given
         are kept as they are.
+
+        Raises
+        ------
+        InputError
+            If what is given is not noise of these items.
         """
-        x_T = self.noise() if given is None else given.detach().to(self.model.device)
+        x_T = self.noise() if given is None else self._fitted(given.detach())
         first, later = self.parted(x_T)
         if not self.settings.later_noises:
             self.later = later
             return first
         return torch.cat([first[:, None], later], dim=1)
+
+    def _fitted(self, noise: Tensor) -> Tensor:
+        """Noise that was given, for each item its own or one for all; errors as of `start`."""
+        latent = self.form.latent_shape
+        lead, sizes = noise.shape[: -len(latent)], noise.shape[-len(latent) :]
+        if tuple(sizes) != tuple(latent) or len(lead) not in (1, 2):
+            raise InputError(
+                f"x_T is of shape {tuple(noise.shape)}: {self.model.name} begins "
+                f"{self.form.seconds:g} s with (items, {', '.join(map(str, latent))})"
+            )
+        if lead[0] not in (1, len(self)):
+            raise InputError(f"x_T has {lead[0]} items for {len(self)}: give one, or one an item")
+        return noise.to(self.model.device).expand(len(self), *noise.shape[1:])
 
     def parted(self, noise: Tensor, items: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Initial noise (B, ...) and later ones (B, steps - 1, ...) of a search's variable."""
@@ -261,10 +279,12 @@ class Problem:
         """What one sampler step of one item keeps for backward."""
         x_T = self.noise()[:1].to(dtype)
         calls = CALLS_A_STEP.get(self.settings.sampler, 1)
+        unwanted = self.settings.negative_prompt
+        guided = next((i for i, prompt in enumerate(self.prompts) if prompt != unwanted), 0)
         if isinstance(self.model, Weighed):  # too large to be tried
-            return calls * self.use([0], x_T).kept
+            return calls * self.use([guided], x_T).kept
         start = self._costliest().to(x_T)
-        return calls * activation_bytes(self.denoiser([0]), x_T, start)
+        return calls * activation_bytes(self.denoiser([guided]), x_T, start)
 
     def _costliest(self) -> Tensor:
         """A time at which a call takes as much as any: one that is guided, if some are."""
