@@ -2,7 +2,9 @@
 
 import json
 import math
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +12,9 @@ from torch import Tensor
 
 from ditto_music import Control, InputError, Intensity, Progress, generate, optimize
 from ditto_music.controls.base import Term
+from ditto_music.descent import DESCENTS
 from ditto_music.models.small import SmallModel
+from ditto_music.optimize import Track
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Form
 from ditto_music.result import Settings
@@ -148,6 +152,88 @@ def test_interrupt_keeps_the_best(model: SmallModel, how: str) -> None:
     assert len(result.items[0].history) == 3
 
 
+def test_after_the_time_no_stage_begins(model: SmallModel) -> None:
+    result = optimize(
+        model, "calm", Energy(50.0), duration=0.7, steps=12, surrogate_steps=8, time_limit=1e-9
+    )
+    item = result.items[0]
+    assert [row["steps"] for row in item.history] == [4] and item.stopped == "time"
+    assert result.report()["loss"]["best"] is None and result.report()["loss"]["initial_steps"] == 4
+
+
+def test_what_meets_the_wish_is_kept_even_where_another_sum_is_lower() -> None:
+    track = Track(torch.zeros(2), DESCENTS["adam"](None))
+    track.see({"loss": 1.6}, 1.6, None, False)
+    track.move(1.6, torch.ones(2))
+    track.see({"loss": 1.8}, 1.8, None, True)
+    assert track.stopped == "tolerance" and torch.equal(track.best, track.noise)
+
+
+def test_a_stage_begins_without_the_graph_of_the_one_before(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips: list[weakref.ref[Clip]] = []
+    alive: list[int] = []
+    sample = Problem.sample
+
+    def watched(problem: Problem, *rest: Any) -> Tensor:
+        alive.append(sum(clip() is not None for clip in clips))
+        return sample(problem, *rest)
+
+    monkeypatch.setattr(Problem, "sample", watched)
+    optimize(
+        model, "calm", Energy(50.0), duration=0.7, steps=4, surrogate_steps=2, iterations=6,
+        callback=lambda progress: clips.append(weakref.ref(progress.clip)),
+    )  # fmt: skip
+    assert len(clips) == 6 and alive == [0] * 6
+
+
+def test_an_items_stages_are_its_own(double_model: SmallModel) -> None:
+    """Two controls are searched in two stages; a neighbour with one is not begun again."""
+    one, two = Energy(50.0), Energy(60.0) + Energy(50.0)
+    asked = {"duration": 0.7, "steps": 2, "surrogate_steps": 2, "iterations": 9}
+    start = torch.randn(
+        2, *double_model.latent_shape(0.7), dtype=torch.float64,
+        generator=torch.Generator().manual_seed(0),
+    )  # fmt: skip
+    both = optimize(double_model, "calm", [one, two], seed=[1, 2], x_T=start, **asked)
+    alone = optimize(double_model, "calm", one, seed=1, x_T=start[:1], **asked)
+    losses = [[row["loss"] for row in each.items[0].history] for each in (both, alone)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-9) and len(losses[0]) == 9
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ((2, 8, 32), "x_T has 2 items for 3"),
+        ((3, 8, 31), "x_T is of shape"),
+        ((8, 32), "x_T is of shape"),
+    ],
+)
+def test_noise_that_does_not_fit_is_refused(
+    model: SmallModel, shape: tuple[int, ...], told: str
+) -> None:
+    shape = (*shape[:-2], *model.latent_shape(0.7)) if shape[-1] == 32 else shape
+    with pytest.raises(InputError, match=told):
+        optimize(
+            model, ["calm", "jazz", "techno"], Energy(1.0), x_T=torch.zeros(shape), duration=0.7
+        )
+
+
+def test_one_noise_serves_all_prompts(model: SmallModel) -> None:
+    start = torch.randn(1, *model.latent_shape(0.7), generator=torch.Generator().manual_seed(0))
+    made = generate(model, ["calm", "jazz"], x_T=start, duration=0.7, steps=2)
+    assert torch.equal(made.x_T[0], start[0]) and torch.equal(made.x_T[1], start[0])
+    assert not torch.equal(made.audio[0], made.audio[1])
+
+
+def test_what_a_step_keeps_is_that_of_a_guided_item(model: SmallModel) -> None:
+    def kept(prompts: list[str]) -> int:
+        return Problem(model, prompts, None, 0, Settings(0.7, 4, 3.0)).bytes_a_step()
+
+    assert kept(["", "calm"]) == kept(["calm"]) > kept([""])
+
+
 def test_interrupt_before_anything_is_passed_on(model: SmallModel) -> None:
     class Stopping(Energy):
         def loss(self, feature: Tensor, target: Tensor) -> Tensor:
@@ -185,8 +271,11 @@ def test_not_a_number_from_the_start_is_an_error(model: SmallModel) -> None:
         def loss(self, feature: Tensor, target: Tensor) -> Tensor:
             return super().loss(feature, target) * math.nan
 
-    with pytest.raises(FloatingPointError, match="never a finite number"):
-        optimize(model, "calm", Broken(1.0), iterations=3, **FAST)
+    calls: list[Progress] = []
+    with pytest.raises(FloatingPointError, match="not a finite number"):
+        controls = [Energy(9.0), Broken(1.0)]
+        optimize(model, "calm", controls, iterations=3, callback=calls.append, **FAST)
+    assert calls == []  # the other item's search is not thrown away at its end
 
 
 def test_sums_weigh_and_report_each_part(model: SmallModel) -> None:
@@ -259,7 +348,7 @@ def test_report_has_the_stable_names(model: SmallModel, tmp_path: Path) -> None:
     assert set(names.split()) <= set(report)
     assert report["seed"] == 7
     assert report["command"] == "control"
-    assert set(report["loss"]) == {"initial", "final", "best", "history"}
+    assert set(report["loss"]) == {"initial", "initial_steps", "final", "best", "history"}
     assert len(report["loss"]["history"]) == report["iterations"] == 2
     assert set(report["controls"]["intensity"]) >= {"loss", "rms_error_db", "correlation"}
 
@@ -310,6 +399,16 @@ def test_a_third_of_the_iterations_is_left_for_all_steps(model: SmallModel) -> N
         model, "calm", Energy(50.0), duration=0.7, steps=4, surrogate_steps=2, iterations=9
     )
     assert [row["steps"] for row in result.items[0].history] == [2] * 6 + [4] * 3
+
+
+@pytest.mark.parametrize(("iterations", "steps"), [(1, [9]), (2, [4, 9]), (3, [4, 4, 9])])
+def test_the_last_iteration_is_on_all_steps(
+    model: SmallModel, iterations: int, steps: list[int]
+) -> None:
+    result = optimize(
+        model, "calm", Energy(50.0), duration=0.7, steps=9, surrogate_steps=8, iterations=iterations
+    )
+    assert [row["steps"] for row in result.items[0].history] == steps
 
 
 def test_a_surrogate_of_many_steps_has_a_coarser_one_before_it(model: SmallModel) -> None:

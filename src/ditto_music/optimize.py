@@ -14,6 +14,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple, TypedDict
 
 import torch
@@ -91,29 +92,37 @@ class Track:
     lowest: float = math.inf
     mark: float = math.inf
     idle: int = 0
+    limit: int = 0
     stopped: Stopped | None = None
     history: list[Row] = field(default_factory=list[Row])
 
     def __post_init__(self) -> None:
         self.best = self.noise
 
-    def enter(self) -> None:
-        """Begin a stage from the best noise of the one before, whose losses are not comparable."""
+    def enter(self, limit: int, *, anew: bool) -> None:
+        """Begin a stage that ends at `limit` iterations: anew from the best noise of the one
+        before, whose losses are not comparable, or as if there were none before.
+        """
+        self.limit = limit
         if self.stopped == "diverged":
+            return
+        if not anew:
+            self.stopped = None if self.stopped == "time" else self.stopped
             return
         self.noise, self.lowest, self.stopped = self.best, math.inf, None
         self.latent = None
         self.mark, self.idle = math.inf, 0
         self.descent.restart()
 
-    def goes_on(self, limit: int) -> bool:
-        """Whether another iteration is to be made in a stage that ends at `limit`."""
-        return self.stopped is None and len(self.history) < limit
-
     @property
-    def ever_finite(self) -> bool:
-        """Whether some iteration could be judged."""
-        return any(math.isfinite(row["loss"]) for row in self.history)
+    def goes_on(self) -> bool:
+        """Whether another iteration is to be made in this stage."""
+        return self.stopped is None and len(self.history) < self.limit
+
+    def cut(self, why: Stopped, steps: int) -> None:
+        """Stop before the end: what was met or stalled on fewer than all `steps` does not count."""
+        early = self.stopped != "diverged" and self.history[-1]["steps"] < steps
+        self.stopped = why if early or self.stopped is None else self.stopped
 
     def stalls(self, loss: float) -> bool:
         """Whether a while has passed in which the loss has hardly fallen."""
@@ -128,11 +137,20 @@ class Track:
         return self.history[0] if self.history else Row()
 
     def see(self, row: Row, loss: float, latent: Tensor | None, met: bool) -> None:
-        """Keep the noise if it is the best yet; stop if it is met or nothing is gained."""
+        """Keep the noise if it is the best yet or meets what is asked, which the lowest sum of
+        several losses may not; stop if it does or nothing is gained.
+
+        Raises
+        ------
+        FloatingPointError
+            If the very first loss is no number.
+        """
         self.history.append(row)
-        if loss < self.lowest:
+        if loss < self.lowest or met:
             self.lowest, self.best, self.latent = loss, self.noise, latent
         if not math.isfinite(loss):
+            if len(self.history) == 1:
+                raise FloatingPointError("the loss is not a finite number: lower the guidance")
             self.stopped = "diverged"
         elif met:
             self.stopped = "tolerance"
@@ -212,7 +230,8 @@ def optimize(
     later_noises : search the noises that a noisy sampler adds on the way too, not x_T alone.
     ceiling : level in dBFS that no half second is to exceed, where nothing that is asked for says
         how loud the music is to be: most losses know no level, and a search may drift up for ever.
-    x_T : (B, ...) noise to start from, instead of the seeds' own; or (B, n, ...) with later noises.
+    x_T : (B, ...) noise to start from, instead of the seeds' own, of one item for all or of each;
+        or (B, n, ...) with later noises.
     callback : called after each iteration; returning True stops and keeps the best so far, as
         Ctrl-C does. One that has a method `expect` is first given the `Estimate` of the memory
         needed, where the model is a large one.
@@ -226,7 +245,7 @@ def optimize(
     InputError
         If a setting or a target cannot be used, or memory has no room; before any work is done.
     FloatingPointError
-        If an item never had a finite loss.
+        If the loss of an item's own noise is not finite.
     KeyboardInterrupt
         On Ctrl-C before the first iteration is over.
     """
@@ -254,10 +273,17 @@ def optimize(
     tracks = [Track(noise, DESCENTS[optimizer](lr)) for noise in start]
     count, started = 0, time.monotonic()
     try:
-        for stage in stages(settings, several=problem.several):
-            for track in tracks:
-                track.enter()
-            while items := [i for i, track in enumerate(tracks) if track.goes_on(stage.limit)]:
+        for before, stage in pairwise([None, *stages(settings, several=problem.several)]):
+            if count and time.monotonic() - started > (time_limit or math.inf):
+                for track in tracks:
+                    track.cut("time", steps)
+                break
+            for track, objectives in zip(tracks, problem.objectives, strict=True):
+                # One control alone is judged alike in both stages on all steps: they are one to it.
+                alike = stage.steps == steps and len(objectives) < 2
+                anew = not (alike and before and before.steps == steps)
+                track.enter(iterations if alike else stage.limit, anew=anew)
+            while items := [i for i, track in enumerate(tracks) if track.goes_on]:
                 noise = torch.stack([tracks[i].noise for i in items]).requires_grad_()
                 clip = problem.clip(problem.sample(noise, items, stage.steps))
                 starts = [tracks[i].start for i in items] if stage.far else None
@@ -267,15 +293,16 @@ def optimize(
                 for i, row, loss, latent in zip(items, rows, losses.tolist(), latents, strict=True):
                     met = problem.met(i, row, stage.slack, few=stage.steps < steps)
                     tracks[i].see(row, loss, latent, met)
-                if any(tracks[i].goes_on(stage.limit) for i in items):
+                if any(tracks[i].goes_on for i in items):
                     (slopes,) = torch.autograd.grad(losses.sum(), noise)
                     for i, loss, slope in zip(items, losses.tolist(), slopes, strict=True):
-                        if tracks[i].goes_on(stage.limit):
+                        if tracks[i].goes_on:
                             tracks[i].move(loss, slope)
 
                 count, spent = count + 1, time.monotonic() - started
                 if callback and callback(Progress(count, items, rows, noise.detach(), clip, spent)):
                     raise KeyboardInterrupt
+                del clip, losses  # or the next stage's graph would be built beside this one's
                 if spent * (count + 1) / count > stage.seconds:
                     for track in tracks:
                         track.stopped = track.stopped or "time"
@@ -283,10 +310,7 @@ def optimize(
         if not all(track.history for track in tracks):
             raise
         for track in tracks:
-            if track.stopped is None or track.history[-1]["steps"] < steps:
-                track.stopped = "interrupted"
-    if not all(track.history == [] or track.ever_finite for track in tracks):
-        raise FloatingPointError("the loss was never a finite number: lower lr or the guidance")
+            track.cut("interrupted", steps)
     best = torch.stack([track.best for track in tracks])
     stopped: list[Stopped] = [track.stopped or "iterations" for track in tracks]
     histories = [track.history for track in tracks]
@@ -323,15 +347,17 @@ def stages(settings: Settings, several: bool = False) -> list[Stage]:
 
     What is found on few steps holds nearly on more: the coarsest stage goes to a few times the
     tolerance, the surrogate to the tolerance itself, and iterations on all steps, most often a
-    single one, make sure of it. A third of iterations and time is kept for these.
+    single one, make sure of it. A third of iterations and time is kept for these, and a single
+    iteration is on all steps.
     """
     few, iterations = settings.sampled_steps, settings.iterations
     seconds = settings.time_limit or math.inf
     last = Stage(settings.steps, iterations, seconds, far=False)
-    before = Stage(few, math.ceil(2 * iterations / 3), 2 * seconds / 3)
+    most = min(math.ceil(2 * iterations / 3), max(0, iterations - 1))
+    before = Stage(few, most, 2 * seconds / 3)
     if few == settings.steps:
         return [before, last] if several else [last]
     if few < COARSE_FROM:
         return [before, last]
-    coarse = Stage(few // 2, math.ceil(0.4 * iterations), 0.4 * seconds, COARSE_SLACK)
+    coarse = Stage(few // 2, min(math.ceil(0.4 * iterations), most), 0.4 * seconds, COARSE_SLACK)
     return [coarse, before, last]

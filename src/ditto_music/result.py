@@ -190,9 +190,11 @@ class Result:
     def report(self, **more: object) -> dict[str, Any]:
         """Everything measured, as plain values; for several items a list under ``items``.
 
-        Seconds, Hz and bytes; ``loss`` has ``initial``, ``final``, ``best`` (on all steps) and
-        ``history``; ``controls`` each control's own loss and figures by its name; ``stopped`` why
-        the search ended: "tolerance", "iterations", "time", "interrupted", "stalled" or "diverged".
+        Seconds, Hz and bytes; ``loss`` has ``initial``, of the first iteration on its
+        ``initial_steps``, ``final``, ``best`` (on all steps; None before there was an iteration on
+        these) and ``history``; ``controls`` each control's own loss and figures by its name;
+        ``stopped`` why the search ended: "tolerance", "iterations", "time", "interrupted",
+        "stalled" or "diverged".
 
         Parameters
         ----------
@@ -209,7 +211,7 @@ class Result:
 
     def _report_item(self, item: Item) -> dict[str, Any]:
         losses = [row["loss"] for row in item.history]
-        last = [row["loss"] for row in item.history if row["steps"] == item.history[-1]["steps"]]
+        on_all = [row["loss"] for row in item.history if row["steps"] == self.settings.steps]
         return {
             "version": __version__,
             "command": "",
@@ -234,8 +236,9 @@ class Result:
             "stopped": item.stopped,
             "loss": {
                 "initial": losses[0] if losses else None,
+                "initial_steps": int(item.history[0]["steps"]) if losses else None,
                 "final": item.final.get("loss"),
-                "best": min((x for x in last if math.isfinite(x)), default=None),
+                "best": min((x for x in on_all if math.isfinite(x)), default=None),
                 "history": losses,
             },
             "controls": {

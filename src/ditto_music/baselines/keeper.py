@@ -53,9 +53,10 @@ class Keeper:
         problem = self.problem
         for item, row, one in zip(items, rows, noise, strict=True):
             self.histories[item].append(row | {"steps": float(problem.settings.steps)})
-            if row["loss"] < self.lowest[item]:
+            met = problem.met(item, row)
+            if row["loss"] < self.lowest[item] or met:
                 self.lowest[item], self.best[item] = row["loss"], one
-            if problem.met(item, row):
+            if met:
                 self.stopped[item] = "tolerance"
         self.count += 1
         spent = time.monotonic() - problem.started
