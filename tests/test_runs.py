@@ -126,6 +126,9 @@ def test_runs_that_cannot_be_read_are_one_clear_line(model: SmallModel, tmp_path
         save_run(tmp_path / "other", run)
     save_run(tmp_path / "run", run)
     save_run(tmp_path / "run", run)  # an earlier run is replaced
+    (tmp_path / "run" / "takes").mkdir()
+    with pytest.raises(InputError, match="run: holds takes, too; move it"):
+        save_run(tmp_path / "run", run)
     said = json.loads((tmp_path / "run" / "run.json").read_text())
     (tmp_path / "run" / "run.json").write_text(json.dumps(said | {"format": 99}))
     with pytest.raises(InputError, match="a run of format 99"):

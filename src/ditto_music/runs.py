@@ -21,7 +21,7 @@ from torch import Tensor
 from ditto_music._version import __version__
 from ditto_music.audio import Recording, read_recording, write_recording
 from ditto_music.controls.base import Term
-from ditto_music.controls.specs import Store, from_spec, to_spec
+from ditto_music.controls.specs import FILES, Store, from_spec, to_spec
 from ditto_music.editing.closing import Closing
 from ditto_music.editing.edit import Edit
 from ditto_music.editing.filling import Task, Wish
@@ -33,6 +33,7 @@ from ditto_music.whole import check_folder, whole_folder
 
 FORMAT = 1
 MARKER, TENSORS, RECORDING = "run.json", "run.safetensors", "recording.wav"
+OWN = (MARKER, TENSORS, RECORDING, FILES)
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def save_run(folder: str | os.PathLike[str], run: Run) -> None:
     InputError
         If the folder cannot be written, or holds other things.
     """
-    with whole_folder(folder, MARKER) as draft:
+    with whole_folder(folder, MARKER, OWN) as draft:
         store = Store(draft)
         said: dict[str, Any] = {
             "format": FORMAT,
@@ -175,7 +176,7 @@ def load_run(folder: str | os.PathLike[str], control: Term | None = None) -> Run
 
 def check_run(folder: str | os.PathLike[str]) -> None:
     """Check that a run can be written there, before any long work."""
-    check_folder(folder, MARKER)
+    check_folder(folder, MARKER, OWN)
 
 
 def _take_to_plain(number: int, take: Take, store: Store) -> dict[str, Any]:

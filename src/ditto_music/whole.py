@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -106,7 +106,9 @@ def whole(path: str | os.PathLike[str]) -> Generator[Path]:
 
 
 @contextmanager
-def whole_folder(path: str | os.PathLike[str], marker: str) -> Generator[Path]:
+def whole_folder(
+    path: str | os.PathLike[str], marker: str, own: Collection[str]
+) -> Generator[Path]:
     """Write a folder that appears whole or not at all.
 
     Yields a new folder beside `path` for the body to fill. When the body ends well it is renamed to
@@ -116,6 +118,7 @@ def whole_folder(path: str | os.PathLike[str], marker: str) -> Generator[Path]:
     ----------
     path : path of the folder to write
     marker : a file that every folder of this kind has; a folder without it is not replaced
+    own : all that such a folder has; one that holds anything else is not replaced
 
     Raises
     ------
@@ -123,7 +126,7 @@ def whole_folder(path: str | os.PathLike[str], marker: str) -> Generator[Path]:
         As `check_folder`, and when the disk is full, read-only or closed to this user.
     """
     path = Path(path)
-    check_folder(path, marker)
+    check_folder(path, marker, own)
     target = path.resolve()
     draft, old = (target.with_name(f".{secrets.token_hex(8)}") for _ in range(2))
     with _mendable(path):
@@ -140,8 +143,12 @@ def whole_folder(path: str | os.PathLike[str], marker: str) -> Generator[Path]:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def check_folder(path: str | os.PathLike[str], marker: str) -> None:
+def check_folder(path: str | os.PathLike[str], marker: str, own: Collection[str]) -> None:
     """Check that a folder can be written at `path`, before any long work. Nothing is written.
+
+    Parameters
+    ----------
+    marker, own : as `whole_folder`; hidden files do not count
 
     Raises
     ------
@@ -152,10 +159,13 @@ def check_folder(path: str | os.PathLike[str], marker: str) -> None:
     path = Path(path)
     with _mendable(path):
         _check_place(path)
-        if path.is_dir() and any(path.iterdir()) and not (path / marker).is_file():
-            raise InputError(f"{path}: is a folder of other things; choose another name")
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: there is a file of this name; choose another one")
+        there = [each.name for each in path.iterdir()] if path.exists() else []
+        if there and not (path / marker).is_file():
+            raise InputError(f"{path}: is a folder of other things; choose another name")
+        if others := [name for name in there if name not in own and not name.startswith(".")]:
+            raise InputError(f"{path}: holds {others[0]}, too; move it, or choose another name")
 
 
 def check_room(path: str | os.PathLike[str]) -> None:

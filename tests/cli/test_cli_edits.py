@@ -136,6 +136,19 @@ def test_control_is_saved_varied_and_resumed(ditto: Ditto, folder: Path) -> None
     assert ditto("vary", "run", "-o", "again", "--count", "1").status == 0
 
 
+@pytest.mark.parametrize("flag", ["-o", "--plot", "--report"])
+def test_no_other_file_may_lie_where_a_run_is_replaced(
+    ditto: Ditto, folder: Path, flag: str
+) -> None:
+    Path("run").mkdir()
+    files = {"-o": "a.wav", "--plot": "a.png", "--report": "a.json"}
+    files[flag] = f"run/{files[flag]}"
+    given = [part for pair in files.items() for part in pair]
+    told = ditto("generate", "calm", *given, "--save-run", "../" + folder.name + "/run", *QUICK)
+    told.refused("run: this folder is replaced as a whole", "a folder of its own")
+    assert list(folder.rglob("*")) == [folder / "run"]
+
+
 def test_a_search_goes_on_as_it_was_unless_told_otherwise(ditto: Ditto, folder: Path) -> None:
     own = ("--optimizer", "adam", "--lr", "0.02", "--tolerance", "0.5", "--ceiling", "-9")
     asked = ("control", "calm", "--intensity", "-35:-14", "-o", "a.wav", "--save-run", "run")

@@ -314,11 +314,16 @@ class Shared:
 
             self.check_method()
             check_run(self.save_run)
-        files = out, self.plot, self.report, self.save_run
+        files = self.save_run, out, self.plot, self.report
         written = [path.resolve() for path in files if path]
         if len(set(written)) < len(written):
             raise InputError(
                 "two of --out, --plot, --report, --save-run name the same file: give each its own"
+            )
+        if self.save_run and any(written[0] in path.parents for path in written):
+            raise InputError(
+                f"{self.save_run}: this folder is replaced as a whole, and another file is to be "
+                "written in it: give --save-run a folder of its own"
             )
         return replace(self, seed=secrets.randbelow(2**32)) if self.seed == -1 else self
 
