@@ -118,6 +118,10 @@ def test_an_id_names_the_files_and_is_each_jobs_own(tmp_path: Path) -> None:
     assert (tmp_path / "rise.txt").read_text() == "1"
 
 
+def test_lines_without_an_id_may_say_so(tmp_path: Path) -> None:
+    assert all(one.done for one in run_batch(jobs(3, id=None), tmp_path, performer=Scribe()))
+
+
 def test_processes_share_the_work(tmp_path: Path) -> None:
     outcomes = list(run_batch(jobs(7), tmp_path, engine=Local(2), performer=Scribe()))
     assert sum(one.done for one in outcomes) == 7

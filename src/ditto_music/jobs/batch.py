@@ -138,7 +138,7 @@ def _orders(
         one = Job(number, given) if isinstance(given, Mapping) else given
         key = one.key if isinstance(one, Outcome) else _key(one, act)
         owner = short(key)
-        if isinstance(one, Job) and "id" in one.fields:
+        if isinstance(one, Job) and one.fields.get("id") is not None:
             owner = names.setdefault(hash(str(one.fields["id"])), owner)
         if short(key) in seen:
             tally.before += 1
