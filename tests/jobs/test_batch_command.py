@@ -118,6 +118,17 @@ def test_any_mix_of_commands_and_one_clear_line_for_each_that_is_wrong(
     assert "0 done, 0 failed, 9 before" in capsys.readouterr().out
 
 
+def test_alternatives_are_named_by_the_id(tmp_path: Path) -> None:
+    edit = {"command": "inpaint", "recording": str(RECORDING), "from": 2.0, "to": 2.6, "prompt": ""}
+    quick = {name: QUICK[name] for name in ("model", "steps", "iterations")}
+    job = {"id": "try", "count": 2, **edit, **quick}
+    (outcome,) = run_batch([job], tmp_path, performer=Commands())
+    assert outcome.report is not None, outcome.error
+    assert outcome.report["out"] == ["try-1.wav", "try-2.wav"]
+    assert [item["out"] for item in outcome.report["items"]] == outcome.report["out"]
+    assert all((tmp_path / name).is_file() for name in outcome.report["out"])
+
+
 def test_what_nobody_foresaw_fails_the_item_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

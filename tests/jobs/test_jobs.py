@@ -118,6 +118,22 @@ def test_an_id_names_the_files_and_is_each_jobs_own(tmp_path: Path) -> None:
     assert (tmp_path / "rise.txt").read_text() == "1"
 
 
+def test_an_id_keeps_the_names_of_all_its_files(tmp_path: Path) -> None:
+    some = [
+        {"text": 1, "id": "try-2"},
+        {"text": 2, "id": "try", "count": 2},
+        {"text": 3, "id": "more", "count": 2},
+        {"text": 4, "id": "more-1"},
+        {"text": 5, "id": "more-3"},
+        {"text": 6, "id": "much", "count": 10**12},
+        {"text": 7, "id": "some", "count": "some"},
+    ]
+    outcomes = {one.line: one for one in run_batch(some, tmp_path, performer=Scribe())}
+    assert [line for line, one in sorted(outcomes.items()) if one.done] == [1, 3, 5, 6, 7]
+    assert "id 'try-2' is taken by an earlier line" in outcomes[2].error
+    assert "id 'more-1' is taken by an earlier line" in outcomes[4].error
+
+
 def test_lines_without_an_id_may_say_so(tmp_path: Path) -> None:
     assert all(one.done for one in run_batch(jobs(3, id=None), tmp_path, performer=Scribe()))
 

@@ -248,8 +248,11 @@ class Commands:
             if status == 130:
                 raise KeyboardInterrupt
             told = json.loads(report.read_text(encoding="utf-8"))
-            names = _hand_over(folder, store)
-            audio = [name for name in names if name.endswith(self.suffix)]
+            _hand_over(folder, store)
+            made = told.get("items", [told])
+            for one in made:
+                one["out"] = Path(one["out"]).name
+            audio = [one["out"] for one in made]
             more = {"out": audio[0] if len(audio) == 1 else audio, "id": order.name}
             return told | more | {"line": order.job.line}
 
@@ -372,12 +375,10 @@ def _fetched(job: Job, folder: Path) -> Job:
     return replace(job, fields={name: local(value) for name, value in job.fields.items()})
 
 
-def _hand_over(folder: Path, store: Store) -> list[str]:
+def _hand_over(folder: Path, store: Store) -> None:
     """Everything in a folder to its place, the audio last: where it is, all is."""
-    paths = sorted(folder.iterdir(), key=lambda path: path.suffix not in (".png", ".run"))
-    for path in paths:
+    for path in sorted(folder.iterdir(), key=lambda path: path.suffix not in (".png", ".run")):
         store.put(path, path.name)
-    return [path.name for path in paths]
 
 
 def _plain(report: dict[str, Any]) -> dict[str, Any]:

@@ -133,24 +133,24 @@ def _orders(
     tally: Tally,
 ) -> Iterator[Order]:
     """Jobs that are not done yet; what cannot be understood goes to `bad`."""
-    names: dict[int, int] = {}  # of the ids given so far, whose they are
+    names: dict[int, int] = {}  # asked for so far, whose they are
     for number, given in enumerate(jobs, start=1):
         one = Job(number, given) if isinstance(given, Mapping) else given
         key = one.key if isinstance(one, Outcome) else _key(one, act)
-        owner = short(key)
-        if isinstance(one, Job) and one.fields.get("id") is not None:
-            owner = names.setdefault(hash(str(one.fields["id"])), owner)
-        if short(key) in seen:
+        own = short(key)
+        asked = one.names if isinstance(one, Job) else []
+        taken = [each for each in asked if names.setdefault(hash(each), own) != own]
+        if own in seen:
             tally.before += 1
             continue
-        seen.add(short(key))
+        seen.add(own)
         if isinstance(one, Outcome):
             bad.append(one)
             continue
         try:
             name, kind = one.name(key), act.kind(one)
-            if owner != short(key):
-                raise InputError(f"id '{name}' is taken by an earlier line: give each its own")
+            if taken:
+                raise InputError(f"id '{taken[0]}' is taken by an earlier line: give each its own")
         except InputError as error:
             bad.append(Outcome(key, one.line, error=f"{one.where}: {error}"))
             continue

@@ -16,6 +16,7 @@ import fsspec
 from ditto_music.errors import InputError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+MOST_NUMBERED = 1000  # files of one job whose names are kept for it; no command makes more
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Job:
     ----------
     line : of the manifest, from 1.
     fields : ``command`` and its flags by name, as ``{"command": "control", "prompt": ...}``;
-        ``id`` names the files that are written.
+        ``id`` names the files that are written, of a ``count`` as ``id-1``, ``id-2`` ...
     """
 
     line: int
@@ -41,6 +42,19 @@ class Job:
     def command(self) -> str:
         """Its name; plain music unless said."""
         return str(self.fields.get("command", "generate"))
+
+    @property
+    def names(self) -> list[str]:
+        """Which its files may have that no other job's may: none without an ``id``."""
+        own = self.fields.get("id")
+        if own is None:
+            return []
+        try:
+            count = int(str(self.fields.get("count", 1)))
+        except ValueError:  # told by whoever reads the job
+            count = 1
+        numbers = range(1, min(count, MOST_NUMBERED) + 1) if count > 1 else []
+        return [str(own), *(f"{own}-{number}" for number in numbers)]
 
     def key(self, revision: str) -> str:
         """What the job asks, as a hash: of its fields, of the files they name, of the model.
