@@ -165,6 +165,21 @@ def test_a_dry_run_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "command 'sing' is unknown" in said.err
 
 
+def test_a_line_that_is_mended_no_longer_stands_as_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def status(*some: dict, flags: tuple[str, ...] = ()) -> int:
+        path = manifest(tmp_path / "jobs.jsonl", [*some])
+        return main(["batch", str(path), "-o", str(tmp_path / "out"), "--workers", "1", *flags])
+
+    good, bad = ramps(1)[0], ramps(1, flux=3)[0]
+    assert status(good, bad) == 1
+    assert status(good, bad) == 1
+    assert "0 done, 0 failed, 2 before" in capsys.readouterr().out
+    assert status(good, ramps(1, seed=2)[0]) == 0
+    assert status(good, bad, flags=("--engine", "dry")) == 1
+
+
 def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = manifest(tmp_path / "jobs.jsonl", ramps(1))
     for argv, words in (

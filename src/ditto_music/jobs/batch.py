@@ -37,11 +37,13 @@ class Tally:
     ----------
     done, failed : in this run.
     before : done in an earlier run, or failed there and not asked to be tried again.
+    failed_before : how many of `before` failed.
     """
 
     done: int = 0
     failed: int = 0
     before: int = 0
+    failed_before: int = 0
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -95,9 +97,10 @@ def run_batch(
         results = Ledger(store, RESULTS)
         failures = Ledger(store, FAILURES, anew=retry_failed and not dry)
         try:
-            seen = {*results.keys(), *(() if retry_failed else failures.keys())}
+            seen = set(results.keys())
+            failed = set() if retry_failed else set(failures.keys()) - seen
             bad: list[Outcome] = []
-            orders = _orders(jobs, act, seen, bad, count)
+            orders = _orders(jobs, act, seen, failed, bad, count)
             groups = grouped(orders, most, WINDOW * most)
             perform = partial(_nothing if dry else act.perform, address=store.address)
             for outcomes in _with(bad, work(groups, perform)):
@@ -129,10 +132,11 @@ def _orders(
     jobs: Iterable[Job | Outcome | Mapping[str, Any]],
     act: Performer,
     seen: set[int],
+    failed: set[int],
     bad: list[Outcome],
     tally: Tally,
 ) -> Iterator[Order]:
-    """Jobs that are not done yet; what cannot be understood goes to `bad`."""
+    """Jobs neither `seen` nor `failed` before; what cannot be understood goes to `bad`."""
     names: dict[int, int] = {}  # asked for so far, whose they are
     for number, given in enumerate(jobs, start=1):
         one = Job(number, given) if isinstance(given, Mapping) else given
@@ -140,8 +144,9 @@ def _orders(
         own = short(key)
         asked = one.names if isinstance(one, Job) else []
         taken = [each for each in asked if names.setdefault(hash(each), own) != own]
-        if own in seen:
+        if own in seen or own in failed:
             tally.before += 1
+            tally.failed_before += own in failed
             continue
         seen.add(own)
         if isinstance(one, Outcome):

@@ -131,7 +131,7 @@ def batch(
         tell(None)
     verb = "understood" if engine == "dry" else "done"
     print(f"{out}: {tally.done} {verb}, {tally.failed} failed, {tally.before} before")
-    return 1 if tally.failed or _failures(out) else 0
+    return 1 if tally.failed or tally.failed_before else 0
 
 
 def _engine(
@@ -164,19 +164,6 @@ def _count(manifest: str) -> int:
             return sum(1 for line in file if line.strip())  # pyright: ignore
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{manifest}: no such manifest: give a file of one job a line") from None
-
-
-def _failures(out: str) -> int:
-    """How many jobs of the folder stand as failed."""
-    from ditto_music.jobs.batch import FAILURES
-    from ditto_music.jobs.store import Store
-
-    store = Store(out)
-    name = f"{store.root}/{FAILURES}"
-    if not store.files.exists(name):
-        return 0
-    with store.files.open(name, "rb") as file:
-        return sum(1 for _ in file)
 
 
 def _line(tally: Tally, total: int) -> str:
