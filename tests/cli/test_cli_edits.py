@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,44 @@ def test_alternatives_are_numbered_and_differ(ditto: Ditto, take: Path) -> None:
     assert not np.array_equal(samples("new-1.wav"), samples("new-2.wav"))
     items = json.loads(Path("new.json").read_text())["items"]
     assert [item["out"] for item in items] == ["new-1.wav", "new-2.wav"]
+
+
+def test_every_alternative_is_checked_before_the_work(
+    ditto: Ditto, take: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ditto_music.models.load_model", None)
+    cut = ("--from", "1", "--to", "1.5", "--count", "4", "--plot", "try.png")
+    Path("try-3.wav").mkdir()
+    ditto("inpaint", "take.wav", *cut, "-o", "try.wav").refused("try-3.wav: this is a folder")
+    Path("try-2.png").mkdir()
+    ditto("inpaint", "take.wav", *cut, "-o", "new.wav").refused("try-2.png: this is a folder")
+    take.rename("take-1.wav")
+    told = ditto("inpaint", "take-1.wav", *cut[:-2], "-o", "take.wav")
+    told.refused("take-1.wav: one of 4 alternatives would be written over the recording")
+
+
+def test_warnings_of_alternatives_name_the_files_there_are(
+    ditto: Ditto, take: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, edit = editing.Edit.save, editing.inpaint
+
+    def second_breaks(*args: Any, seed: int, **kwargs: Any) -> editing.Edit:
+        made = edit(*args, seed=seed, **kwargs)
+        if seed == 0:
+            return made
+        (result,) = made.results
+        items = [replace(item, stopped="diverged") for item in result.items]
+        return replace(made, results=[replace(result, items=items)])
+
+    monkeypatch.setattr(editing.Edit, "save", lambda self, path: save(self, path) + 12)
+    monkeypatch.setattr(editing, "inpaint", second_breaks)
+    told = ditto(
+        *("inpaint", "take.wav", "", "--from", "1", "--to", "1.5", "--count", "2"),
+        *("-o", "new.wav", *EDIT),
+    )
+    assert told.status == 0, told.err
+    assert "warning: new-1.wav to new-2.wav: 24 samples were too loud" in told.err
+    assert "the numbers broke after 3 iterations; new-2.wav is the best" in told.err
 
 
 @pytest.mark.parametrize(

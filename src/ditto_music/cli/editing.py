@@ -14,6 +14,7 @@ from ditto_music.cli.shared import MUSIC, Shared, Whole
 from ditto_music.errors import InputError
 
 if TYPE_CHECKING:
+    from ditto_music.audio import Recording
     from ditto_music.editing import Edit, Seam
 
 MOST_ALTERNATIVES = 100
@@ -46,12 +47,41 @@ Fresh = Annotated[
 ]
 
 
-def check_count(count: int, shared: Shared) -> None:
-    """Refuse a number of alternatives that cannot be made."""
+def checked_edit(shared: Shared, out: Path, count: int) -> Shared:
+    """As `Shared.checked`, with the number of alternatives.
+
+    Raises
+    ------
+    InputError
+        If so many cannot be made, or one of their files cannot be written.
+    """
     if not 1 <= count <= MOST_ALTERNATIVES:
         raise InputError(f"count is {count}: it must be 1 to {MOST_ALTERNATIVES}")
     if shared.save_run and count > 1:
         raise InputError("--save-run keeps one edit: leave --count out")
+    return shared.checked(out, count)
+
+
+def original_of(path: Path, out: Path, count: int) -> Recording:
+    """The recording to edit.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, `out` does not hold its audio, or one of several alternatives would
+        be written over it.
+    """
+    from ditto_music.audio import check_held, read_recording
+    from ditto_music.editing.edit import numbered
+
+    recording = read_recording(path)
+    check_held(out, recording.sample_rate, recording.channels, recording.subtype)
+    if count > 1 and path.resolve() in [one.resolve() for one in numbered(out, count)]:
+        raise InputError(
+            f"{path}: one of {count} alternatives would be written over the recording: choose "
+            "another --out"
+        )
+    return recording
 
 
 def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[int], Edit]) -> int:
@@ -87,11 +117,16 @@ def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[in
         for number, (name, edit) in enumerate(zip(names, edits, strict=True))
         for line in told(name, edit, shared.seed + number)
     ]
-    items = [item for edit in edits for result in edit.results for item in result.items]
+    pairs = [
+        (item, name)
+        for name, edit in zip(names, edits, strict=True)
+        for result in edit.results
+        for item in result.items
+    ]
     status = run.deliver(
-        *(made, items, out, shared, lines),
+        *(made, [item for item, _ in pairs], out, shared, lines),
         run=lambda: run_of(edits[0], None, run.argv),
-        last=names[-1],
+        files=[name for _, name in pairs],
     )
     written = f"{len(edits)} of {count} alternatives are written"
     if isinstance(broken, Exception):

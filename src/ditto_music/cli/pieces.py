@@ -109,7 +109,7 @@ class _Kept(Run):
         shared: Shared,
         lines: Sequence[str],
         run: Callable[[], SavedRun] | None = None,
-        last: Path | None = None,
+        files: Sequence[Path] = (),
     ) -> int:
         """Keep it."""
         one = made.edits[0] if isinstance(made, Alternatives) else made

@@ -71,7 +71,7 @@ class Run:
         shared: Shared,
         lines: Sequence[str],
         run: Callable[[], SavedRun] | None = None,
-        last: Path | None = None,
+        files: Sequence[Path] = (),
     ) -> int:
         """Write the audio, the picture and the report; print the result lines.
 
@@ -81,7 +81,7 @@ class Run:
         items : every clip behind it.
         lines : what to print once all is written.
         run : gives what ``--save-run`` writes.
-        last : the file of the last clip, where that is not `out`.
+        files : the file of each clip, where that is not `out`.
 
         Returns
         -------
@@ -94,6 +94,10 @@ class Run:
         KeyboardInterrupt
             On Ctrl-C while writing, with a message that says what is there.
         """
+        files = files or [out] * len(items)
+        several = files[0] != files[-1]
+        these = f"{files[0]} to {files[-1]}" if several else str(files[0])
+        are = "are" if several else "is"
         clipped = made.save(out)
         try:
             if shared.plot:
@@ -106,22 +110,24 @@ class Run:
 
                 save_run(shared.save_run, run())
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"interrupted while writing; {out} is complete") from None
+            raise KeyboardInterrupt(f"interrupted while writing; {these} {are} complete") from None
         except InputError as error:
-            raise Unfinished(f"{out} is written, but: {error}") from error
+            raise Unfinished(f"{these} {are} written, but: {error}") from error
         for line in lines:
             print(line)
         if clipped and not shared.quiet:
-            say(f"warning: {out}: {clipped} samples were too loud for the file and were clipped")
-        return self._outcome(items, last or out, shared)
+            say(f"warning: {these}: {clipped} samples were too loud for the file and were clipped")
+        return self._outcome(items, files, shared)
 
-    def _outcome(self, items: Sequence[Item], out: Path, shared: Shared) -> int:
+    def _outcome(self, items: Sequence[Item], files: Sequence[Path], shared: Shared) -> int:
         """Say which item broke and how the last ended, if not as planned; the exit status."""
         last = items[-1]
-        broken = next((item for item in items if item.stopped == "diverged"), None)
+        pairs = zip(items, files, strict=True)
+        broken = next((pair for pair in pairs if pair[0].stopped == "diverged"), None)
         if broken and not shared.quiet:
+            item, file = broken
             say(
-                f"warning: the numbers broke after {len(broken.history)} iterations; {out} is the "
+                f"warning: the numbers broke after {len(item.history)} iterations; {file} is the "
                 "best before that: try a smaller --lr"
             )
         if last.stopped == "stalled" and not shared.quiet:
@@ -130,7 +136,7 @@ class Run:
                 "--seed or prompt may do better"
             )
         if last.stopped == "interrupted":
-            say(f"interrupted after {len(last.history)} iterations; {out} is the best so far")
+            say(f"interrupted after {len(last.history)} iterations; {files[-1]} is the best so far")
             return 130
         return 0
 

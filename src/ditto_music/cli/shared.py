@@ -271,18 +271,21 @@ class Shared:
         ),
     ] = False
 
-    def checked(self, out: Path) -> Shared:
+    def checked(self, out: Path, count: int = 1) -> Shared:
         """Every number and every file to write checked, and the seed drawn where it is -1.
+
+        Parameters
+        ----------
+        count : as `ditto_music.cli.files.check_files`.
 
         Raises
         ------
         InputError
             If one cannot be used. Nothing has been written.
         """
-        from ditto_music.audio import check_output
+        from ditto_music.cli.files import check_files
         from ditto_music.result import Settings
         from ditto_music.sampling.guidance import Guidance
-        from ditto_music.whole import check_target
 
         Settings(
             duration=self.duration,
@@ -302,29 +305,7 @@ class Shared:
         )
         if not -1 <= self.seed <= LARGEST_SEED:
             raise InputError(f"seed is {self.seed}: it must be -1 or 0 to {LARGEST_SEED}")
-        check_output(out)
-        if self.plot:
-            from ditto_music.pictures import check_picture
-
-            check_picture(self.plot)
-        if self.report:
-            check_target(self.report)
-        if self.save_run:
-            from ditto_music.runs import check_run
-
-            self.check_method()
-            check_run(self.save_run)
-        files = self.save_run, out, self.plot, self.report
-        written = [path.resolve() for path in files if path]
-        if len(set(written)) < len(written):
-            raise InputError(
-                "two of --out, --plot, --report, --save-run name the same file: give each its own"
-            )
-        if self.save_run and any(written[0] in path.parents for path in written):
-            raise InputError(
-                f"{self.save_run}: this folder is replaced as a whole, and another file is to be "
-                "written in it: give --save-run a folder of its own"
-            )
+        check_files(self, out, count)
         return replace(self, seed=secrets.randbelow(2**32)) if self.seed == -1 else self
 
     def check_method(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ditto_music.cli.controls import Asked
-from ditto_music.cli.editing import Count, Fresh, Source, Words, check_count, make_all
+from ditto_music.cli.editing import Count, Fresh, Source, Words, checked_edit, make_all, original_of
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
@@ -48,8 +48,7 @@ def inpaint(
         ditto-music inpaint take.wav --from 12.5 --to 14.5 -o mended.wav
     """
     shared.without("inpaint", "keeps the length of the recording", ["duration"])
-    shared = shared.checked(out)
-    check_count(count, shared)
+    shared = checked_edit(shared, out, count)
     if len(starts) != len(ends):
         raise InputError(
             f"{len(starts)} times --from but {len(ends)} times --to: give one --to for each --from"
@@ -57,11 +56,9 @@ def inpaint(
     regions = list(zip(starts, ends, strict=True))
     control = asked.any_control()
 
-    from ditto_music.audio import check_held, read_recording
     from ditto_music.editing import inpaint as redo
 
-    original = read_recording(recording)
-    check_held(out, original.sample_rate, original.channels, original.subtype)
+    original = original_of(recording, out, count)
     with watching(shared, asked.figures(), parts=count * len(regions)) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ditto_music.cli.controls import Asked
-from ditto_music.cli.editing import Count, Fresh, Words, check_count, make_all
+from ditto_music.cli.editing import Count, Fresh, Words, checked_edit, make_all, original_of
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
@@ -51,11 +51,10 @@ def loop(
         ditto-music loop groove.wav -o loop.wav
     """
     shared.without("loop", "has its length from --seconds", ["duration"])
-    shared = shared.checked(out)
-    check_count(count, shared)
+    shared = checked_edit(shared, out, count)
     control = asked.any_control()
 
-    from ditto_music.audio import check_held, names_file, read_recording
+    from ditto_music.audio import names_file
     from ditto_music.audio.files import names_audio
     from ditto_music.editing import loop as bend
     from ditto_music.editing import loop_from_prompt
@@ -67,9 +66,7 @@ def loop(
         )
     if fresh is not None and not from_file:
         raise InputError("--fresh is for loops of a recording: leave it out")
-    original = read_recording(Path(source)) if from_file else None
-    if original is not None:
-        check_held(out, original.sample_rate, original.channels, original.subtype)
+    original = original_of(Path(source), out, count) if from_file else None
     with watching(shared, asked.figures(), parts=count) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load(out=out if original is None else None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ditto_music.cli.controls import Asked
-from ditto_music.cli.editing import Count, Fresh, Source, check_count, make_all
+from ditto_music.cli.editing import Count, Fresh, Source, checked_edit, make_all, original_of
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out
 from ditto_music.cli.shared import Shared
@@ -57,19 +57,16 @@ def outpaint(
         ditto-music outpaint idea.wav --seconds 20 --intensity -24:-12 -o longer.wav
     """
     shared.without("outpaint", "adds --seconds to the recording", ["duration"])
-    shared = shared.checked(out)
-    check_count(count, shared)
+    shared = checked_edit(shared, out, count)
     control = asked.any_control()
 
-    from ditto_music.audio import check_held, read_recording
     from ditto_music.editing import outpaint as extend
     from ditto_music.editing.extend import check_prompts, windows_of
 
     plan = parse_plan(prompt) if prompt else prompt
     if plan is not None:
         check_prompts(plan)
-    original = read_recording(recording)
-    check_held(out, original.sample_rate, original.channels, original.subtype)
+    original = original_of(recording, out, count)
     with watching(shared, asked.figures()) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load()
