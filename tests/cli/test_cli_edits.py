@@ -194,7 +194,7 @@ def test_a_search_goes_on_as_it_was_unless_told_otherwise(ditto: Ditto, folder: 
     assert ditto(*asked, *own, *QUICK).status == 0
 
     def again(*flags: str) -> dict[str, Any]:
-        more = ("resume", "run", "--iterations", "1", "-o", "b.wav", "--save-run", "more")
+        more = ("resume", "run", "-o", "b.wav", "--save-run", "more")
         told = ditto(*more, *flags)
         assert told.status == 0, told.err
         assert "no effect" not in told.err
@@ -203,13 +203,27 @@ def test_a_search_goes_on_as_it_was_unless_told_otherwise(ditto: Ditto, folder: 
     kept = again()
     assert [kept[name] for name in ("optimizer", "lr", "tolerance")] == ["adam", 0.02, 0.5]
     assert [kept[name] for name in ("surrogate_steps", "ceiling", "gradient")] == [2, -9.0, "auto"]
+    assert kept["iterations"] == 3
     flags = ("--surrogate-steps", "4", "--ceiling=-12", "--gradient", "plain", "--tolerance", "1")
-    new = again("--optimizer", "lbfgs", *flags, "--memory-budget", "1", "--time-limit", "60")
+    more = ("--memory-budget", "1", "--time-limit", "60", "--iterations", "1")
+    new = again("--optimizer", "lbfgs", *flags, *more)
     assert [new[name] for name in ("optimizer", "lr", "tolerance")] == ["lbfgs", None, 1.0]
     assert [new[name] for name in ("surrogate_steps", "ceiling", "gradient")] == [4, -12.0, "plain"]
-    assert [new[name] for name in ("memory_budget", "time_limit")] == [1.0, 60.0]
+    names = ("memory_budget", "time_limit", "iterations")
+    assert [new[name] for name in names] == [1.0, 60.0, 1]
+    ditto("resume", "run", "-o", "c.wav", "--lr", "0").refused("lr is 0")
     told = ditto("resume", "run", "-o", "c.wav", "--iterations", "1", "--guidance-interval", "0:1")
     assert "takes these from the run: --guidance-interval has no effect" in told.err
+
+
+def test_what_a_resumed_search_is_told_must_suit_the_run(ditto: Ditto, folder: Path) -> None:
+    asked = ("control", "calm", "--intensity", "-35:-14", "-o", "a.wav")
+    assert ditto(*asked, "--save-run", "run", *QUICK).status == 0
+    assert ditto(*asked, "--save-run", "edict", "--sampler", "edict", *QUICK).status == 0
+    told = ditto("resume", "edict", "--gradient", "reversible", "-o", "b.wav")
+    assert told.status == 0, told.err
+    told = ditto("resume", "run", "--gradient", "reversible", "-o", "c.wav")
+    told.refused("gradient 'reversible' undoes what sampler 'edict' does, not 'adams'")
 
 
 def test_variations_are_refused_and_interrupted_in_time(

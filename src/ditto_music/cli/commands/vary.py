@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -149,19 +150,26 @@ def resume(
         ditto-music resume rise --iterations 60 -o better.wav
     """
     shared.without("resume", "takes these from the run", OF_THE_RUN)
-    shared = shared.checked(out)
 
     from ditto_music.audio import check_held
+    from ditto_music.cli.files import check_files
     from ditto_music.result import Result
     from ditto_music.runs import load_run, run_of
     from ditto_music.vary import resume as go_on
     from ditto_music.vary import varied_takes
 
+    check_files(shared, out)
     old = load_run(saved)
     if old.edit:
         known = old.edit.recording
         check_held(out, known.sample_rate, known.channels, known.subtype)
     search = _search(shared, run)
+    settings = replace(old.settings, **search)  # checks them
+    shared = replace(
+        shared,
+        iterations=settings.iterations or Shared.iterations,
+        time_limit=settings.time_limit,
+    )
     with watching(shared, parts=len(varied_takes(old))) as watch:
         watch.stage(f"loading {old.model}")
         model = shared.load(old.model, out=None if old.edit else out)
@@ -181,7 +189,9 @@ def resume(
 
 def _search(shared: Shared, run: Run) -> Search:
     """What was given of the settings of a search; the others are the run's own."""
-    search: Search = {"iterations": shared.iterations}
+    search: Search = {}
+    if run.gave("--iterations"):
+        search["iterations"] = shared.iterations
     if run.gave("--optimizer"):
         search |= {"optimizer": shared.optimizer, "lr": shared.lr}
     if shared.lr is not None:
