@@ -165,6 +165,32 @@ def test_a_dry_run_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "command 'sing' is unknown" in said.err
 
 
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        ({"command": "control"}, "nothing is asked of the music"),
+        ({"command": "control", "melody": "H4"}, "'H4' is not a note"),
+        ({"command": "control", "rhythm": "memory://gone.wav"}, "memory://gone.wav: cannot be"),
+        ({"command": "inpaint", "recording": "gone.wav", "from": 1, "to": 2}, "no such file"),
+        ({"command": "inpaint", "from": [1, 2], "to": 3}, "2 times --from but 1 times --to"),
+        ({"command": "inpaint", "from": 1, "to": 2, "count": 0}, "count is 0"),
+        ({"command": "outpaint", "seconds": 9, "prompt": "5:a;6:b"}, "rise from 0"),
+        ({"command": "outpaint", "seconds": 9, "prompt": "0:a;6:b", "count": 2}, ""),
+        ({"command": "control", "intensity": "-30:-20", "later-noises": True}, "later-noises are"),
+        ({"command": "loop", "source": str(RECORDING)}, ""),
+        ({"command": "invert"}, ""),
+    ],
+)
+def test_a_dry_run_finds_what_the_command_would_refuse(
+    tmp_path: Path, job: dict, words: str
+) -> None:
+    edits = job["command"] in ("inpaint", "outpaint", "invert")
+    given = {"prompt": "x"} | ({"recording": str(RECORDING)} if edits else {})
+    (outcome,) = run_batch([given | job], tmp_path, engine="dry")
+    assert words in outcome.error
+    assert outcome.done == (not words)
+
+
 def test_a_line_that_is_mended_no_longer_stands_as_failed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,7 +237,7 @@ def test_a_batch_is_as_large_as_guided_searches_let_it() -> None:
 
 def test_a_search_goes_on_from_its_saved_state(tmp_path: Path) -> None:
     """As after a kill: the state is there, the result is not."""
-    from ditto_music.cli.manifest import States
+    from ditto_music.cli.states import States
     from ditto_music.jobs.job import Job
     from ditto_music.jobs.store import Store
 

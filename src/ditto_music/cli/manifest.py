@@ -23,15 +23,13 @@ from ditto_music.cli.methods import method_named
 from ditto_music.cli.run import Run, Unfinished
 from ditto_music.cli.say import unforeseen
 from ditto_music.cli.shared import LARGEST_SEED, LOADER, Shared
+from ditto_music.cli.states import STATES, States
 from ditto_music.errors import InputError
 from ditto_music.jobs.job import Group, Job, Order, Outcome, is_address
 from ditto_music.jobs.store import Store
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ditto_music.controls.base import Term
-    from ditto_music.optimize import Progress
     from ditto_music.protocols import Model
     from ditto_music.result import Result
 
@@ -46,7 +44,7 @@ WORDS = {
 }
 TOGETHER = ("generate", "control")  # commands whose jobs can share a batch
 OURS = ("out", "report", "save-run", "quiet")  # flags that the batch sets
-STATES, STATE_EVERY = "states", 10  # iterations between two saved states
+REPORT = "report.json"
 MOST_SAMPLED = 16  # items of plain music at once: no activations are kept
 
 
@@ -69,6 +67,16 @@ class Parsed:
         """The controls."""
         return self.bound.arguments.get("asked", Asked())
 
+    def run(self, load: Callable[..., Model]) -> int:
+        """Run the command on what `load` gives for a model; its exit status, nothing printed."""
+        run = Run(self.job.command, self.argv)
+        token = LOADER.set(load)
+        try:
+            with redirect_stdout(io.StringIO()):
+                return self.command(*self.bound.args, **self.bound.kwargs, run=run)
+        finally:
+            LOADER.reset(token)
+
 
 @dataclass(frozen=True)
 class Commands:
@@ -79,11 +87,13 @@ class Commands:
     suffix : of the audio files, which is their format.
     plot : whether to draw each item.
     save_run : keep the run of each, and the state of searches, from which a killed one goes on.
+    dry : refuse whatever each command itself refuses before it loads a model.
     """
 
     suffix: str = ".wav"
     plot: bool = False
     save_run: bool = False
+    dry: bool = False
     _model: Callable[..., Model] = field(default_factory=lambda: _load, repr=False)
 
     def revision(self, job: Job) -> str:
@@ -98,9 +108,10 @@ class Commands:
         """Music from words with equal settings may share a batch."""
         fields = {name: value for name, value in job.fields.items() if name != "id"}
         seed, prompt = fields.get("seed"), fields.get("prompt")
-        if type(seed) is int and 0 <= seed <= LARGEST_SEED and isinstance(prompt, str) and prompt:
+        usual = type(seed) is int and 0 <= seed <= LARGEST_SEED and isinstance(prompt, str)
+        if usual and prompt and job.command in TOGETHER:
             fields |= {"seed": 0, "prompt": "music"}  # jobs often differ in nothing else
-        return _kind(json.dumps(fields, sort_keys=True), self.suffix, self.save_run)
+        return _kind(json.dumps(fields, sort_keys=True), self)
 
     def perform(self, group: Group, address: str) -> list[Outcome]:
         """The jobs as batches that fit the memory, or one by one where that fails."""
@@ -128,12 +139,9 @@ class Commands:
         """An outcome, whatever goes wrong."""
         try:
             return Outcome(order.key, order.job.line, make(order, store))
-        except (InputError, CycloptsError, Unfinished, FloatingPointError) as error:
-            told = str(error)
         except Exception as error:
-            told = unforeseen(error)
-        line = f"{order.job.where}: {' '.join(told.split())}"
-        return Outcome(order.key, order.job.line, error=line)
+            line = f"{order.job.where}: {_told(error)}"
+            return Outcome(order.key, order.job.line, error=line)
 
     def _single(self, order: Order, store: Store) -> dict[str, Any]:
         (outcome,) = self._batch([order], store)
@@ -230,24 +238,10 @@ class Commands:
     def _edit(self, order: Order, store: Store) -> dict[str, Any]:
         """Any other command, as it runs by itself."""
         with store.draft() as folder, tempfile.TemporaryDirectory() as inputs:
-            report = Path(inputs) / "report.json"
-            out = folder / f"{order.name}{self.suffix}"
-            own = {"report": str(report)}
-            if self.plot:
-                own["plot"] = str(folder / f"{order.name}.png")
-            if self.save_run:
-                own["save_run"] = str(folder / f"{order.name}.run")
-            parsed = parse(_fetched(order.job, Path(inputs)), out, own)
-            token = LOADER.set(self._model)
-            try:
-                with redirect_stdout(io.StringIO()):
-                    run = Run(order.job.command, parsed.argv)
-                    status = parsed.command(*parsed.bound.args, **parsed.bound.kwargs, run=run)
-            finally:
-                LOADER.reset(token)
+            status = self._alone(order.job, order.name, folder, Path(inputs)).run(self._model)
             if status == 130:
                 raise KeyboardInterrupt
-            told = json.loads(report.read_text(encoding="utf-8"))
+            told = json.loads((Path(inputs) / REPORT).read_text(encoding="utf-8"))
             _hand_over(folder, store)
             made = told.get("items", [told])
             for one in made:
@@ -256,52 +250,30 @@ class Commands:
             more = {"out": audio[0] if len(audio) == 1 else audio, "id": order.name}
             return told | more | {"line": order.job.line}
 
+    def _alone(self, job: Job, name: str, folder: Path, inputs: Path) -> Parsed:
+        """A job as it runs by itself: its files go to one folder, what it reads to another."""
+        own = {"report": str(inputs / REPORT)}
+        if self.plot:
+            own["plot"] = str(folder / f"{name}.png")
+        if self.save_run:
+            own["save_run"] = str(folder / f"{name}.run")
+        return parse(_fetched(job, inputs), folder / f"{name}{self.suffix}", own)
 
-class States:
-    """The callback that keeps the best noise of each item of a search where a restart finds it."""
+    def rehearse(self, job: Job) -> None:
+        """Run a command up to where it loads its model.
 
-    def __init__(self, store: Store, keys: Sequence[str]) -> None:
-        self.store, self.keys = store, list(keys)
-        self.best: dict[int, tuple[float, float, Tensor]] = {}
-
-    def __call__(self, progress: Progress) -> None:
-        """Remember; now and then, write down."""
-        for i, row, noise in zip(progress.items, progress.rows, progress.noise, strict=True):
-            steps, loss, _ = self.best.get(i, (0.0, float("inf"), noise))
-            if row["steps"] > steps or (row["steps"] == steps and row["loss"] < loss):
-                self.best[i] = row["steps"], row["loss"], noise
-        if progress.iteration % STATE_EVERY == 0:
-            self.save()
-
-    def save(self) -> None:
-        """Write the best of each item down."""
-        from safetensors.torch import save_file
-
-        for i, (_, _, noise) in self.best.items():
-            with self.store.draft() as folder:
-                path = folder / "state.safetensors"
-                save_file({"x_T": noise.cpu().contiguous()}, path)
-                self.store.put(path, f"{STATES}-{self.keys[i]}.safetensors")
-
-    def start(self, model: Model, seconds: float, seeds: Sequence[int], steps: int = 1) -> Tensor:
-        """The noise to go on from: what was saved, or the seeds' own.
-
-        Parameters
-        ----------
-        steps : where later noises are searched too, of the sampler; (B, steps, ...) is returned.
+        Raises
+        ------
+        InputError
+            If it does not come so far.
         """
-        from safetensors.torch import load_file
-
-        from ditto_music.sampling import draw_noises
-
-        noise = draw_noises(model.latent_shape(seconds), seeds, steps)
-        for i, key in enumerate(self.keys):
-            with self.store.draft() as folder:
-                path = folder / "state.safetensors"
-                if self.store.get(f"{STATES}-{key}.safetensors", path):
-                    saved = load_file(path)["x_T"]
-                    noise[i] = saved if steps > 1 else saved[None]
-        return noise if steps > 1 else noise[:, 0]
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                self._alone(job, "x", Path(folder), Path(folder)).run(_no_model)
+            except _Understood:
+                pass
+            except Exception as error:
+                raise InputError(_told(error)) from None
 
 
 def parse(job: Job, out: Path, own: Mapping[str, Any] | None = None) -> Parsed:
@@ -335,12 +307,14 @@ def parse(job: Job, out: Path, own: Mapping[str, Any] | None = None) -> Parsed:
 
 
 @lru_cache(maxsize=1024)
-def _kind(fields: str, suffix: str, save_run: bool) -> Hashable | None:
+def _kind(fields: str, act: Commands) -> Hashable | None:
     """Of a job with these fields, in JSON; reading a command line takes a twentieth of a second."""
-    job, out = Job(0, json.loads(fields)), Path(tempfile.gettempdir()) / f"x{suffix}"
+    job, out = Job(0, json.loads(fields)), Path(tempfile.gettempdir()) / f"x{act.suffix}"
     shared = parse(job, out).shared.checked(out)
-    if save_run:
+    if act.save_run:
         shared.check_method()
+    if act.dry:
+        act.rehearse(job)
     return (job.command, replace(shared, seed=0)) if job.command in TOGETHER else None
 
 
@@ -385,6 +359,21 @@ def _plain(report: dict[str, Any]) -> dict[str, Any]:
     from ditto_music.result import finite
 
     return cast("dict[str, Any]", finite(report))
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, in one line."""
+    foreseen = InputError | CycloptsError | Unfinished | FloatingPointError
+    told = str(error) if isinstance(error, foreseen) else unforeseen(error)
+    return " ".join(told.split())
+
+
+class _Understood(Exception):
+    """A command has checked all that it can without a model."""
+
+
+def _no_model(*_: object, **__: object) -> Model:
+    raise _Understood
 
 
 @lru_cache(maxsize=1)

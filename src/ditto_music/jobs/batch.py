@@ -89,8 +89,8 @@ def run_batch(
     """
     store = Store(out)
     count = Tally() if tally is None else tally
-    act = performer or commands()
     dry = engine == "dry"
+    act = performer or commands(dry=dry)
     work = _engine(engine)
     with _alone(store):
         store.clear_drafts()
@@ -121,11 +121,16 @@ def run_batch(
             store.clear_drafts()
 
 
-def commands() -> Performer:
-    """The commands of the command line, which this floor does not know by itself."""
+def commands(*, dry: bool = False) -> Performer:
+    """The commands of the command line, which this floor does not know by itself.
+
+    Parameters
+    ----------
+    dry : for a dry run, which checks more than one that finds out anyway.
+    """
     from importlib import import_module
 
-    return import_module("ditto_music.cli.manifest").Commands()
+    return import_module("ditto_music.cli.manifest").Commands(dry=dry)
 
 
 def _orders(
