@@ -299,6 +299,19 @@ def test_half_a_last_line_is_taken_away(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_a_folder_that_is_closed_to_this_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, how: Path(path) != tmp_path)
+    with pytest.raises(InputError, match=f"the folder {tmp_path} is not writable"):
+        next(run_batch(jobs(1), tmp_path, performer=Scribe()))
+    results = tmp_path / "results.jsonl"
+    results.touch()
+    monkeypatch.setattr(os, "access", lambda path, how: Path(path) != results)
+    with pytest.raises(InputError, match=r"results\.jsonl: is write-protected"):
+        next(run_batch(jobs(1), tmp_path, performer=Scribe()))
+
+
 def test_places_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file: give a folder"):

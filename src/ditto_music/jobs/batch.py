@@ -19,6 +19,7 @@ from ditto_music.jobs.job import Group, Job, Order, Outcome
 from ditto_music.jobs.ledger import Ledger, short
 from ditto_music.jobs.performer import Performer
 from ditto_music.jobs.store import Store
+from ditto_music.whole import check_target
 
 RESULTS, FAILURES, LOCK = "results.jsonl", "failures.jsonl", ".lock"
 WINDOW = 8  # groups that may wait to become full
@@ -203,6 +204,8 @@ def _alone(store: Store) -> Generator[None]:
     if store.local is None:
         yield
         return
+    for name in (LOCK, RESULTS, FAILURES):
+        check_target(store.local / name)
     handle = os.open(store.local / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
