@@ -206,6 +206,20 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert (told.status, told.err) == (1, "")
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="names there are text")
+def test_names_of_files_need_not_be_text(
+    folder: Path, take: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    old, new, report = (os.fsdecode(name) for name in (b"\xff.wav", b"\xe9.wav", b"\xe9.json"))
+    take.rename(old)
+    files = ("-o", new, "--report", report, "--save-run", os.fsdecode(b"\xe9"))
+    told = end(start("inpaint", old, "--from", "1", "--to", "1.5", *files, *QUICK[:2], *QUICK[4:]))
+    assert told.status == 0, told.err
+    assert told.out.startswith(r"\udce9.wav: 3.00 s, new from 1 to 1.5 s")
+    assert all(Path(name).is_file() for name in (new, report))
+
+
 def test_a_full_standard_output_is_told(folder: Path) -> None:
     source = Path(__file__).parents[2] / "src"
     with Path("/dev/full").open("w") as full:
