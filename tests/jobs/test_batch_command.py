@@ -18,8 +18,9 @@ import soundfile
 
 from ditto_music import Intensity, load_model, optimize
 from ditto_music.cli import main
+from ditto_music.cli.commands.batch import teller
 from ditto_music.cli.manifest import Commands
-from ditto_music.jobs import run_batch
+from ditto_music.jobs import Outcome, Tally, run_batch
 from ditto_music.problem import Problem
 
 RECORDING = Path(__file__).parents[1] / "recordings" / "loop_compus.flac"
@@ -204,6 +205,25 @@ def test_a_line_that_is_mended_no_longer_stands_as_failed(
     assert "0 done, 0 failed, 2 before" in capsys.readouterr().out
     assert status(good, ramps(1, seed=2)[0]) == 0
     assert status(good, bad, flags=("--engine", "dry")) == 1
+
+
+def test_the_table_shows_what_looks_like_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    tell = teller(Tally(), 2, watch=True, quiet=False)
+    tell(Outcome("a", 1, error="no [live] here"))
+    tell(Outcome("b", 2, error="nor [/x]"))
+    tell(None)
+    told = capsys.readouterr().err
+    assert "no [live] here" in told and "nor [/x]" in told
+
+
+def test_a_failure_has_a_line_of_its_own_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    tell = teller(Tally(done=1), 2, watch=False, quiet=False)
+    tell(Outcome("a", 1, {}))
+    tell(Outcome("b", 2, error="line 2: bad"))
+    assert "\nditto-music: failed: line 2: bad\n" in capsys.readouterr().err
 
 
 def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -196,7 +196,9 @@ def teller(
                 print(file=sys.stderr)
             return
         if not outcome.done:
-            say(("\n" if live and spoken else "") + f"failed: {outcome.error}")
+            if live and spoken:
+                print(file=sys.stderr)
+            say(f"failed: {outcome.error}")
         if live:
             print(f"\r\033[K{_line(tally, total)}", end="", file=sys.stderr, flush=True)
             spoken = time.monotonic()
@@ -212,6 +214,7 @@ def _table(tally: Tally, total: int) -> Callable[[Outcome | None], None]:
     from rich.console import Console
     from rich.live import Live
     from rich.table import Table
+    from rich.text import Text
 
     rows: list[tuple[str, str, str]] = []
     live = Live(console=Console(stderr=True), auto_refresh=False)
@@ -233,7 +236,7 @@ def _table(tally: Tally, total: int) -> Callable[[Outcome | None], None]:
         del rows[:-SHOWN]
         table = Table("line", "file", "how it went", caption=_line(tally, total))
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))  # a str would be read as markup
         live.update(table, refresh=True)
 
     return tell
