@@ -98,8 +98,8 @@ def test_any_mix_of_commands_and_one_clear_line_for_each_that_is_wrong(
     ]
     path = manifest(tmp_path / "jobs.jsonl", some)
     out = tmp_path / "out"
-    status = main(["batch", str(path), "-o", str(out), "--workers", "1", "--plots"])
-    assert status == 1
+    argv = ["batch", str(path), "-o", str(out), "--workers", "1", "--plots"]
+    assert main(argv) == 1
     assert "3 done, 6 failed, 0 before" in capsys.readouterr().out
     failures = {line["line"]: line["error"] for line in lines(out / "failures.jsonl")}
     assert "id 'same' is taken" in failures[2]
@@ -115,7 +115,7 @@ def test_any_mix_of_commands_and_one_clear_line_for_each_that_is_wrong(
         assert (out / report["out"]).with_suffix(".png").is_file()
     before, after = soundfile.read(RECORDING)[0], soundfile.read(out / reports[4]["out"])[0]
     assert (before[: 2 * 44_100] == after[: 2 * 44_100]).all()
-    assert main(["batch", str(path), "-o", str(out), "--workers", "1"]) == 1
+    assert main(argv) == 1
     assert "0 done, 0 failed, 9 before" in capsys.readouterr().out
 
 
