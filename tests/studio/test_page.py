@@ -160,6 +160,29 @@ def test_redoing_a_part_leaves_the_rest_bit_for_bit(open_page: OpenPage, tmp_pat
     page.wait_for_selector("#play[aria-label=Pause]")
 
 
+def test_what_the_browser_cannot_play_is_downloaded_all_the_same(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    source = Recording.of(music(3, 22_050, 1).audio(), 22_050, "DOUBLE")
+    write_recording(tmp_path / "take.wav", source)
+    page = open_page()
+    page.locator(".top button", has_text="Edit").click()
+    page.set_input_files("#file", tmp_path / "take.wav")
+    page.wait_for_function("document.querySelector('#dropped').textContent.includes('3 s')")
+    assert "cannot play" in page.locator("#said").inner_text()
+    settle(page, iterations=2)
+    page.locator("#add-region").click()
+    page.locator("#make").click()
+    finished(page)
+    assert "cannot play" in page.locator("#unheard").inner_text()
+    assert page.locator("#figures li").count()
+    assert not page.locator("#play").is_visible()
+    (tmp_path / "made.wav").write_bytes(downloaded(page, "audio"))
+    made = read_recording(tmp_path / "made.wav")
+    assert made.subtype == "DOUBLE"
+    assert np.array_equal(made.samples[:22_050], source.samples[:22_050])
+
+
 def test_a_broken_file_and_a_long_one_are_told_in_one_line(
     open_page: OpenPage, tmp_path: Path
 ) -> None:

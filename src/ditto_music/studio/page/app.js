@@ -254,10 +254,10 @@ async function upload(file) {
     regions();
     sourcePlayer.clear();
     const address = URL.createObjectURL(file);
-    await sourcePlayer.load("source", address).catch(() => say("This browser cannot play the file; it can be edited all the same"));
+    const heard = await sourcePlayer.load("source", address);
     URL.revokeObjectURL(address);
     $("dropped").textContent = `${told.name}: ${short(told.seconds, 1)} s`;
-    say(`${told.name} is here`);
+    say(heard ? `${told.name} is here` : "This browser cannot play the file; it can be edited all the same");
   } catch (error) {
     $("dropped").textContent = "WAV, FLAC, OGG, MP3 …";
     fail(error.message);
@@ -364,7 +364,7 @@ async function bring(piece, name, kind) {
 function clearResult() {
   page.shown = null;
   for (const id of ["figures", "downloads", "panels", "seams"]) $(id).replaceChildren();
-  $("spectrogram").hidden = true;
+  $("unheard").hidden = $("spectrogram").hidden = true;
   $("command-card").hidden = true;
 }
 
@@ -389,8 +389,8 @@ async function show(id) {
   VERSIONS.plain = result.edit ? "Before" : "Left alone";
   page.regions = result.regions ?? [];
   page.loaded.music = "audio";
-  await player.load("music", api.file(id, "audio"));
-  player.while(() => { player.current = "music"; player.sounds.delete("draft"); });
+  const heard = await player.load("music", api.file(id, "audio"));
+  player.while(() => { player.current = heard ? "music" : null; player.sounds.delete("draft"); });
   if (result.compares && page.loaded.plain !== "plain") {
     page.loaded.plain = "plain";
     player.load("plain", api.file(id, "plain"));
@@ -401,6 +401,7 @@ async function show(id) {
   $("figures").replaceChildren(...outcome(result));
   $("downloads").replaceChildren(...["audio", "plot", "report", "run"].map((kind) =>
     el("a", { class: "button quiet", href: api.file(id, kind, true), download: "", "data-kind": kind }, `↓ ${{ audio: "Sound", plot: "Picture", report: "Report", run: "Run" }[kind]}`)));
+  transport();
   $("seams").replaceChildren(...(result.seams ?? []).map(([at], i) => seam(at, i, result)));
   $("panels").replaceChildren(...result.panels.map((panel) => panelCard(panel, result.figures.find((one) => one.name === panel.name))));
   $("command").textContent = result.command;
@@ -442,7 +443,10 @@ function seam(at, index, result) {
 
 function transport() {
   const names = Object.keys(VERSIONS).filter((name) => player.sounds.has(name));
-  $("player").hidden = !names.length;
+  const done = $("downloads").hasChildNodes();
+  $("player").hidden = !names.length && !done;
+  $("sound").hidden = !names.length;
+  $("unheard").hidden = !done || names.includes("music");
   if (!names.length) return;
   $("play").textContent = player.playing ? "❚❚" : "▶";
   $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");

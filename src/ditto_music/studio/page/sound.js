@@ -50,17 +50,23 @@ export class Player {
     this.span = null;
   }
 
-  /** Bring a version from an address; it takes the place of one of the same name. */
+  /** Bring a version from an address in place of one of the same name; gives whether it can be played here. */
   async load(name, address) {
-    const answer = await fetch(address);
-    if (!answer.ok) return;
-    const sound = await new OfflineAudioContext(1, 1, 44100).decodeAudioData(await answer.arrayBuffer());
+    let sound;
+    try {
+      const answer = await fetch(address);
+      if (!answer.ok) return false;
+      sound = await new OfflineAudioContext(1, 1, 44100).decodeAudioData(await answer.arrayBuffer());
+    } catch {
+      return false;
+    }
     const playing = this.playing && this.current === name;
     if (playing) this.pause();
     this.sounds.set(name, sound);
     this.current ??= name;
     if (playing) this.play();
     this.changed();
+    return true;
   }
 
   get sound() {
