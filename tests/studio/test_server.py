@@ -217,6 +217,10 @@ def test_nothing_leaves_the_machine(pieces: Pieces) -> None:
         (["--host", "0.0.0.0"], "--password"),
         (["--port", "99999"], "port is 99999"),
         (["--queue", "0"], "queue is 0"),
+        (["--longest", "inf"], "longest is inf"),
+        (["--upload-seconds", "inf"], "upload-seconds is inf"),
+        (["--upload-mb", "inf"], "upload-mb is inf"),
+        (["--upload-mb", "nan"], "upload-mb is nan"),
         (["--model", "nothing"], "model 'nothing' is unknown"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
@@ -73,8 +74,8 @@ def studio(
         "queue": queue,
     }
     for name, value in numbers.items():
-        if not value > 0:
-            raise InputError(f"{name} is {value:g}: it must be above 0")
+        if not 0 < value < math.inf:
+            raise InputError(f"{name} is {value:g}: it must be a finite number above 0")
     if not 0 <= port <= 65535:
         raise InputError(f"port is {port}: it must be 0 to 65535")
     if importlib.util.find_spec("gradio") is None:
