@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mido
+import numpy as np
 import pytest
+import soundfile
 
 from ditto_music.audio import write_recording
 from ditto_music.cli import main
@@ -126,6 +128,19 @@ def test_what_is_no_recording_is_told_in_one_line(
     folder = studio.desk.tab(tab.rpartition("/")[2]).folder  # type: ignore[union-attr]
     assert str(folder) not in error
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["uploads", "tunes"])
+def test_a_small_file_of_too_many_samples_is_not_decoded(
+    tab: str, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile.write(tmp_path / "a.flac", np.zeros((1_000_000, 8), np.int16), 192_000)
+    data = (tmp_path / "a.flac").read_bytes()
+    assert len(data) < 100_000
+    monkeypatch.setattr(soundfile.SoundFile, "read", None)
+    status, body, _ = call(f"{tab}/{where}?name=a.flac", data)
+    assert status == 400
+    assert json.loads(body)["error"].startswith("a.flac: holds 8.0 million samples, more than 1.92")
 
 
 def test_a_midi_file_becomes_notes_and_is_not_kept(

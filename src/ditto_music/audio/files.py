@@ -13,6 +13,7 @@ Full scale is [-1, 1]. Level is never normalised. Rates are in Hz.
 from __future__ import annotations
 
 import io
+import math
 import os
 import struct
 from dataclasses import dataclass, replace
@@ -188,7 +189,11 @@ def is_silent(recording: Recording) -> bool:
 
 
 def read_recording(
-    path: str | os.PathLike[str], *, what: str = "audio", longest: float = MAX_SECONDS
+    path: str | os.PathLike[str],
+    *,
+    what: str = "audio",
+    longest: float = MAX_SECONDS,
+    most: float = math.inf,
 ) -> Recording:
     """Read an audio file in its own sample type.
 
@@ -197,13 +202,14 @@ def read_recording(
     path : any file libsndfile reads: WAV, FLAC, OGG, MP3, AIFF and more
     what : what the file is for, to open the error line with, such as "reference"
     longest : seconds; what says it is longer is refused before anything is decoded
+    most : samples of all channels together; what says it has more is refused likewise
 
     Raises
     ------
     InputError
         If the file is missing, a folder, closed to this user, not audio, damaged, empty, longer
-        than `longest` or a day, of more than 64 channels or of a rate outside 1 kHz to 768 kHz, or
-        if it holds NaN or infinite samples.
+        than `longest` or a day, of more than 64 channels, more than `most` samples or of a rate
+        outside 1 kHz to 768 kHz, or if it holds NaN or infinite samples.
     """
     name = f"{what} {path}"
     _check_source(Path(path), name)
@@ -212,6 +218,11 @@ def read_recording(
         if file.frames > longest * file.samplerate:
             seconds = file.frames / file.samplerate
             raise InputError(f"{name}: lasts {seconds:.1f} s, more than {longest:g} s; cut it")
+        if (count := file.frames * file.channels) > most:
+            raise InputError(
+                f"{name}: holds {count / 1e6:.1f} million samples, more than {most / 1e6:g};"
+                " resample it or mix it down"
+            )
         samples = _decode(file, name)
         recording = Recording(samples, file.samplerate, file.format, file.subtype)
     _check_finite(recording, name)

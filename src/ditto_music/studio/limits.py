@@ -38,3 +38,8 @@ class Limits:
     history: int = 20
     body_bytes: int = 200_000
     grace: float = 10.0
+
+    @property
+    def upload_samples(self) -> float:
+        """Of one recording, all channels together: those of the longest in stereo at 48 kHz."""
+        return self.upload_seconds * 2 * 48_000

@@ -72,10 +72,9 @@ class Uploads:
         Raises
         ------
         InputError
-            If it is broken, empty or too long.
+            If it is broken, empty, too long or of too many samples.
         """
-        longest = self.limits.upload_seconds
-        read = self._guarded(upload, lambda path: read_recording(path, longest=longest))
+        read = self._guarded(upload, self._recording)
         self._files[upload.id] = upload
         while len(self._files) > self.limits.uploads:
             self._files.pop(next(iter(self._files))).path.unlink(missing_ok=True)
@@ -89,12 +88,11 @@ class Uploads:
         InputError
             If it cannot be read or has no tune.
         """
-        longest = self.limits.upload_seconds
 
         def read(path: Path) -> list[Note]:
             if path.suffix in MIDI:
                 return list(read_midi(path).notes)
-            read_recording(path, longest=longest)
+            self._recording(path)
             return list(read_voice(path).notes)
 
         try:
@@ -113,6 +111,11 @@ class Uploads:
         if key not in self._files:
             raise InputError("the recording is not here any more: drop it on the page again")
         return self._files[key]
+
+    def _recording(self, path: Path) -> Recording:
+        """Decoded, where its header says that it is not too much."""
+        limits = self.limits
+        return read_recording(path, longest=limits.upload_seconds, most=limits.upload_samples)
 
     def _guarded(self, upload: Upload, read: Callable[[Path], T]) -> T:
         """Errors tell the user's name for the file, not ours."""
