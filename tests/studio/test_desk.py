@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import time
 import zipfile
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 import soundfile
 
 from ditto_music.audio import Recording, read_recording, write_recording
+from ditto_music.cli.pieces import Pieces
 from ditto_music.errors import InputError
 from ditto_music.runs import load_run
 from ditto_music.studio.desk import ALIVE, Desk, Tab, Ticket
@@ -86,6 +88,16 @@ def test_the_plain_version_is_that_of_the_same_seed(desk: Desk) -> None:
     other, _ = soundfile.read(plain.outcome.file("audio"))
     assert np.array_equal(one, other)
     assert plain.outcome.plain is None
+
+
+def test_the_command_says_how_the_studio_computes(desk: Desk) -> None:
+    desk.maker = Pieces(device="cuda", dtype="float32")
+    ticket = desk.ask(desk.open(), QUICK)
+    words = shlex.split(ticket.command)
+    assert [word for word in words if word.startswith(("--device", "--dtype", "--offload"))] == [
+        "--device=cuda",
+        "--dtype=float32",
+    ]
 
 
 def test_a_drawn_seed_is_told(desk: Desk) -> None:

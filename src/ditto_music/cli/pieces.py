@@ -41,6 +41,12 @@ class Pieces:
         self._lock = Lock()
         self._loaded: tuple[str, Model] | None = None
 
+    @property
+    def machine(self) -> dict[str, str]:
+        """How models are loaded here, where that is not as usual."""
+        usual = Shared()
+        return {name: how for name, how in self.how.items() if how != getattr(usual, name)}
+
     def words(self, command: str) -> Sequence[str]:
         """The fields of a command that have no flag."""
         return WORDS[command]

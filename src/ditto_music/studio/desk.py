@@ -192,7 +192,8 @@ class Desk:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         words = self.maker.words(request.command)
-        command = command_line(self._brief(request.fields(name, seed)), words, OUT)
+        fields = self._brief(request.fields(name, seed)) | self.maker.machine
+        command = command_line(fields, words, OUT)
         return Ticket(key, tab, request, piece, plain, folder, command, source, name)
 
     def _brief(self, fields: Fields) -> Fields:

@@ -42,6 +42,11 @@ class Piece(Protocol):
 class Maker(Protocol):
     """Understands commands."""
 
+    @property
+    def machine(self) -> dict[str, str]:
+        """The flags, by name, that say where and how all commands compute here."""
+        ...
+
     def words(self, command: str) -> Sequence[str]:
         """The fields of a command that have no flag, in their order."""
         ...
