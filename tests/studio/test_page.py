@@ -348,6 +348,30 @@ def test_the_command_shown_is_one_the_command_line_takes(open_page: OpenPage) ->
     assert bound.arguments["shared"].iterations == 5
 
 
+def test_notes_beyond_the_end_are_there_again_once_it_is_longer(open_page: OpenPage) -> None:
+    page = open_page()
+    settle(page, iterations=2)
+    page.locator("#on-melody").check()
+    page.locator("#melody svg").focus()
+    for key in ("Space", *["ArrowRight"] * 4, "Space", "Shift+ArrowRight", *["ArrowRight"] * 4):
+        page.keyboard.press(key)
+    page.keyboard.press("Space")  # at 0, 2 and 4 s; the second lasts a second
+    notes = page.locator("#melody .note")
+    assert notes.count() == 3
+    page.locator("#duration").fill("2.5")
+    assert notes.count() == 2
+    page.locator("#melody svg").focus()
+    for key in (*["ArrowLeft"] * 9, "ArrowUp", "Space"):  # a note in place of the first
+        page.keyboard.press(key)
+    page.locator("#make").click()
+    finished(page)
+    assert "--melody=C#4:0.5 .:1.5 C4:0.5" in shlex.split(page.locator("#command").inner_text())
+    page.locator("#duration").fill("6")
+    assert notes.count() == 3
+    page.locator("#make").click()
+    page.locator("#command", has_text="C#4:0.5 .:1.5 C4:1 .:1 C4:0.5").wait_for()
+
+
 def test_a_piece_keeps_its_settings_when_the_drawing_goes_on(open_page: OpenPage) -> None:
     page = open_page()
     settle(page, iterations=5, seconds=2)

@@ -166,7 +166,7 @@ function settings() {
       asked.intensity = parts.intensity.points;
       if ($("shape-only").checked) asked.shape_only = true;
     }
-    if (on("melody") && parts.melody.notes.length) asked.notes = parts.melody.notes;
+    if (on("melody") && parts.melody.heard.length) asked.notes = parts.melody.heard;
     if (on("form")) asked.form = parts.form.text;
     if (on("tempo")) asked.tempo = +$("tempo").value;
     if (on("style") && $("style").value.trim()) asked.style = $("style").value.trim();

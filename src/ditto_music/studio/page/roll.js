@@ -32,7 +32,7 @@ export class Roll {
       el("label", { class: "button", for: "tune-file" }, "MIDI or audio file"), this.file,
       el("span", { class: "space" }),
       this.grid,
-      el("button", { type: "button", onclick: () => tune(this.notes) }, "▶"),
+      el("button", { type: "button", onclick: () => tune(this.heard) }, "▶"),
       el("button", { type: "button", onclick: () => this.set([]) }, "Clear"),
     ));
     place.querySelector(".tools button:nth-last-child(2)").setAttribute("aria-label", "Hear the notes");
@@ -47,15 +47,19 @@ export class Roll {
     this.notes = monophonic(notes.map(([start, stop, pitch]) => {
       while (pitch < LOW) pitch += 12;
       while (pitch > HIGH) pitch -= 12;
-      return [start, Math.min(stop, this.seconds), pitch];
-    }).filter(([start, stop]) => stop - start > 0.02));
+      return [start, stop, pitch];
+    }));
     this.draw();
     this.changed();
   }
 
+  /** The notes that lie in the clip, what goes beyond it cut off; the first of all notes, in their order. */
+  get heard() {
+    return this.notes.map(([a, b, p]) => [a, Math.min(b, this.seconds), p]).filter(([a, b]) => b - a > 0.02);
+  }
+
   stretch(seconds) {
     this.seconds = seconds;
-    this.notes = this.notes.filter(([start]) => start < seconds).map(([a, b, p]) => [a, Math.min(b, seconds), p]);
     this.cursor.time = Math.min(this.cursor.time, seconds - this.step);
     this.draw();
   }
@@ -93,8 +97,8 @@ export class Roll {
       note = [start, Math.min(this.seconds, start + this.step), from.pitch];
       blip(from.pitch);
     } else {
-      note = this.notes[index];
-      others = this.notes.filter((one) => one !== note);
+      note = this.heard[index];
+      others = this.notes.filter((_, i) => i !== +index);
       resize = this.x(note[1]) - this.x(from.time) < 10 && this.x(note[1]) - this.x(note[0]) > 16;
     }
     const original = note;
@@ -132,7 +136,7 @@ export class Roll {
     const last = this.snap(this.seconds - 1e-3);
     if (event.shiftKey && here && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
       const by = event.key === "ArrowRight" ? this.step : -this.step;
-      here[1] = clamp(here[1] + by, here[0] + this.step / 2, this.seconds);
+      here[1] = clamp(Math.min(here[1], this.seconds) + by, here[0] + this.step / 2, this.seconds);
       this.set(monophonic(this.notes, here));
       say(`${short(here[1] - here[0])} seconds long`);
     } else if (event.key === "ArrowRight") cursor.time = Math.min(last, cursor.time + this.step);
@@ -200,7 +204,7 @@ export class Roll {
       ...Array.from({ length: count + 1 }, (_, i) => i * this.step).map((time) =>
         svg("line", { class: "grid", x1: this.x(time), x2: this.x(time), y1: 0, y2: HEIGHT - BOTTOM })),
       ...ticks(this.seconds, this.width / 50).map((time) => svg("text", { x: this.x(time), y: HEIGHT - 5, "text-anchor": "middle" }, `${short(time, 1)} s`)),
-      ...this.notes.map(([start, stop, pitch], index) => svg("rect", {
+      ...this.heard.map(([start, stop, pitch], index) => svg("rect", {
         class: "note", "data-note": index, x: this.x(start) + 0.5, y: this.y(pitch) - 2,
         width: Math.max(4, this.x(stop) - this.x(start) - 1), height: ROW + 4,
       })),
