@@ -134,7 +134,9 @@ def test_stopped_midway_it_keeps_what_it_has(open_page: OpenPage) -> None:
     assert "stopped" in page.locator("#figures").inner_text()
 
 
-def test_redoing_a_part_leaves_the_rest_bit_for_bit(open_page: OpenPage, tmp_path: Path) -> None:
+def test_redoing_a_part_leaves_the_rest_bit_for_bit(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = music(4, 22_050, 2)
     write_recording(tmp_path / "take.wav", source)
     page = open_page()
@@ -142,12 +144,16 @@ def test_redoing_a_part_leaves_the_rest_bit_for_bit(open_page: OpenPage, tmp_pat
     page.set_input_files("#file", tmp_path / "take.wav")
     page.wait_for_function("document.querySelector('#dropped').textContent.includes('4 s')")
     settle(page, iterations=5)
+    monkeypatch.setattr(_Listener, "__call__", lambda self, *_: time.sleep(0.5))
     draw(page, "#source-wave canvas", [(0.4, 0.5), (0.6, 0.5)])
     start = float(page.get_by_label("Part 1 begins").input_value())
     stop = float(page.get_by_label("Part 1 ends").input_value())
     assert start == pytest.approx(1.6, abs=0.05)
     assert stop == pytest.approx(2.4, abs=0.05)
     page.locator("#make").click()
+    page.wait_for_selector('[data-version="plain"]')
+    assert page.locator("#figures li").count() == 0  # it is still being made
+    assert page.locator('[data-version="plain"]').inner_text() == "Before"
     finished(page)
     (tmp_path / "made.wav").write_bytes(downloaded(page, "audio"))
     made = read_recording(tmp_path / "made.wav")

@@ -349,16 +349,20 @@ const left = (seconds) => (seconds >= 90 ? `at most ${Math.round(seconds / 60)} 
 
 /** A version into the player, each only once; another piece begins with an empty one. */
 async function bring(piece, name, kind) {
-  if (page.playing !== piece.id) {
-    page.playing = piece.id;
-    page.loaded = {};
-    player.clear();
-    clearResult();
-  }
+  if (page.playing !== piece.id) empty(piece.id);
   if (page.loaded[name] === kind) return;
   page.loaded[name] = kind;
   await player.load(name, api.file(piece.id, kind));
   if (name === "draft" && player.current === "plain" && !player.playing) player.show("draft");
+}
+
+/** An empty player for a piece. */
+function empty(id) {
+  page.playing = id;
+  page.loaded = {};
+  VERSIONS.plain = (page.settings.get(id)?.task ?? "make") === "make" ? "Left alone" : "Before";
+  player.clear();
+  clearResult();
 }
 
 function clearResult() {
@@ -379,14 +383,9 @@ async function show(id) {
     return fail(error.message);
   }
   page.results.set(id, result);
-  if (page.playing !== id) {
-    page.playing = id;
-    page.loaded = {};
-    player.clear();
-  }
-  clearResult();
+  if (page.playing !== id) empty(id);
+  else clearResult();
   page.shown = id;
-  VERSIONS.plain = result.edit ? "Before" : "Left alone";
   page.regions = result.regions ?? [];
   page.loaded.music = "audio";
   const heard = await player.load("music", api.file(id, "audio"));
