@@ -69,9 +69,15 @@ def test_a_piece_is_made_with_all_there_is_to_show(desk: Desk, tmp_path: Path) -
     assert not np.array_equal(plain, audio)
     report = json.loads(outcome.file("report").read_text())
     assert report["prompt"] == "piano"
+    assert report["command"] == "control"
+    assert report["argv"] == shlex.split(ticket.command)[1:]
+    assert report["out"] == "music.wav"
+    assert report["clipped"] == result["clipped"] == 0
     with zipfile.ZipFile(outcome.file("run")) as archive:
         archive.extractall(tmp_path)
-    assert load_run(tmp_path / "run").takes[0].seed == 3
+    run = load_run(tmp_path / "run")
+    assert run.takes[0].seed == 3
+    assert run.command == report["argv"]
     assert outcome.file("spectrogram").read_bytes().startswith(b"\x89PNG")
     assert outcome.file("plot").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(KeyError):
@@ -147,12 +153,11 @@ def test_who_leaves_at_the_very_end_leaves_nothing_either(
 ) -> None:
     tab, write = desk.open(), Outcome.write
 
-    def left(outcome: Outcome) -> int:
-        clipped = write(outcome)
+    def left(outcome: Outcome) -> None:
+        write(outcome)
         desk.leave(tab)
         if ends == "badly":
             raise OSError("no space left")
-        return clipped
 
     monkeypatch.setattr(Outcome, "write", left)
     over(desk.ask(tab, QUICK))
@@ -223,6 +228,9 @@ def test_edits_keep_the_recording(desk: Desk, asked: dict[str, Any], command: st
     assert f"ditto-music {command}" in ticket.command
     assert ticket.command.endswith("-- 'my take.wav'")
     assert str(tab.folder) not in ticket.command
+    with zipfile.ZipFile(ticket.outcome.file("run")) as archive:
+        told = [archive.read("run/run.json"), ticket.outcome.file("report").read_bytes()]
+    assert not any(str(tab.folder).encode() in one for one in told)
     before = read_recording(ticket.outcome.file("plain"))
     assert np.array_equal(before.samples, source.samples)
 

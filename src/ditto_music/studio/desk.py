@@ -310,8 +310,8 @@ class Desk:
             figures[0] if item.history else {},
             figures[-1],
         )
-        clipped = outcome.write()
-        told = outcome.told() | {"clipped": clipped}
+        outcome.write()
+        told = outcome.told()
         with self._changed:
             ticket.outcome, ticket.result, ticket.status = outcome, told, "done"
             self._touch(ticket.tab)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import json
 import math
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,6 +21,7 @@ from torch import Tensor
 from ditto_music.audio import plots, write_audio
 from ditto_music.audio.plots import Floats
 from ditto_music.editing import Edit
+from ditto_music.editing.edit import write_report
 from ditto_music.panels import Bars, Curve, Matrices, Panel, Roll
 from ditto_music.result import Result, finite
 from ditto_music.runs import Run, save_run
@@ -29,7 +31,7 @@ MOST_CELLS = 96  # of a side of a matrix
 DPI, WIDTH, HEIGHT = 100, 10.0, 1.6  # of the spectrogram, inches
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Outcome:
     """A finished piece.
 
@@ -40,6 +42,7 @@ class Outcome:
     folder : its own; the audio is there, and pictures and reports come when they are asked for.
     command : the command line that makes it again.
     plain : the same prompt and seed left alone, of music from words; or the recording as it was.
+    clipped : samples that were too loud for the file, once it is written.
     """
 
     made: Result | Edit
@@ -49,16 +52,27 @@ class Outcome:
     plain: Path | None = None
     before: dict[str, str] = field(default_factory=dict[str, str])
     after: dict[str, str] = field(default_factory=dict[str, str])
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    clipped: int = field(default=0, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    @property
+    def argv(self) -> list[str]:
+        """The command line as the command itself is given it, its name first."""
+        return shlex.split(self.command)[1:]
 
     @property
     def audio(self) -> Path:
         """The finished audio file."""
         return self.folder / "music.wav"
 
-    def write(self) -> int:
-        """Write the audio; returns how many samples were clipped."""
-        return self.made.save(self.audio)
+    def write(self) -> None:
+        """Write the audio."""
+        self.clipped = self.made.save(self.audio)
+
+    def report(self) -> dict[str, Any]:
+        """What the command itself reports."""
+        more = {"command": self.argv[0], "out": self.audio.name, "argv": self.argv}
+        return self.made.report(**more, clipped=self.clipped)
 
     def told(self) -> dict[str, Any]:
         """Everything a page draws, as JSON can hold it."""
@@ -82,6 +96,7 @@ class Outcome:
             ],
             "panels": [panel_told(panel) for panel in item.panels],
             "loss": [row["loss"] for row in item.history],
+            "clipped": self.clipped,
         }
         if edit:
             told |= {
@@ -120,11 +135,11 @@ class Outcome:
         return path
 
     def _report(self, path: Path) -> None:
-        self.made.save_report(path, argv=self.command, out="music.wav")
+        write_report(path, self.report())
 
     def _run(self, path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=self.folder) as draft:
-            save_run(Path(draft) / "run", self.run())
+            save_run(Path(draft) / "run", replace(self.run(), command=self.argv))
             shutil.make_archive(str(path.with_suffix("")), "zip", draft)
 
     def _spectrogram(self, path: Path) -> None:

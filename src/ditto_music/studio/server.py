@@ -172,7 +172,7 @@ def _page(desk: Desk, cache: Path) -> gradio.Blocks:
                 time.sleep(LOOK_SECONDS)
             if ticket.outcome is None:
                 raise gradio.Error(ticket.error or "stopped")
-            told = {**(ticket.result or {}), "report": ticket.outcome.made.report()}
+            told = {**(ticket.result or {}), "report": ticket.outcome.report()}
             kept = save_file_to_cache(ticket.outcome.audio, str(cache))
             audio = FileData(path=kept, orig_name="music.wav", mime_type="audio/wav")
             return told, audio.model_dump()
