@@ -8,7 +8,9 @@ import shlex
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from ditto_music.errors import InputError
 from ditto_music.runs import load_run
 from ditto_music.studio.desk import ALIVE, Desk, Tab, Ticket
 from ditto_music.studio.outcome import Outcome
+from ditto_music.studio.uploads import Upload, Uploads
 from tests.editing.sounds import music
 
 QUICK: dict[str, Any] = {"prompt": "piano", "duration": 1, "steps": 4, "iterations": 3}
@@ -145,6 +148,44 @@ def test_who_leaves_frees_the_machine_and_leaves_nothing(desk: Desk) -> None:
     assert desk.tab(gone.id) is None
     wait(lambda: not gone.folder.exists())
     assert stays.folder.exists()
+
+
+def test_who_leaves_while_the_request_is_read_is_no_fault(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, get = desk.open(), Uploads.get
+    key = brought(tab, "take.wav", music(1, 22_050, 1))
+
+    def left(uploads: Uploads, key: str) -> Upload:
+        desk.leave(tab)
+        return get(uploads, key)
+
+    monkeypatch.setattr(Uploads, "get", left)
+    ticket = over(desk.ask(tab, QUICK | {"task": "loop", "recording": key}))
+    assert ticket.status == "dropped"
+    wait(lambda: not tab.folder.exists(), 10)
+
+
+def test_pieces_are_asked_for_while_a_model_loads(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, done = Event(), Event()
+
+    def slow(*_: object, **__: object) -> None:
+        begun.set()
+        done.wait(60)
+        raise InputError("no such model")
+
+    monkeypatch.setattr("ditto_music.cli.pieces.load_model", slow)
+    desk.maker, tab = Pieces(), desk.open()
+    first = desk.ask(tab, QUICK)
+    assert begun.wait(60)
+    with ThreadPoolExecutor() as pool:
+        try:
+            second = pool.submit(desk.ask, tab, QUICK).result(20)
+        finally:
+            done.set()
+    assert over(first).error == over(second).error == "no such model"
 
 
 @pytest.mark.parametrize("ends", ["well", "badly"])

@@ -38,7 +38,7 @@ class Pieces:
 
     def __init__(self, device: str = "cpu", dtype: str = "auto", offload: str = "text") -> None:
         self.how: dict[str, Any] = {"device": device, "dtype": dtype, "offload": offload}
-        self._lock = Lock()
+        self._parsing, self._loading = Lock(), Lock()
         self._loaded: tuple[str, Model] | None = None
 
     @property
@@ -53,12 +53,12 @@ class Pieces:
 
     def piece(self, fields: Mapping[str, Any], folder: Path) -> Piece:
         """A command, read as a line of a manifest is."""
-        with self._lock:
+        with self._parsing:
             return Piece(parse(Job(1, fields), folder / "music.wav"), self.load)
 
     def load(self, name: str, **_: str) -> Model:
         """The model, loaded once."""
-        with self._lock:
+        with self._loading:
             if self._loaded is None or self._loaded[0] != name:
                 self._loaded = None  # not two at once
                 self._loaded = name, load_model(name, **self.how, notice=say)

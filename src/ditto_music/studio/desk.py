@@ -162,7 +162,13 @@ class Desk:
                 raise InputError(f"{own} of your pieces wait already: let one finish, or stop it")
             if len(self._queue) >= self.limits.waiting:
                 raise InputError("too many pieces wait already: try again in a few minutes")
-        ticket = self._ticket(tab, request)
+            folder = tab.folder / f"made-{secrets.token_hex(6)}"
+            folder.mkdir()  # here, for no page is closed meanwhile
+        try:
+            ticket = self._ticket(tab, request, folder)
+        except InputError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         with self._changed:
             tab.tickets[ticket.id] = ticket
             self._queue.append(ticket)
@@ -173,7 +179,7 @@ class Desk:
                 shutil.rmtree(old.folder, ignore_errors=True)
         return ticket
 
-    def _ticket(self, tab: Tab, request: Request) -> Ticket:
+    def _ticket(self, tab: Tab, request: Request, folder: Path) -> Ticket:
         """The request understood, by the command line's own reading."""
         seed = request.seed if request.seed >= 0 else secrets.randbelow(2**32)
         source, name = None, ""
@@ -181,16 +187,10 @@ class Desk:
             upload = tab.uploads.get(request.recording)
             source, name = upload.path, upload.name
         key = secrets.token_urlsafe(8)
-        folder = tab.folder / f"made-{secrets.token_hex(6)}"
-        folder.mkdir()
-        try:
-            piece = self.maker.piece(request.fields(str(source), seed), folder)
-            plain = None
-            if request.command == "control":
-                plain = self.maker.piece(request.plain(seed).fields(), folder)
-        except InputError:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+        piece = self.maker.piece(request.fields(str(source), seed), folder)
+        plain = None
+        if request.command == "control":
+            plain = self.maker.piece(request.plain(seed).fields(), folder)
         words = self.maker.words(request.command)
         fields = self._brief(request.fields(name, seed)) | self.maker.machine
         command = command_line(fields, words, OUT)
