@@ -22,6 +22,7 @@ from ditto_music.cli.pieces import Pieces
 from ditto_music.errors import InputError
 from ditto_music.runs import load_run
 from ditto_music.studio.desk import ALIVE, Desk, Tab, Ticket
+from ditto_music.studio.limits import Limits
 from ditto_music.studio.outcome import Outcome
 from ditto_music.studio.uploads import Upload, Uploads
 from tests.editing.sounds import music
@@ -305,6 +306,13 @@ def test_a_search_that_breaks_is_still_told_to_the_page(desk: Desk) -> None:
     desk.tell(ticket, iteration=1, loss=math.nan)
     (told,) = json.loads(json.dumps(desk.state(tab), allow_nan=False))["pieces"]
     assert told["loss"] is None
+
+
+def test_a_clip_is_as_long_as_the_model_makes_it_and_the_studio_lets_it(pieces: Pieces) -> None:
+    for limit, longest in ((10, [10, 10]), (120, [24, 120])):
+        desk = Desk(pieces, ["debug", "owner/public"], Limits(duration=limit))
+        assert list(desk.longest().values()) == longest
+        desk.close()
 
 
 def test_history_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from ditto_music.cli.app import app
 from ditto_music.features import intensity
 from ditto_music.studio.desk import _Listener
 from tests.editing.sounds import music
-from tests.studio.conftest import OpenPage
+from tests.studio.conftest import LIMITS, OpenPage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -442,6 +443,21 @@ def test_the_words_are_followed_as_suits_the_model_unless_asked(open_page: OpenP
     assert page.locator("#guidance-out").inner_text() == "3"
     page.locator("#make").click()
     page.locator("#command", has_text="--guidance=3").wait_for()
+
+
+def test_lengths_go_as_far_as_the_studio_lets_them(
+    open_page: OpenPage, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert open_page().locator("#duration").get_attribute("max") == "24"  # as the model makes
+    monkeypatch.setattr(studio.desk, "limits", replace(LIMITS, duration=4.5))
+    page = open_page()
+    assert page.locator("#duration-out").inner_text() == "4.5 s"
+    assert page.locator("#seconds").get_attribute("max") == "4.5"
+    assert page.locator("#seconds").input_value() == "4.5"
+    settle(page, iterations=2)
+    page.locator("#make").click()
+    finished(page)
+    assert "--duration=4.5" in page.locator("#command").inner_text()
 
 
 def test_the_first_paint_comes_within_two_seconds(open_page: OpenPage) -> None:

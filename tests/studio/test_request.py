@@ -124,6 +124,7 @@ def test_notes_come_back_from_their_text(rows: list[tuple[float, float, int]]) -
         ({"style": "song.mp3"}, "style"),
         ({"tempo": 1}, "tempo"),
         ({"task": "redo", "recording": "x"}, "no part"),
+        ({"task": "redo", "recording": "x", "regions": [[0, 40], [50, 71]]}, "last 61 s in all"),
         ({"task": "continue", "recording": "x"}, "how many seconds"),
     ],
 )
@@ -131,6 +132,11 @@ def test_what_cannot_be_is_refused_in_one_line(sent: dict[str, Any], words: str)
     with pytest.raises(InputError, match=words) as refused:
         read(**sent)
     assert "\n" not in str(refused.value)
+
+
+def test_without_a_length_it_is_the_usual_one_or_the_longest_there_is() -> None:
+    assert read().duration == 6
+    assert read_request({"prompt": "piano"}, MODELS, Limits(duration=4)).duration == 4
 
 
 @pytest.mark.parametrize("sent", [None, [], "settings", 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,7 @@ from ditto_music.cli.shared import LOADER, Shared
 from ditto_music.editing import Alternatives, Edit
 from ditto_music.item import Item, Row
 from ditto_music.jobs.job import Job
-from ditto_music.models import load_model
+from ditto_music.models import REGISTRY, SmallModel, load_model
 from ditto_music.result import Result
 from ditto_music.runs import Run as SavedRun
 from ditto_music.studio.maker import Listen
@@ -46,6 +47,11 @@ class Pieces:
         """How models are loaded here, where that is not as usual."""
         usual = Shared()
         return {name: how for name, how in self.how.items() if how != getattr(usual, name)}
+
+    def longest(self, model: str) -> float:
+        """Seconds of a clip of a model; of public ones only their weights tell."""
+        ours = any(entry.name == model for entry in REGISTRY)
+        return SmallModel.seconds_range[1] if ours else math.inf
 
     def words(self, command: str) -> Sequence[str]:
         """The fields of a command that have no flag."""

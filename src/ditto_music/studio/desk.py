@@ -113,6 +113,10 @@ class Desk:
         self._worker = Thread(target=self._work, name="studio", daemon=True)
         self._worker.start()
 
+    def longest(self) -> dict[str, float]:
+        """Seconds of music that may be asked of each model at once."""
+        return {name: min(self.limits.duration, self.maker.longest(name)) for name in self.models}
+
     def open(self) -> Tab:
         """A page was opened.
 

@@ -47,6 +47,10 @@ class Maker(Protocol):
         """The flags, by name, that say where and how all commands compute here."""
         ...
 
+    def longest(self, model: str) -> float:
+        """Seconds of a clip of a model; infinity where that is not known before it is loaded."""
+        ...
+
     def words(self, command: str) -> Sequence[str]:
         """The fields of a command that have no flag, in their order."""
         ...

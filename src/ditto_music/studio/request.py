@@ -213,7 +213,8 @@ def read_request(sent: object, models: Sequence[str], limits: Limits) -> Request
         task=cast("Task", task),
         prompt=_text(said, "prompt"),
         model=model,
-        duration=_number(said, "duration", 0.5, limits.duration, "seconds") or 6.0,
+        duration=_number(said, "duration", 0.5, limits.duration, "seconds")
+        or min(Request.duration, limits.duration),
         seed=int(_number(said, "seed", -1, LARGEST_SEED) or 0),
         intensity=_pairs(said, "intensity", MOST_POINTS),
         shape_only=said.get("shape_only") is True,
@@ -235,6 +236,11 @@ def read_request(sent: object, models: Sequence[str], limits: Limits) -> Request
         raise InputError("there is no prompt: say in a few words what the music is")
     if request.task == "redo" and not request.regions:
         raise InputError("no part is marked: drag over the waveform to mark what to redo")
+    marked = sum(stop - start for start, stop in request.regions)
+    if marked > limits.duration:
+        raise InputError(
+            f"the marked parts last {marked:.4g} s in all: mark at most {limits.duration:g} s"
+        )
     if request.task == "continue" and request.seconds is None:
         raise InputError("say how many seconds of new music to add")
     return request

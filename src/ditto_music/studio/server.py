@@ -225,9 +225,8 @@ class Routes:
         except InputError as error:
             return _told(str(error), 503)
         self._watch(tab, FIRST_SECONDS)
-        return JSONResponse(
-            {"tab": tab.id, "models": self.desk.models, "limits": asdict(self.desk.limits)}
-        )
+        limits = asdict(self.desk.limits)
+        return JSONResponse({"tab": tab.id, "models": self.desk.longest(), "limits": limits})
 
     async def events(self, request: Request) -> Response:
         """How the tab's pieces go, at each change; a tab whose line is cut is closed."""

@@ -51,6 +51,7 @@ class SmallModel:
     channels = 1
     baked = False
     steps = STEPS
+    seconds_range = (0.5, 24.0)
     decoder_reach = 28
 
     def __init__(
@@ -76,7 +77,6 @@ class SmallModel:
         self.guidance = guidance or Guidance()
         self.sample_rate = codec.config.sample_rate
         self.seconds_per_frame = codec.config.frame / codec.config.sample_rate
-        self.seconds_range = (0.5, 24.0)
 
     @property
     def revision(self) -> str | None:

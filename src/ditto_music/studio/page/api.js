@@ -19,7 +19,7 @@ export class Api {
     const self = new Api();
     const answer = await told(await reach("/studio/tabs", { method: "POST" }));
     self.home = `/studio/tabs/${answer.tab}`;
-    self.models = answer.models;
+    self.models = answer.models; // seconds of the longest clip, by name
     self.limits = answer.limits;
     return self;
   }

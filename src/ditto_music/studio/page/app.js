@@ -43,7 +43,8 @@ async function begin() {
   } catch (error) {
     return fail(error.message);
   }
-  $("model").replaceChildren(...api.models.map((name) => el("option", { value: name }, name)));
+  $("model").replaceChildren(...Object.keys(api.models).map((name) => el("option", { value: name }, name)));
+  bound();
   if (page.wanted) apply(page.wanted);
   api.listen(news, () => fail("This page was closed by the studio: load it again"));
   $("studio").dataset.ready = "yes";
@@ -89,6 +90,7 @@ function wire() {
     });
   }
   $("duration").addEventListener("input", () => { for (const part of Object.values(parts)) part.stretch(+$("duration").value); });
+  $("model").onchange = bound;
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 1e6); say(`Seed ${$("seed").value}`); };
   $("make").onclick = ask;
   $("stop").onclick = () => page.active && api.stop(page.active).catch((error) => fail(error.message));
@@ -133,6 +135,14 @@ function mode(name) {
   source.draw();
 }
 
+/** No longer than the model makes it and the studio lets it. */
+function bound() {
+  if (!api) return;
+  const limit = (input, most) => Object.assign(input, { max: most, min: Math.min(input.min, most), value: Math.min(input.value, most) || "" });
+  limit($("seconds"), api.limits.duration);
+  limit($("duration"), api.models[$("model").value]).dispatchEvent(new Event("input"));
+}
+
 const chosen = () => document.querySelector("input[name=task]:checked").value;
 
 function task() {
@@ -141,7 +151,7 @@ function task() {
   $("before-row").hidden = which !== "continue";
   $("seconds-label").textContent = which === "loop" ? "Seconds in all (empty: as it fits)" : "Seconds to add";
   if (which === "loop") $("seconds").value = "";
-  else if (!$("seconds").value) $("seconds").value = 6;
+  else if (!$("seconds").value) $("seconds").value = Math.min(6, $("seconds").max);
   $("add-region").hidden = $("regions").hidden = $("wave-hint").hidden = which !== "redo";
   mode(page.mode);
 }
@@ -191,7 +201,8 @@ function apply(asked) {
   put("seed", asked.seed ?? 0);
   put("negative", asked.negative ?? "");
   for (const [name, value] of Object.entries(USUAL)) put(name, asked[name] ?? value);
-  if (asked.model && api?.models.includes(asked.model)) $("model").value = asked.model;
+  if (asked.model && api && asked.model in api.models) $("model").value = asked.model;
+  bound();
   if (kind === "make") {
     put("duration", asked.duration ?? 6);
     if (asked.intensity) parts.intensity.set(asked.intensity.map((point) => [...point]));
