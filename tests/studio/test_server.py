@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
+import io
 import json
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -127,6 +130,28 @@ def test_what_is_no_recording_is_told_in_one_line(
     assert "\n" not in error
     folder = studio.desk.tab(tab.rpartition("/")[2]).folder  # type: ignore[union-attr]
     assert str(folder) not in error
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_finds_no_room_is_told_in_one_line(
+    studio: Studio, tab: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = studio.desk.tab(tab.rpartition("/")[2]).folder  # type: ignore[union-attr]
+
+    class Full(io.FileIO):
+        def write(self, data: object, /) -> int:
+            super().write(b"some of it")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.name)
+
+    def opened(path: Path, mode: str) -> Full:
+        return Full(path, mode)
+
+    monkeypatch.setattr(Path, "open", opened)
+    status, body, _ = call(f"{tab}/uploads?name=a.wav", b"RIFF")
+    monkeypatch.undo()
+    assert status == 400
+    assert "no space left on device" in json.loads(body)["error"]
+    assert str(folder) not in body.decode()
     assert list(folder.iterdir()) == []
 
 

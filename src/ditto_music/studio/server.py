@@ -314,13 +314,14 @@ class Routes:
                     file.write(block)
             return JSONResponse(await run_in_threadpool(read, tab, upload))
         except InputError as error:
-            if upload:
-                upload.path.unlink(missing_ok=True)
-            return _told(str(error))
+            told = str(error)
         except ClientDisconnect:
-            if upload:
-                upload.path.unlink(missing_ok=True)
-            return _told("the file did not arrive")
+            told = "the file did not arrive"
+        except OSError as error:
+            told = f"the file cannot be kept here ({(error.strerror or 'no reason given').lower()})"
+        if upload:
+            upload.path.unlink(missing_ok=True)
+        return _told(told)
 
     async def ask(self, request: Request) -> Response:
         """Take in a request."""
