@@ -170,6 +170,8 @@ def load_run(folder: str | os.PathLike[str], control: Term | None = None) -> Run
             f"{folder}: no saved run: {Path(str(error.filename)).name} is missing; give the folder "
             "that --save-run wrote"
         ) from None
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         raise InputError(f"{folder}: the run is damaged ({error}): make it again") from None
 
