@@ -23,7 +23,7 @@ from ditto_music import (
     optimize,
 )
 from ditto_music.audio import write_recording
-from ditto_music.controls import Control
+from ditto_music.controls import Control, Match
 from ditto_music.editing import inpaint, loop, loop_from_prompt, outpaint
 from ditto_music.editing.edit import Edit
 from ditto_music.editing.filling import Task, latent_of
@@ -106,6 +106,22 @@ def test_windows_share_their_control_and_its_file(model: SmallModel, tmp_path: P
     controls = {id(task.wish.control) for task in tasks if isinstance(task, Task)}
     assert len(tasks) > 1
     assert len(controls) == 1
+
+
+def test_tensors_may_be_shared(model: SmallModel, tmp_path: Path) -> None:
+    """By takes, by controls of one take, and as views of one another."""
+    one = generate(model, "", duration=1.0, steps=2, seed=1)
+    reference = one.items[0].latent
+    early = (torch.arange(reference.shape[-1]) < 5).float()
+    asked = Match(reference, early) + Match(reference, 1 - early)
+    noise = one.x_T.expand(2, *one.x_T.shape[1:])
+    made = generate(model, ["calm", "jazz"], asked, duration=1.0, steps=2, x_T=noise)
+    save_run(tmp_path / "run", run_of(made, asked))
+    takes = load_run(tmp_path / "run").takes
+    assert takes[0].control is takes[1].control is not None
+    assert torch.equal(torch.stack([take.x_T for take in takes]), made.x_T)
+    again = generate(model, ["calm", "jazz"], takes[0].control, duration=1.0, steps=2, x_T=noise)
+    assert [item.final for item in again.items] == [item.final for item in made.items]
 
 
 def test_a_control_of_ones_own_is_asked_for(model: SmallModel, tmp_path: Path) -> None:

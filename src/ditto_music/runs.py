@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ditto_music._version import __version__
@@ -134,7 +134,7 @@ def save_run(folder: str | os.PathLike[str], run: Run) -> None:
                 "roll": run.edit.roll,
                 "beat": run.edit.beat,
             }
-        save_file(store.tensors, draft / TENSORS)
+        store.write(draft / TENSORS)
         text = json.dumps(finite(said), indent=2) + "\n"
         (draft / MARKER).write_text(text, encoding="utf-8")
 
@@ -182,9 +182,9 @@ def check_run(folder: str | os.PathLike[str]) -> None:
 
 
 def _take_to_plain(number: int, take: Take, store: Store) -> dict[str, Any]:
-    store.tensors[f"x_T-{number}"] = take.x_T.detach().cpu().contiguous()
+    store.tensors[f"x_T-{number}"] = take.x_T
     if take.later is not None:
-        store.tensors[f"later-{number}"] = take.later.detach().cpu().contiguous()
+        store.tensors[f"later-{number}"] = take.later
     plain: dict[str, Any] = {
         "prompt": take.prompt,
         "seed": take.seed,

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ditto_music import controls
@@ -39,12 +41,14 @@ class Store:
     Attributes
     ----------
     kept : name in the folder of each file copied there.
+    named : name of each tensor taken in, by its identity.
     terms : made of each spec, by its JSON: what several takes ask is read once.
     """
 
     folder: Path
     tensors: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
     kept: dict[Path, str] = field(default_factory=dict[Path, str])
+    named: dict[int, str] = field(default_factory=dict[int, str])
     terms: dict[str, Term] = field(default_factory=dict[str, Term])
 
     def keep(self, path: str | Path) -> str:
@@ -58,10 +62,20 @@ class Store:
         return self.kept[source]
 
     def add(self, tensor: Tensor) -> str:
-        """Take a tensor in; returns its name."""
-        name = f"argument-{len(self.tensors)}"
-        self.tensors[name] = tensor.detach().cpu().contiguous()
-        return name
+        """Take a tensor in, unless it is there; returns its name."""
+        if id(tensor) not in self.named:
+            name = f"argument-{len(self.tensors)}"
+            self.tensors[name] = tensor
+            self.named[id(tensor)] = name
+        return self.named[id(tensor)]
+
+    def write(self, path: Path) -> None:
+        """Write the tensors, each with memory of its own: views of one may overlap."""
+        own = {
+            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, tensor in self.tensors.items()
+        }
+        save_file(own, path)
 
 
 def to_spec(term: Term, store: Store) -> dict[str, Any]:
