@@ -28,7 +28,7 @@ from ditto_music.editing import inpaint, loop, loop_from_prompt, outpaint
 from ditto_music.editing.edit import Edit
 from ditto_music.editing.filling import Task, latent_of
 from ditto_music.editing.invert import invert
-from ditto_music.models.small import SmallModel
+from ditto_music.models.small import SmallModel, debug_model
 from ditto_music.optimize import Progress
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Form
@@ -153,6 +153,26 @@ def test_runs_that_cannot_be_read_are_one_clear_line(model: SmallModel, tmp_path
     with pytest.raises(InputError, match="damaged"):
         load_run(tmp_path / "run")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "run"]
+
+
+def test_a_run_belongs_to_its_weights(model: SmallModel, tmp_path: Path) -> None:
+    asked = Intensity([-30, -20])
+    made = replace(optimize(model, "calm", asked, duration=1.0, **FAST), revision="ab")
+    save_run(tmp_path / "run", run_of(made, asked))
+    run = load_run(tmp_path / "run")
+    assert run.revision == "ab"
+    said = json.loads((tmp_path / "run" / "run.json").read_text())
+    del said["revision"]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(said))
+    assert load_run(tmp_path / "run").revision is None  # of an earlier version
+
+    other = debug_model()
+    other.__dict__["_revision"] = "cd"
+    for use in (vary, resume):
+        with pytest.raises(InputError, match="with weights ab of debug, and to cd its noise"):
+            use(other, run)
+    other.__dict__["_revision"] = "ab"
+    assert len(vary(other, run, count=1).results) == 1
 
 
 def test_without_fresh_noise_a_variation_is_the_run_itself(model: SmallModel) -> None:

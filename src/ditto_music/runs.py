@@ -72,6 +72,7 @@ class Run:
     takes : a clip each: one an item, or one a window of an edit.
     edit : for an edit, its outcome; the takes' windows are in it.
     command : the command line, where there was one.
+    revision : of the model's weights; None of a model without, and in runs of earlier versions.
     """
 
     model: str
@@ -79,6 +80,7 @@ class Run:
     takes: list[Take]
     edit: Edit | None = None
     command: list[str] = field(default_factory=list[str])
+    revision: str | None = None
 
 
 def run_of(made: Result | Edit, control: Term | None = None, command: Sequence[str] = ()) -> Run:
@@ -104,7 +106,8 @@ def run_of(made: Result | Edit, control: Term | None = None, command: Sequence[s
         for i, item in enumerate(items)
     ]
     edit = made if isinstance(made, Edit) else None
-    return Run(results[0].model, results[0].settings, takes, edit, list(command))
+    first = results[0]
+    return Run(first.model, first.settings, takes, edit, list(command), first.revision)
 
 
 def save_run(folder: str | os.PathLike[str], run: Run) -> None:
@@ -121,6 +124,7 @@ def save_run(folder: str | os.PathLike[str], run: Run) -> None:
             "format": FORMAT,
             "version": __version__,
             "model": run.model,
+            "revision": run.revision,
             "command": run.command,
             "settings": asdict(run.settings),
             "takes": [_take_to_plain(i, take, store) for i, take in enumerate(run.takes)],
@@ -164,7 +168,8 @@ def load_run(folder: str | os.PathLike[str], control: Term | None = None) -> Run
         settings = _settings(said["settings"])
         takes = [_take_from_plain(one, store, control) for one in said["takes"]]
         edit = _edit(folder, said["edit"], takes) if "edit" in said else None
-        return Run(str(said["model"]), settings, takes, edit, list(said["command"]))
+        revision = said.get("revision")  # runs of earlier versions have none
+        return Run(str(said["model"]), settings, takes, edit, list(said["command"]), revision)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             f"{folder}: no saved run: {Path(str(error.filename)).name} is missing; give the folder "

@@ -82,9 +82,11 @@ def vary(
     Raises
     ------
     InputError
-        If a number is out of range, or there is nothing to guide by.
+        If a number is out of range, the model's weights are not those of the run, or there is
+        nothing to guide by.
     """
     check_variation(count, eta, walk, guide)
+    _check_weights(model, run)
     takes = varied_takes(run)
     if guide > 0 and any(take.control is None for _, take in takes):
         raise InputError("the run has no control to guide by: leave --guide out")
@@ -126,8 +128,9 @@ def resume(
     Raises
     ------
     InputError
-        If nothing was asked of the run's music.
+        If nothing was asked of the run's music, or the model's weights are not those of the run.
     """
+    _check_weights(model, run)
     own = run.settings
     settings: Search = {
         "steps": own.steps,
@@ -186,6 +189,16 @@ def check_variation(count: int, eta: float, walk: float, guide: float) -> None:
     for name, value, most in (("eta", eta, 1.0), ("walk", walk, 1.0), ("guide", guide, 10.0)):
         if not 0 <= value <= most:
             raise InputError(f"{name} is {value:g}: it must be 0 to {most:g}")
+
+
+def _check_weights(model: Model, run: Run) -> None:
+    """To other weights the noise of a run means other music."""
+    if run.revision and model.revision and run.revision != model.revision:
+        raise InputError(
+            f"the run was made with weights {run.revision} of {run.model}, and to "
+            f"{model.revision} its noise means other music: load those, of the hub as "
+            "id@revision, or make it again"
+        )
 
 
 def varied_takes(run: Run) -> list[tuple[int, Take]]:

@@ -320,19 +320,23 @@ def test_help_lists_the_commands(ditto: Ditto) -> None:
 def test_a_saved_runs_model_is_loaded_as_asked(
     ditto: Ditto, monkeypatch: pytest.MonkeyPatch, again: str
 ) -> None:
-    """With the flags of public models, and whatever is downloaded is told first."""
+    """Its very weights with the flags of public models; whatever is downloaded is told first."""
     ditto(*control(*RISE, "-o", "out.wav", "--save-run", "run"))
+    said = json.loads(Path("run/run.json").read_text())
+    of_hub = {"model": "some/model", "revision": "0" * 40}
+    Path("run/run.json").write_text(json.dumps(said | of_hub))
     asked: list[dict[str, object]] = []
 
     def load(name: str, **how: object) -> object:
         asked.append({"name": name} | how)
-        return load_model(name)
+        return load_model("debug")
 
     monkeypatch.setattr("ditto_music.models.load_model", load)
     flags = ("-o", "more.wav", "--iterations", "1") if again == "resume" else ("-o", "takes")
     assert ditto(again, "run", *flags, "--offload", "none", "--dtype", "float32").status == 0
     (how,) = asked
-    assert (how["name"], how["offload"], how["dtype"]) == ("debug", "none", "float32")
+    assert how["name"] == "some/model@" + "0" * 40
+    assert (how["offload"], how["dtype"]) == ("none", "float32")
     assert how["notice"] is say
 
 

@@ -14,7 +14,7 @@ import torch
 from ditto_music.errors import InputError
 from ditto_music.models.hub.base import HubModel
 from ditto_music.models.hub.catalog import PUBLIC
-from ditto_music.models.hub.load import Notice, is_hub, load_hub
+from ditto_music.models.hub.load import Notice, is_hub, load_hub, pinned
 from ditto_music.models.small import SmallModel, debug_model, load_small, shipped_weights
 from ditto_music.models.weights import fingerprint
 from ditto_music.protocols import Model
@@ -164,4 +164,13 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     return choices[name]
 
 
-__all__ = ["DEFAULT", "PUBLIC", "REGISTRY", "Entry", "SmallModel", "load_model", "revision"]
+__all__ = [
+    "DEFAULT",
+    "PUBLIC",
+    "REGISTRY",
+    "Entry",
+    "SmallModel",
+    "load_model",
+    "pinned",
+    "revision",
+]

@@ -21,6 +21,7 @@ from huggingface_hub import errors
 
 from ditto_music import InputError, generate, load_model
 from ditto_music.cli import main
+from ditto_music.models import pinned
 from ditto_music.models.hub import load
 from ditto_music.models.hub.catalog import PUBLIC, told
 from ditto_music.models.hub.repository import read_of, weight_bytes
@@ -376,6 +377,19 @@ def test_what_is_known_here_is_told_where_the_hub_says_nothing() -> None:
 def test_a_folder_is_reported_by_what_it_holds(folders: dict[str, Path]) -> None:
     one, other = (load_model(str(folders[name])) for name in ("AceStepPipeline", "base"))
     assert one.revision and other.revision and one.revision != other.revision
+
+
+def test_a_revision_pins_what_is_of_the_hub(folders: dict[str, Path]) -> None:
+    known = f"ucsd-reach/musicldm@{COMMIT}"
+    for name in ("ucsd-reach/musicldm", "ucsd-reach/musicldm@v1", known):
+        assert pinned(name, COMMIT) == known
+    kept = (
+        ("ditto-small", COMMIT),
+        (str(folders["base"]), COMMIT),
+        ("my/folder", "0123456789abcdef"),
+    )
+    for name, revision in (*kept, ("ucsd-reach/musicldm", None)):
+        assert pinned(name, revision) == name
 
 
 # --- the list ------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def vary(
         ditto-music control "calm piano" --intensity -35:-14 -o rise.wav --save-run rise
         ditto-music vary rise --eta 0.5 --guide 0.2 -o takes
     """
-    from ditto_music.models import load_model
+    from ditto_music.models import load_model, pinned
     from ditto_music.runs import load_run
     from ditto_music.vary import check_variation
     from ditto_music.vary import vary as sample
@@ -90,7 +90,11 @@ def vary(
     if not quiet:
         say(f"loading {old.model}")
     model = load_model(
-        old.model, device=device, dtype=dtype, offload=offload, notice=None if quiet else say
+        pinned(old.model, old.revision),
+        device=device,
+        dtype=dtype,
+        offload=offload,
+        notice=None if quiet else say,
     )
     made = sample(
         model, old, count=count, eta=eta, walk=walk, prompt=prompt, guide=guide, seed=seed
@@ -153,6 +157,7 @@ def resume(
 
     from ditto_music.audio import check_held
     from ditto_music.cli.files import check_files
+    from ditto_music.models import pinned
     from ditto_music.result import Result
     from ditto_music.runs import load_run, run_of
     from ditto_music.vary import resume as go_on
@@ -172,7 +177,7 @@ def resume(
     )
     with watching(shared, parts=len(varied_takes(old))) as watch:
         watch.stage(f"loading {old.model}")
-        model = shared.load(old.model, out=None if old.edit else out)
+        model = shared.load(pinned(old.model, old.revision), out=None if old.edit else out)
         watch.stage("first iteration")
         made = go_on(model, old, callback=watch, **search)
     if isinstance(made, Result):

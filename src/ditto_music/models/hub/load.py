@@ -109,6 +109,13 @@ def is_hub(name: str) -> bool:
     return name.count("/") == 1 and not name.startswith((".", "/", "~"))
 
 
+def pinned(name: str, revision: str | None) -> str:
+    """The name of the very weights of a revision: what a hub id alone stands for may change."""
+    if revision and COMMIT.fullmatch(revision) and is_hub(name) and not Path(name).is_dir():
+        return f"{name.partition('@')[0]}@{revision}"
+    return name
+
+
 def commit_of(folder: Path) -> str | None:
     """The commit of a snapshot in the hub's cache; None of any other folder."""
     return folder.name if COMMIT.fullmatch(folder.name) else None
