@@ -140,9 +140,17 @@ def _device(name: str) -> torch.device:
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """Of matrix products on `device`: bfloat16 where it has instructions for them, else float32."""
-    here = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    fast = device.type == "cuda" or here.get("avx512_bf16") or here.get("amx_bf16")
+    fast = device.type == "cuda" or (device.type == "cpu" and _processor_has_bfloat16())
     return torch.bfloat16 if fast else torch.float32
+
+
+def _processor_has_bfloat16() -> bool:
+    """Whether it has instructions for it; a torch that does not list them may know AVX512-BF16."""
+    if hasattr(torch.cpu, "get_capabilities"):
+        here = torch.cpu.get_capabilities()
+        return bool(here.get("avx512_bf16") or here.get("amx_bf16"))
+    known = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(known and known())
 
 
 def _check_compiler(device: torch.device) -> None:
