@@ -20,6 +20,7 @@ from ditto_music.models.weights import fingerprint
 from ditto_music.protocols import Model
 
 DEFAULT = "ditto-small"
+BFLOAT16_CAPABILITY = 8  # of NVIDIA's GPUs: Ampere; older ones emulate it. AMD's are above
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ def load_model(
         diffusers that `ditto_music.models.hub` has an adapter for.
     device : ``cpu``, ``cuda``, ``mps`` ...
     dtype : of the denoiser's matrix products, ``float32`` or ``bfloat16``; ``auto`` takes bfloat16
-        on a GPU or a processor with instructions for it (AVX512-BF16, AMX), where it is faster. Of
-        public models, of their weights too.
+        on a GPU (of NVIDIA's, Ampere or later) or a processor with instructions for it
+        (AVX512-BF16, AMX), where it is faster. Of public models, of their weights too.
     offload : of a public model, "text" lets go of text encoders once prompts are read, "all" keeps
         on a GPU only the part at work, "none" keeps everything there.
     compiled : translate the network by `torch.compile` at its first call; docs/performance.md says
@@ -140,7 +141,10 @@ def _device(name: str) -> torch.device:
 
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """Of matrix products on `device`: bfloat16 where it has instructions for them, else float32."""
-    fast = device.type == "cuda" or (device.type == "cpu" and _processor_has_bfloat16())
+    if device.type == "cuda":
+        fast = torch.cuda.get_device_capability(device)[0] >= BFLOAT16_CAPABILITY
+    else:
+        fast = device.type == "cpu" and _processor_has_bfloat16()
     return torch.bfloat16 if fast else torch.float32
 
 
