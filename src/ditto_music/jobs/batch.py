@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -208,8 +208,8 @@ def _alone(store: Store) -> Generator[None]:
         check_target(store.local / name)
     handle = os.open(store.local / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        _lock(handle)
+    except (BlockingIOError, PermissionError):
         os.close(handle)
         raise InputError(
             f"{store.address}: another batch is at work there: wait for it, or take another folder"
@@ -218,3 +218,15 @@ def _alone(store: Store) -> Generator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    """Hold an open file alone; the error where another process does is the system's own."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,50 @@
+"""What Windows has not: the branches for it, with the modules of Unix hidden."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ditto_music import InputError
+from ditto_music.jobs.batch import run_batch
+from ditto_music.result import peak_memory
+from tests.jobs.test_jobs import Scribe, jobs
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("resource", "fcntl"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(sys, "platform", "win32")
+
+
+def test_the_library_needs_no_module_of_unix() -> None:
+    code = "import sys; sys.modules |= {'resource': None, 'fcntl': None}; "
+    code += "import ditto_music, ditto_music.jobs, ditto_music.runs, ditto_music.cli"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_peak_of_memory_is_that_of_windows(
+    windows: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = SimpleNamespace(memory_info=lambda: SimpleNamespace(peak_wset=5))
+    monkeypatch.setattr("psutil.Process", lambda: told)
+    assert peak_memory() == 5
+
+
+def test_a_batch_keeps_others_out_by_the_lock_of_windows(
+    windows: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = True
+
+    def locking(handle: int, mode: int, count: int) -> None:
+        if not free:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    assert len(list(run_batch(jobs(1), tmp_path, engine="dry", performer=Scribe()))) == 1
+    free = False
+    with pytest.raises(InputError, match="another batch is at work there"):
+        list(run_batch(jobs(1), tmp_path, engine="dry", performer=Scribe()))
