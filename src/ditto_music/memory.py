@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from ditto_music.errors import InputError
 from ditto_music.protocols import Clip
+from ditto_music.sampling import CALLS_A_STEP
 from ditto_music.sampling.plans import free_memory
 
 if TYPE_CHECKING:
@@ -76,8 +77,9 @@ class Estimate:
     ----------
     reading : weights while prompts are read, text encoders with them.
     weights : that stay afterwards.
-    network : one step, forward and backward; with its weights, if they come for it alone.
-    kept : what earlier steps keep for backward, all together.
+    network : one call, forward and backward, or where a step is made again whole all of its calls;
+        with its weights, if they come for it alone.
+    kept : what earlier calls keep for backward, all together.
     decoder : decoding, forward and backward, and the controls on the audio; weights likewise.
     """
 
@@ -146,13 +148,15 @@ def estimated(problem: Problem, steps: int, *, searches: bool = True) -> Estimat
     with model.held("decode"):
         decoder = rehearsed(decode, noise)
     controls = _controls(problem, noise, everyone)
+    calls = CALLS_A_STEP.get(problem.settings.sampler, 1)
     stored = network.kept if kept_steps else 0
-    latents = noise.nbytes * steps * 3  # of each step its input, its estimate and their sum
+    beside = network.kept * (calls - 1) if plan == "reversible" else 0  # a step is made again whole
+    latents = noise.nbytes * calls * steps * 3  # of each call its input, its estimate, their sum
     return Estimate(
         reading,
         weights,
-        network.peak + latents + to_denoise,
-        stored * max(0, kept_steps - 1),
+        network.peak + beside + latents + to_denoise,
+        stored * max(0, calls * kept_steps - 1),
         stored + latents + decoder.peak + more + controls + to_decode,
     )
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ditto_music import InputError, Match, load_model, optimize
 from ditto_music.baselines import dps
-from ditto_music.memory import Estimate, Ledger, check, rehearsed
+from ditto_music.memory import Estimate, Ledger, check, estimated, rehearsed
 from ditto_music.models.hub.base import HubModel, audio_like
 from ditto_music.models.hub.blocks import stretches
 from ditto_music.models.hub.load import check_memory
@@ -515,6 +515,24 @@ def test_the_estimate_holds_for_every_family_and_plan(
     foretold, taken = measured(folders[name], plan, 64, seconds, guidance)
     assert taken > 5e7
     assert foretold == pytest.approx(taken, rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "plan"),
+    [("adams", "plain"), ("heun", "plain"), ("edict", "plain"), ("edict", "reversible")],
+)
+def test_the_estimate_counts_every_call_of_a_step(
+    folders: dict[str, Path], sampler: str, plan: str
+) -> None:
+    model = loaded(folders, "AudioLDM2Pipeline")  # whose schedule edict can undo
+    settings = Settings(SECONDS, 4, 1.0, sampler=sampler, gradient=plan)
+    problem = Problem(model, "calm", None, 0, settings)
+    foretold = estimated(problem, 4)
+    x_T, ledger = problem.noise().requires_grad_(), Ledger()
+    with ledger:
+        latent = problem.sample(x_T, [0], 4)
+        torch.autograd.grad(latent, x_T, torch.ones_like(latent))
+    assert 0.95 < (foretold.network + foretold.kept) / ledger.peak < 1.3
 
 
 def test_it_is_told_and_reported(folders: dict[str, Path]) -> None:
