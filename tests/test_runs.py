@@ -35,7 +35,7 @@ from ditto_music.protocols import Clip, Form
 from ditto_music.result import Result
 from ditto_music.runs import load_run, run_of, save_run
 from ditto_music.sampling import Projection
-from ditto_music.vary import resume, vary
+from ditto_music.vary import resume, resumed, vary
 from tests.editing.sounds import clicks, music
 
 FAST = {"steps": 3, "surrogate_steps": 3, "iterations": 2}
@@ -270,6 +270,12 @@ def test_edits_are_saved_varied_and_resumed_in_place(model: SmallModel, tmp_path
             assert not changed[~new].any(), name
         assert (varied.recording.samples != edit.recording.samples).any(), name
         assert len(varied.results) == (1 if name == "before" else len(edit.results))
+        save_run(tmp_path / name, resumed(run, more))
+        again = load_run(tmp_path / name)
+        assert again.edit
+        assert len(again.takes) == len(run.takes)
+        assert again.edit.regions == run.edit.regions
+        assert torch.equal(again.takes[-1].x_T, more.results[-1].items[0].x_T)
 
 
 def test_resuming_goes_on_from_the_noise_found(model: SmallModel) -> None:
@@ -310,6 +316,11 @@ def test_interrupted_it_keeps_what_is_done(
     assert more.regions == [(0.5, 0.9)]
     second = slice(round(0.9 * 24_000), None)
     assert np.array_equal(more.recording.samples[second], edit.recording.samples[second])
+    kept = resumed(run, more)
+    assert torch.equal(kept.takes[0].x_T, more.results[0].items[0].x_T)
+    assert kept.takes[1] is run.takes[1]
+    assert kept.edit and kept.edit.regions == edit.regions
+    assert kept.edit.recording is more.recording
 
 
 def test_variations_that_are_done_outlive_an_interrupt(

@@ -182,6 +182,26 @@ def resume(
     return replace(results[0], items=items, seconds=seconds)
 
 
+def resumed(run: Run, made: Result | Edit, command: Sequence[str] = ()) -> Run:
+    """The run with what `resume` made of it; takes that it did not come to are as they were."""
+    results = [made] if isinstance(made, Result) else made.results
+    items = [item for result in results for item in result.items]
+    takes = list(run.takes)
+    for (place, take), item in zip(varied_takes(run), items, strict=False):
+        takes[place] = replace(take, x_T=item.x_T, later=item.later)
+    edit = run.edit
+    if edit and isinstance(made, Edit):
+        edit = replace(edit, recording=made.recording)
+    return replace(
+        run,
+        settings=results[0].settings,
+        takes=takes,
+        edit=edit,
+        command=list(command),
+        revision=results[0].revision,
+    )
+
+
 def check_variation(count: int, eta: float, walk: float, guide: float) -> None:
     """Refuse numbers that are out of range."""
     if not 1 <= count <= MOST:

@@ -159,9 +159,9 @@ def resume(
     from ditto_music.cli.files import check_files
     from ditto_music.models import pinned
     from ditto_music.result import Result
-    from ditto_music.runs import load_run, run_of
+    from ditto_music.runs import load_run
     from ditto_music.vary import resume as go_on
-    from ditto_music.vary import varied_takes
+    from ditto_music.vary import resumed, varied_takes
 
     check_files(shared, out)
     old = load_run(saved)
@@ -183,13 +183,10 @@ def resume(
     if isinstance(made, Result):
         lines = [_resumed(out, made)]
         items = made.items
-        control = old.takes[0].control
-        return run.deliver(made, items, out, shared, lines, lambda: run_of(made, control, run.argv))
-    items = [item for result in made.results for item in result.items]
-    return run.deliver(
-        made, items, out, shared, told(out, made, items[0].seed),
-        lambda: run_of(made, None, run.argv),
-    )  # fmt: skip
+    else:
+        items = [item for result in made.results for item in result.items]
+        lines = told(out, made, items[0].seed)
+    return run.deliver(made, items, out, shared, lines, lambda: resumed(old, made, run.argv))
 
 
 def _search(shared: Shared, run: Run) -> Search:
