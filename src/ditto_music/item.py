@@ -22,7 +22,7 @@ class Item:
     audio : (channels, N)
     x_T : the initial noise it grew from; the best one found.
     latent : the clean latent, same shape.
-    later : (n, ...), the noises of the sampler's later steps where they were searched too.
+    later : (n, ...), the noises of the sampler's later steps where they are not the seed's own.
     history : a row an iteration: the total ``loss``, each control's own before its weight, its
         metrics as ``name.metric``, and the sampler ``steps`` it was measured on.
     final : the same row for the audio returned.

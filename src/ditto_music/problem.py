@@ -76,6 +76,7 @@ class Problem:
         self.settings = settings
         self.estimate: Estimate | None = None
         self._uses: dict[tuple[int, bool], Use] = {}
+        self._given = False  # whether later noises are used that are not the seeds' own
         self._room: int | None = None  # steps of one item that memory holds; measured when needed
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         seeds = [seed] if isinstance(seed, int) else list(seed)
@@ -136,6 +137,7 @@ class Problem:
         first, later = self.parted(x_T)
         if not self.settings.later_noises:
             self.later = later
+            self._given = first is not x_T and self.settings.sampler in NOISY_SAMPLERS
             return first
         return torch.cat([first[:, None], later], dim=1)
 
@@ -461,6 +463,7 @@ class Problem:
         clip = self.clip(latent)
         _, rows = self.measure(clip, everyone)
         searched = x_T.ndim > 1 + len(self.form.latent_shape)
+        later = x_T[:, 1:] if searched else self.later if self._given else None
         items: list[Item] = []
         for i in everyone:
             one = clip.item(i)
@@ -471,7 +474,7 @@ class Problem:
                     seed=self.seeds[i],
                     audio=one.audio[0].float().cpu(),
                     x_T=(x_T[i][0] if searched else x_T[i]).detach().cpu(),
-                    later=x_T[i][1:].detach().cpu() if searched else None,
+                    later=None if later is None else later[i].detach().cpu(),
                     latent=latent[i].cpu(),
                     stopped=stopped[i] if stopped else "iterations",
                     history=histories[i] if histories else [],

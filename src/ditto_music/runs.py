@@ -43,7 +43,7 @@ class Take:
     Attributes
     ----------
     x_T : (...), of one clip.
-    later : (n, ...), noises of later sampler steps where they were searched.
+    later : (n, ...), noises of later sampler steps where they are not the seed's own.
     control : all that was asked of it, or None.
     task : what of an edit it makes, or None.
     """

@@ -137,6 +137,22 @@ def test_a_saved_run_keeps_them_and_goes_on_from_them(
     assert row.final["loss"] <= item.final["loss"]
 
 
+def test_those_given_are_kept_though_they_are_not_searched(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    model = model_of(folders, "distilled")
+    match = match_of(model)
+    noise = draw_noises(model.latent_shape(1.0), [7], 3)  # of another seed
+    made = optimize(model, "calm", match, seed=3, iterations=2, x_T=noise, **QUICK)
+    item = made.items[0]
+    assert item.later is not None and torch.equal(item.later, noise[0, 1:])
+    save_run(tmp_path / "run", run_of(made, match))
+    further = resume(model, load_run(tmp_path / "run"), iterations=1)
+    row = further.results[0].items[0] if hasattr(further, "results") else further.items[0]
+    assert row.history[0]["loss"] == pytest.approx(item.final["loss"], rel=1e-5)
+    assert row.later is not None and torch.equal(row.later, item.later)
+
+
 def test_they_belong_to_a_sampler_that_draws_them() -> None:
     with pytest.raises(InputError, match="'adams' draws none: take that sampler"):
         Settings(later_noises=True)
