@@ -47,6 +47,7 @@ from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.result import Result, Settings
 from ditto_music.sampling import ddim, draw_noise, draw_noises, noisy_ddim
+from ditto_music.sampling.guidance import Guidance
 from ditto_music.vary import Variations, vary
 
 QUICK = (
@@ -379,6 +380,17 @@ def test_what_of_the_prompt_was_there_before_a_search_is_told_beside_what_is_lef
     (row,) = variables.measure(model, item)
     free = making.plain(model, item, sampler="ddim")
     assert row["tags_before"] == pytest.approx(making.tags_of(free, item.words), rel=1e-3)
+
+
+def test_what_is_searched_is_guided_as_the_model_is(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "guidance", Guidance(7.0, (0.0, 0.6)))
+    asked = {"prompt": 0, "control": "intensity", "variables": "x_T", "eta": 0.0}
+    item = Item(asked, Scale(2.0, steps=2, surrogate_steps=2, iterations=1))
+    (row,) = variables.measure(model, item)
+    free = making.plain(model, item, making.control_of("intensity", item), sampler="ddim")
+    assert row["start"] == pytest.approx(free.items[0].final["loss"], rel=1e-5)
 
 
 def test_only_what_is_its_noise_s_own_sample_has_a_distance_from_it(model: SmallModel) -> None:

@@ -76,6 +76,7 @@ def measure(model: Model, item: Item) -> list[Row]:
     settings = Settings(item.scale.duration, steps, sampler="ddim")
     problem = Problem(model, item.words, control_of(name, item), item.seed, settings)
     noises = draw_noises(problem.form.latent_shape, [item.seed], max(2, steps)).to(model.device)
+    guidance = problem.settings.guiding
     known = {"x_T": noises[:, 0], "later": noises[:, 1:]} | embedding(problem.condition)
     sizes = {key: value.std().clamp(min=1e-6) for key, value in known.items()}
     chosen = [key for key in known if (key if key in ("x_T", "later") else "prompt") in names]
@@ -86,7 +87,7 @@ def measure(model: Model, item: Item) -> list[Row]:
         now = known | {key: part * sizes[key] for key, part in parts.items()}
         tensors = {key: now.get(key, value) for key, value in problem.condition.tensors.items()}
         denoise = guided(
-            model.denoise, Condition(tensors), problem.negative, settings.guiding, model.schedule
+            model.denoise, Condition(tensors), problem.negative, guidance, model.schedule
         )
         later = now["later"].movedim(1, 0)
         return noisy_ddim(denoise, now["x_T"], model.schedule, steps, eta, later)
