@@ -147,6 +147,17 @@ def test_a_walk_that_has_no_time_takes_fewer_steps(
     assert 25 <= passes[0] <= 90
 
 
+@pytest.mark.parametrize(("limit", "iterations", "steps"), [(5, 70, 8), (40, 70, 20), (5, 1, 20)])
+def test_a_search_that_has_time_for_few_iterations_takes_fewer_steps(
+    model: SmallModel, passes: list[int], limit: int, iterations: int, steps: int
+) -> None:
+    more = {"duration": 0.7, "steps": 20, "iterations": iterations, "tolerance": 0.0}
+    result = METHODS["doodl"](model, "calm", RISE, time_limit=float(limit), **more)
+    assert result.settings.steps == steps
+    assert len(result.items[0].history) >= min(5, iterations)
+    assert passes[0] <= 105 * limit
+
+
 @pytest.fixture
 def rows(model: SmallModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A clock of 10 ms for each latent through the denoiser and 50 ms a decode."""

@@ -10,14 +10,24 @@ the latents of both chains averaged ("tied") and brought back to the length they
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from ditto_music.baselines.keeper import Keeper
-from ditto_music.baselines.walking import Callback, generators, problem_of, rms
+from ditto_music.baselines.walking import (
+    FEWEST,
+    Callback,
+    generators,
+    problem_of,
+    rms,
+    seconds_of,
+    shorten,
+)
 from ditto_music.item import Row
 from ditto_music.optimize import Search
 from ditto_music.problem import Problem
@@ -29,6 +39,7 @@ from ditto_music.sampling.plans import planned
 
 CLIP = 5e-3  # DITTO's comparison gave it its own rate
 MOMENTUM, JITTER = 0.9, 1e-4
+LOOKS = 20  # iterations that a time limit is to have room for, or its steps are fewer
 
 
 def doodl(
@@ -52,7 +63,8 @@ def doodl(
         first gradient has this RMS; its code leaves the scale to the user.
     gradient : "auto" is "reversible": activations are rebuilt by inversion; "checkpoint" is what
         the released code really does, "plain" stores all. A memory budget has no effect.
-    steps : of every iteration; there is no surrogate.
+    steps : of every iteration; there is no surrogate. Where a time limit has no room for twenty
+        iterations of so many, or for those asked, they are fewer, 8 at least.
     """
     plan = search.get("gradient", "auto")
     asked: Search = {"iterations": 50, **search}
@@ -62,6 +74,9 @@ def doodl(
         gradient="reversible" if plan == "auto" else plan,
     )  # fmt: skip
     x = (problem.noise() if x_T is None else x_T.detach()).to(model.device).clone()
+    limit = problem.settings.time_limit
+    if limit is not None and problem.settings.steps > FEWEST:
+        fit(problem, x, limit)
     length, fresh, clip = rms(x), generators(problem), problem.settings.lr or CLIP
     momentum, scale = torch.zeros_like(x), None
     keeper = Keeper(problem, x, problem.settings.iterations, callback)
@@ -79,6 +94,20 @@ def doodl(
     except KeyboardInterrupt:
         keeper.interrupted()
     return keeper.finish("doodl")
+
+
+def fit(problem: Problem, x: Tensor, limit: float) -> None:
+    """Take fewer steps where `limit` seconds have room for few iterations.
+
+    An iteration of one step is timed; what it takes beside that step, to decode and to measure,
+    counts for each.
+    """
+    asked = problem.settings
+    problem.settings = replace(asked, steps=1)
+    each = seconds_of(lambda: tied_gradient(problem, x, range(len(problem))))
+    problem.settings = asked
+    left = limit - (time.monotonic() - problem.started)
+    shorten(problem, min(LOOKS, asked.iterations) * asked.steps * each, left)
 
 
 def tied_gradient(

@@ -29,6 +29,7 @@ class Keeper:
         self, problem: Problem, noise: Tensor, total: int, callback: Callback | None
     ) -> None:
         self.problem, self.total, self.callback = problem, total, callback
+        self.began = time.monotonic()
         self.best = noise.clone()
         self.lowest = [math.inf] * len(problem)
         self.histories: list[list[Row]] = [[] for _ in range(len(problem))]
@@ -59,11 +60,12 @@ class Keeper:
             if met:
                 self.stopped[item] = "tolerance"
         self.count += 1
-        spent = time.monotonic() - problem.started
+        now = time.monotonic()
+        spent, each = now - problem.started, (now - self.began) / self.count
         at = Progress(self.count, [*items], [*rows], noise, clip, spent, self.total)
         if self.callback and self.callback(at):
             raise KeyboardInterrupt
-        if spent * (self.count + 1) / self.count > (problem.settings.time_limit or math.inf):
+        if spent + each > (problem.settings.time_limit or math.inf):
             self.end("time")
 
     def end(self, why: Stopped) -> None:

@@ -179,7 +179,7 @@ Calls = Callable[[Place], int]
 Redraw = Iterator[Tensor]
 
 LEAST = 1e-12  # that is divided by
-FEWEST = 8  # steps of a walk that a time limit may leave
+FEWEST = 8  # steps that a time limit may leave
 
 
 def problem_of(
@@ -343,10 +343,16 @@ def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> float:
     end = seconds_of(lambda: problem.packed("", x, x))
     cost = sum(each[kind(place)] * max(1, calls(place)) for place in places)
     left = limit - (time.monotonic() - problem.started) - 2 * end  # a walk is measured, then packed
-    if cost > left:
-        steps = max(FEWEST, math.floor(len(places) * left / cost))
-        problem.settings = replace(problem.settings, steps=min(steps, len(places)))
+    shorten(problem, cost, left)
     return end
+
+
+def shorten(problem: Problem, cost: float, left: float) -> None:
+    """Take fewer steps, `FEWEST` at least, where all of them cost more seconds than are left."""
+    if cost > left:
+        asked = problem.settings.steps
+        steps = max(FEWEST, math.floor(asked * left / cost))
+        problem.settings = replace(problem.settings, steps=min(steps, asked))
 
 
 def seconds_of(work: Callable[[], object]) -> float:
