@@ -12,6 +12,7 @@ from scipy.stats import bootstrap
 
 Floats = npt.NDArray[np.float64]
 LEVEL = 0.95
+FEWEST = 8  # clips; of three no resample leaves their range, which holds the truth 3 times of 4
 RESAMPLES = 2000
 HALVES = 200
 
@@ -22,7 +23,7 @@ class Interval:
 
     Attributes
     ----------
-    low, high : NaN where there are too few clips to tell.
+    low, high : NaN where there are too few clips to tell, under 8.
     count : clips.
     """
 
@@ -41,15 +42,15 @@ class Interval:
 def of_mean(values: Sequence[float], rng: np.random.Generator) -> Interval:
     """The mean of figures of independent clips, with its BCa interval (Efron 1987).
 
-    Figures that are NaN are left out.
+    Figures that are NaN are left out. Of skewed figures of 8 clips it holds the truth about 9 times
+    of 10.
     """
     kept = np.array([value for value in values if not math.isnan(value)], np.float64)
     if not len(kept):
         return Interval(math.nan, math.nan, math.nan, 0)
     mean = float(kept.mean())
-    if len(kept) < 3 or np.ptp(kept) == 0:
-        known = len(kept) >= 3
-        edge = mean if known else math.nan
+    if len(kept) < FEWEST or np.ptp(kept) == 0:
+        edge = mean if len(kept) >= FEWEST else math.nan
         return Interval(mean, edge, edge, len(kept))
     found = bootstrap(
         (kept,), np.mean, confidence_level=LEVEL, n_resamples=RESAMPLES, method="BCa", rng=rng
@@ -73,8 +74,8 @@ def of_ratio(tops: Sequence[float], bottoms: Sequence[float], rng: np.random.Gen
         return np.where(below > 0, top.mean(axis) / np.where(below > 0, below, 1), math.nan)
 
     value = float(ratio(top, bottom))
-    if len(top) < 3 or np.ptp(top - value * bottom) == 0:
-        edge = value if len(top) >= 3 else math.nan
+    if len(top) < FEWEST or np.ptp(top - value * bottom) == 0:
+        edge = value if len(top) >= FEWEST else math.nan
         return Interval(value, edge, edge, len(top))
     found = bootstrap(
         (top, bottom), ratio, paired=True, confidence_level=LEVEL, n_resamples=RESAMPLES,
@@ -104,7 +105,7 @@ def of_distance(
     points = np.asarray(made, np.float64)
     value = distance(points)
     size = len(points) // 2
-    if size < 4:
+    if len(points) < FEWEST:
         return Interval(value, math.nan, math.nan, len(points))
     drawn = [distance(points[rng.permutation(len(points))[:size]]) for _ in range(halves)]
     scale = math.sqrt(size / (len(points) - size))  # 1 for an even number of clips

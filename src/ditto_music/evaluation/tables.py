@@ -14,7 +14,7 @@ import numpy as np
 
 from ditto_music.audio import plots
 from ditto_music.evaluation.compare import Cell, Comparison, Made
-from ditto_music.evaluation.intervals import Interval
+from ditto_music.evaluation.intervals import FEWEST, Interval
 from ditto_music.whole import whole
 
 TABLE, CSV, FIGURE, PAGE = "table.md", "table.csv", "figure.png", "index.html"
@@ -46,7 +46,8 @@ def markdown(found: Comparison) -> str:
     )
     flags = [f"{name} {value}" for name, value in plan.flags.items() if name not in HELD]
     budget += f", all with {', '.join(flags)}" if flags else ""
-    lines = [f"{plan.model}, {plan.items} items a task, {budget}; in brackets 95% intervals.", ""]
+    brackets = f"in brackets 95% intervals, none under {FEWEST} clips"
+    lines = [f"{plan.model}, {plan.items} items a task, {budget}; {brackets}.", ""]
     for task in plan.tasks:
         cells = [cell for cell in found.cells if cell.contest.name == task]
         if not cells:
