@@ -7,6 +7,7 @@ import html
 import json
 import re
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,10 +21,17 @@ from ditto_music.baselines import METHODS
 from ditto_music.cli import main
 from ditto_music.errors import InputError
 from ditto_music.evaluation.compare import Comparison, Made, Plan, compare, entries_of
-from ditto_music.evaluation.contests import CONTESTS, Source, curve_of, largest_join, tune_of
+from ditto_music.evaluation.contests import (
+    CONTESTS,
+    Source,
+    curve_of,
+    form_of_item,
+    largest_join,
+    tune_of,
+)
 from ditto_music.evaluation.embeddings import Embedding, embedding_named
 from ditto_music.evaluation.tables import page
-from ditto_music.evaluation.targets import notes_of
+from ditto_music.evaluation.targets import PROMPTS, notes_of
 from ditto_music.jobs import Job
 
 QUICK = (
@@ -306,6 +314,30 @@ def test_a_reference_is_heard_in_pieces_as_long_as_the_new_part_of_an_edit(tmp_p
 def test_targets_stretch_with_the_clip() -> None:
     assert curve_of(0, 3.0) == ("rise", [(0, -40), (3, -12)])
     assert sum(length for _, length, _ in notes_of(tune_of(0, 3.0))) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("named", "count"),
+    [
+        (lambda item: curve_of(item, 3.0)[0], 5),
+        (lambda item: tune_of(item, 3.0), 3),
+        (form_of_item, 3),
+    ],
+)
+def test_a_prompt_that_comes_again_has_another_target(
+    named: Callable[[int], str], count: int
+) -> None:
+    pairs = {(item % len(PROMPTS), named(item)) for item in range(len(PROMPTS) * count)}
+    assert len(pairs) == len(PROMPTS) * count
+
+
+def test_items_of_one_prompt_share_their_ground() -> None:
+    plan = Plan("debug", ["intensity"], ["plain"], items=len(PROMPTS) + 2)
+    grounds = [each.ground for each in entries_of(plan, [])]
+    assert grounds == [*PROMPTS, *PROMPTS[:2]]
+    own = Plan("debug", ["loop", "inpaint"], ["plain"], items=2)
+    sources = [Source(Path("a.wav")), Source(Path("b.wav"))]
+    assert [each.ground for each in entries_of(own, sources)] == 2 * ["a.wav", "b.wav"]
 
 
 def test_the_largest_join_counts() -> None:

@@ -25,6 +25,37 @@ def test_the_mean_s_interval_holds_the_truth_less_often_than_it_says_where_few_c
     assert least <= inside / 200 <= most
 
 
+def test_clips_of_one_prompt_count_as_one_that_is_drawn_again() -> None:
+    """Eight equal clips of each of ten prompts tell no more than one of each."""
+    rng = np.random.default_rng(0)
+    values, names = rng.standard_normal(10).tolist(), [*"abcdefghij"]
+    alone = of_mean(values, np.random.default_rng(1))
+    many, groups = 8 * values, 8 * names
+    together = of_mean(many, np.random.default_rng(1), groups)
+    assert together.count == 80
+    assert (together.low, together.high) == pytest.approx((alone.low, alone.high))
+    apart = of_mean(many, np.random.default_rng(1))
+    assert apart.high - apart.low < 0.5 * (together.high - together.low)
+    assert of_mean(values, np.random.default_rng(1), names) == alone
+    assert math.isnan(of_mean(many, rng, [*"abcdefg"] * 11 + [*"abc"]).low)
+
+
+def test_halves_are_of_prompts() -> None:
+    rng, points = np.random.default_rng(0), np.arange(40.0)[:, None]
+    seen: list[set[int]] = []
+
+    def distance(some: np.ndarray) -> float:
+        seen.append({int(value) for value in some[:, 0]})
+        return float(some.mean())
+
+    found = of_distance(distance, points, rng, halves=20, groups=[*"abcdefghij"] * 4)
+    assert found.low < found.value < found.high
+    for some in seen[1:]:
+        assert len(some) == 20
+        assert some == {10 * round + value % 10 for value in some for round in range(4)}
+    assert math.isnan(of_distance(distance, points, rng, groups=[*"abcdefg"] * 5 + [*"abcde"]).low)
+
+
 def test_under_eight_clips_the_mean_stands_alone() -> None:
     """The interval of three is theirs at most: it holds the truth at most three times of four."""
     rng = np.random.default_rng(0)

@@ -432,7 +432,7 @@ def new_seconds(report: Report) -> float:
 
 
 def summed(plan: Plan, made: Sequence[Made], near: Mapping[str, Nearness]) -> list[Cell]:
-    """Each task and method with the intervals of its figures; `near` is each task's reference."""
+    """Each task and method with intervals over prompts; `near` is each task's reference."""
     cells: list[Cell] = []
     for contest in (CONTESTS[task] for task in plan.tasks):
         for method in plan.methods_of(contest):
@@ -442,8 +442,9 @@ def summed(plan: Plan, made: Sequence[Made], near: Mapping[str, Nearness]) -> li
                 continue
             columns = {name: [one.figures[name] for one in some] for name in some[0].figures}
             columns["text"] = [_rank(one, some) for one in some]
+            grounds = [one.entry.ground for one in some]
             figures = {
-                name: of_mean(values, np.random.default_rng(plan.seed))
+                name: of_mean(values, np.random.default_rng(plan.seed), grounds)
                 for name, values in columns.items()
             }
             for name, distance in near[contest.name].items():
@@ -452,6 +453,7 @@ def summed(plan: Plan, made: Sequence[Made], near: Mapping[str, Nearness]) -> li
                         distance,
                         np.stack([one.vectors[name] for one in some]),
                         np.random.default_rng(plan.seed),
+                        groups=grounds,
                     )
             cells.append(Cell(contest, method, figures, plan.items - len(some)))
     return cells

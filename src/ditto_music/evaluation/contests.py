@@ -100,6 +100,12 @@ class Entry:
         return f"{self.contest.name}-{self.item:02d}-{self.method}-{digest}"
 
     @property
+    def ground(self) -> str:
+        """What items may share, so that they are not independent: the prompt or the recording."""
+        asked = self.fields
+        return str(asked.get("prompt") or asked.get("recording") or asked.get("source"))
+
+    @property
     def job(self) -> Fields:
         """As `ditto_music.jobs.run_batch` takes it."""
         return self.fields | {"id": self.name}
@@ -130,22 +136,31 @@ def entry(
     return Entry(contest, item, method, contest.fields(item, seconds, source) | fields)
 
 
+def turn(item: int, count: int) -> int:
+    """Which of so many targets an item has: each time that its prompt comes again it is the next.
+
+    Five targets of twenty prompts would else be the same pairs over and over.
+    """
+    again, prompt = divmod(item, len(PROMPTS))
+    return (prompt + again) % count
+
+
 def curve_of(item: int, seconds: float) -> tuple[str, Curve]:
     """Name and points of an item's curve, over a clip of so many seconds."""
-    name = [*CURVES][item % len(CURVES)]
+    name = [*CURVES][turn(item, len(CURVES))]
     return name, [(time * seconds / SECONDS, level) for time, level in CURVES[name]]
 
 
 def tune_of(item: int, seconds: float) -> str:
     """An item's tune, over a clip of so many seconds."""
-    text = [*TUNES.values()][item % len(TUNES)]
+    text = [*TUNES.values()][turn(item, len(TUNES))]
     pairs = [word.split(":") for word in text.split()]
     return " ".join(f"{note}:{float(length) * seconds / SECONDS:g}" for note, length in pairs)
 
 
 def form_of_item(item: int) -> str:
     """An item's form."""
-    return FORMS[item % len(FORMS)]
+    return FORMS[turn(item, len(FORMS))]
 
 
 def _control(item: int, seconds: float, **asked: str) -> Fields:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ class Interval:
 
     Attributes
     ----------
-    low, high : NaN where there are too few clips to tell, under 8.
+    low, high : NaN where there are too few clips to tell, or groups of them: under 8.
     count : clips.
     """
 
@@ -39,23 +39,36 @@ class Interval:
         return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
 
 
-def of_mean(values: Sequence[float], rng: np.random.Generator) -> Interval:
-    """The mean of figures of independent clips, with its BCa interval (Efron 1987).
+def of_mean(
+    values: Sequence[float], rng: np.random.Generator, groups: Sequence[str] = ()
+) -> Interval:
+    """The mean of clips' figures, with its BCa interval (Efron 1987).
 
-    Figures that are NaN are left out. Of skewed figures of 8 clips it holds the truth about 9 times
-    of 10.
+    Figures that are NaN are left out. Of skewed figures of 8 clips it holds the truth about 85
+    times of 100.
+
+    Parameters
+    ----------
+    groups : of each clip, where those of one are not independent, as of one prompt: what is drawn
+        again are groups, and 8 of them are needed. None given: clips.
     """
-    kept = np.array([value for value in values if not math.isnan(value)], np.float64)
-    if not len(kept):
+    kept = [index for index, value in enumerate(values) if not math.isnan(value)]
+    clips = np.array([values[index] for index in kept], np.float64)
+    if not len(clips):
         return Interval(math.nan, math.nan, math.nan, 0)
-    mean = float(kept.mean())
-    if len(kept) < FEWEST or np.ptp(kept) == 0:
-        edge = mean if len(kept) >= FEWEST else math.nan
-        return Interval(mean, edge, edge, len(kept))
-    found = bootstrap(
-        (kept,), np.mean, confidence_level=LEVEL, n_resamples=RESAMPLES, method="BCa", rng=rng
-    ).confidence_interval
-    return Interval(mean, float(found.low), float(found.high), len(kept))
+    which = numbered([groups[index] for index in kept] if groups else kept)
+    sizes = np.bincount(which).astype(np.float64)
+    mean = float(clips.mean())
+    if len(sizes) >= FEWEST and np.ptp(clips) == 0:
+        return Interval(mean, mean, mean, len(clips))
+    found = of_ratio([*np.bincount(which, clips)], [*sizes], rng)
+    return replace(found, value=mean, count=len(clips))
+
+
+def numbered(groups: Sequence[Hashable]) -> npt.NDArray[np.intp]:
+    """Of each clip the number of its group, from 0, in the order in which they come."""
+    known = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    return np.array([known[group] for group in groups], np.intp)
 
 
 def of_ratio(tops: Sequence[float], bottoms: Sequence[float], rng: np.random.Generator) -> Interval:
@@ -89,6 +102,7 @@ def of_distance(
     made: npt.ArrayLike,
     rng: np.random.Generator,
     halves: int = HALVES,
+    groups: Sequence[str] = (),
 ) -> Interval:
     """A distance of a set of clips to a fixed reference, with its interval by random halves.
 
@@ -101,14 +115,17 @@ def of_distance(
     distance : of a set (n, d); it should have little bias, for that is no part of the interval.
     made : (n, d)
     halves : how many.
+    groups : of each clip, as of `of_mean`: a half is of the groups.
     """
     points = np.asarray(made, np.float64)
     value = distance(points)
-    size = len(points) // 2
-    if len(points) < FEWEST:
+    which = numbered(groups or range(len(points)))
+    count = which.max() + 1
+    if count < FEWEST:
         return Interval(value, math.nan, math.nan, len(points))
-    drawn = [distance(points[rng.permutation(len(points))[:size]]) for _ in range(halves)]
-    scale = math.sqrt(size / (len(points) - size))  # 1 for an even number of clips
+    size = count // 2
+    drawn = [distance(points[np.isin(which, rng.permutation(count)[:size])]) for _ in range(halves)]
+    scale = math.sqrt(size / (count - size))  # 1 for an even number
     apart = scale * (np.array(drawn) - np.mean(drawn))
     low, high = np.quantile(apart, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, value - float(high), value - float(low), len(points))

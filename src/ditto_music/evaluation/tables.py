@@ -46,7 +46,7 @@ def markdown(found: Comparison) -> str:
     )
     flags = [f"{name} {value}" for name, value in plan.flags.items() if name not in HELD]
     budget += f", all with {', '.join(flags)}" if flags else ""
-    brackets = f"in brackets 95% intervals, none under {FEWEST} clips"
+    brackets = f"in brackets 95% intervals, over prompts, none under {FEWEST}"
     lines = [f"{plan.model}, {plan.items} items a task, {budget}; {brackets}.", ""]
     for task in plan.tasks:
         cells = [cell for cell in found.cells if cell.contest.name == task]
