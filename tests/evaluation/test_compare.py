@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import html
 import json
 import re
@@ -30,9 +31,11 @@ from ditto_music.evaluation.contests import (
     tune_of,
 )
 from ditto_music.evaluation.embeddings import Embedding, embedding_named
+from ditto_music.evaluation.studies.fresh import in_fresh_process
 from ditto_music.evaluation.tables import page
 from ditto_music.evaluation.targets import PROMPTS, notes_of
 from ditto_music.jobs import Job
+from ditto_music.result import forget_peak, give_back, peak_memory
 
 QUICK = (
     *("--model", "debug", "--duration", "3", "--items", "2", "--steps", "3"),
@@ -338,6 +341,28 @@ def test_items_of_one_prompt_share_their_ground() -> None:
     own = Plan("debug", ["loop", "inpaint"], ["plain"], items=2)
     sources = [Source(Path("a.wav")), Source(Path("b.wav"))]
     assert [each.ground for each in entries_of(own, sources)] == 2 * ["a.wav", "b.wav"]
+
+
+def held_after_work(back: bool) -> int:
+    """Bytes that a process holds beyond what it did before, once 200 MB are freed again."""
+    forget_peak()
+    before = peak_memory()
+    torch.ones(4 << 20, dtype=torch.uint8)  # freed at once: others of its size are of the heap then
+    blocks = [torch.ones(4 << 20, dtype=torch.uint8) for _ in range(50)]
+    above = torch.ones(1 << 10)
+    blocks.clear()
+    if back:
+        give_back()
+    forget_peak()
+    held = peak_memory() - before
+    del above
+    return held
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="glibc's")
+def test_memory_of_an_item_is_without_what_earlier_ones_freed() -> None:
+    assert in_fresh_process(held_after_work, False) > 100e6
+    assert in_fresh_process(held_after_work, True) < 20e6
 
 
 def test_the_largest_join_counts() -> None:

@@ -40,7 +40,7 @@ from ditto_music.evaluation.targets import PROMPTS, SECONDS
 from ditto_music.features.musicnn import SAMPLE_RATE
 from ditto_music.jobs import Group, Job, Outcome, Performer, Tally, run_batch
 from ditto_music.jobs.batch import RESULTS, commands
-from ditto_music.result import finite, forget_peak
+from ditto_music.result import finite, forget_peak, give_back
 from ditto_music.whole import whole
 
 AUDIO, SOURCES, HEARD = "audio", "sources", "heard"
@@ -173,6 +173,7 @@ class Metered:
     def perform(self, group: Group, address: str) -> list[Outcome]:
         """The inner one's; where the peak cannot be forgotten, memory is not told."""
         gc.collect()  # what an earlier item left behind is not this one's
+        give_back()
         forgotten = forget_peak()
         outcomes = self.inner.perform(group, address)
         if forgotten:
