@@ -24,6 +24,7 @@ from ditto_music import Progress, generate, load_model
 from ditto_music.baselines import METHODS
 from ditto_music.descent import DESCENTS
 from ditto_music.evaluation.targets import SECONDS, Samples
+from ditto_music.models import revision
 from ditto_music.optimize import Search
 from ditto_music.protocols import Model
 from ditto_music.result import Result
@@ -179,7 +180,7 @@ def main() -> None:
     args = parser.parse_args()
     model = None if args.table else load_model(args.model, compiled=args.compile)
     named = ("model", "method", "iterations", "optimizer", "compile")
-    settings = {name: getattr(args, name) for name in named}
+    settings = {name: getattr(args, name) for name in named} | {"revision": revision(args.model)}
     for name in args.task or TASKS:
         task, rows = TASKS[name], list[Row]()
         folder = args.out / name.replace(" ", "-")

@@ -36,6 +36,7 @@ from ditto_music.editing.windows import Window, window_of
 from ditto_music.evaluation.frechet import frechet_distance
 from ditto_music.features.loudness import levelled
 from ditto_music.features.musicnn import SAMPLE_RATE, embedding
+from ditto_music.models import revision
 from ditto_music.protocols import Model
 from training.data.dataset import Music
 
@@ -283,7 +284,8 @@ def main() -> None:
     model = load_model(args.model, compiled=args.compile)
     how = Settings(args.seed, args.guidance, args.fresh)
     rows: list[Row] = []
-    shared = asdict(how) | {"model": args.model, "compile": args.compile}
+    weights = {"model": args.model, "revision": revision(args.model)}
+    shared = asdict(how) | weights | {"compile": args.compile}
     for number, (name, source, read) in enumerate(sources(args)):
         done, settings = args.out / f"{name}.json", shared | {"source": str(source)}
         made = kept(done, settings)

@@ -24,6 +24,7 @@ from ditto_music.audio import read_recording
 from ditto_music.editing.filling import latent_of
 from ditto_music.editing.invert import invert
 from ditto_music.features.spectrogram import power_spectrogram
+from ditto_music.models import revision
 from ditto_music.protocols import Model
 
 SECONDS = 6.0
@@ -97,11 +98,13 @@ def main() -> None:
     model = load_model(args.model)
     folder = SAMPLES if SAMPLES.exists() else OURS
     paths = args.recordings or [folder / f"{name}.flac" for name in NAMES]
+    shared = {name: getattr(args, name) for name in ("model", "iterations")}
+    shared["revision"] = revision(args.model)
     rows: list[Row] = []
     for number, path in enumerate(path for path in paths if path.exists()):
         for scale in SCALES:
             done = args.out / f"{path.stem}-{scale:g}.json"
-            settings = {"model": args.model, "iterations": args.iterations, "recording": str(path)}
+            settings = shared | {"recording": str(path)}
             made = kept(done, settings)
             if made is None:
                 if number % args.workers != args.worker:

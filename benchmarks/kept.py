@@ -1,4 +1,4 @@
-"""What a benchmark has made, as JSON with the settings it was made with."""
+"""What a benchmark has made, as JSON with the settings and the weights it was made with."""
 
 from __future__ import annotations
 

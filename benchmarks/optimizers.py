@@ -23,6 +23,7 @@ from ditto_music import Intensity, Melody, Progress, Structure, generate, load_m
 from ditto_music.controls.base import Term
 from ditto_music.evaluation.targets import CURVES, FORMS, PROMPTS, SECONDS, TUNES
 from ditto_music.item import Row
+from ditto_music.models import revision
 from ditto_music.protocols import Model
 
 
@@ -212,7 +213,8 @@ def main() -> None:
     model = load_model(args.model, compiled=args.compile)
     if args.compile:
         _ = optimize(model, PROMPTS[0], Intensity([-30, -20]), duration=SECONDS, iterations=6)
-    settings = {name: getattr(args, name) for name in ("model", "iterations", "compile")}
+    named = ("model", "iterations", "compile")
+    settings = {name: getattr(args, name) for name in named} | {"revision": revision(args.model)}
     print("| task | way | reached | iterations | s (median) | s (worst) | deviation of x_T |")
     print("|---" * 7 + "|")
     found: dict[str, dict[str, list[Outcome]]] = {}

@@ -92,3 +92,6 @@ def test_a_benchmark_with_another_argument_makes_its_parts_anew(
         counts.append(len(made))
     each = counts[0]
     assert counts == [each, each, *(each * number for number in range(2, len(more) + 2))]
+    monkeypatch.setattr(benchmark, "revision", lambda name: "of other weights")
+    benchmark.main()
+    assert len(made) == counts[-1] + each
