@@ -34,7 +34,7 @@ from ditto_music.evaluation.embeddings import Embedding, embedding_named
 from ditto_music.evaluation.studies.fresh import in_fresh_process
 from ditto_music.evaluation.tables import page
 from ditto_music.evaluation.targets import PROMPTS, notes_of
-from ditto_music.jobs import Job
+from ditto_music.jobs import Group, Job, Outcome
 from ditto_music.result import forget_peak, give_back, peak_memory
 
 QUICK = (
@@ -257,6 +257,28 @@ def test_vectors_of_another_rate_are_heard_again_and_those_of_their_own_are_not(
     rates.clear()
     assert json.loads(heard(48_000).read_text())["rates"] == {"clap": 48_000}
     assert rates == [48_000, 48_000]
+
+
+@dataclass(frozen=True)
+class Unable:
+    """A performer of other weights, with which nothing can be made."""
+
+    def revision(self, job: Job) -> str:
+        return "other weights"
+
+    def kind(self, job: Job) -> None:
+        return None
+
+    def perform(self, group: Group, address: str) -> list[Outcome]:
+        return [Outcome(order.key, order.job.line, error="cannot") for order in group.orders]
+
+
+def test_a_clip_of_other_weights_does_not_stand_in_for_one_that_failed(tmp_path: Path) -> None:
+    plan = Plan("debug", ["intensity"], ["plain"], items=2, duration=1.0, flags={"steps": 2})
+    assert compare(plan, tmp_path, embeddings={}).cells[0].missing == 0
+    found = compare(plan, tmp_path, embeddings={}, performer=Unable())
+    assert (len(found.made), found.cells[0].missing, len(found.failed)) == (0, 2, 2)
+    assert compare(plan, tmp_path, embeddings={}).cells[0].missing == 0
 
 
 @dataclass(frozen=True)

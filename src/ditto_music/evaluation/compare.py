@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -39,7 +39,7 @@ from ditto_music.evaluation.reports import Report, controls_of
 from ditto_music.evaluation.targets import PROMPTS, SECONDS
 from ditto_music.features.musicnn import SAMPLE_RATE
 from ditto_music.jobs import Group, Job, Outcome, Performer, Tally, run_batch
-from ditto_music.jobs.batch import RESULTS, commands
+from ditto_music.jobs.batch import RESULTS, commands, key_of
 from ditto_music.result import finite, forget_peak, give_back
 from ditto_music.whole import whole
 
@@ -228,7 +228,7 @@ def compare(
         watch(outcome)
         if not outcome.done:
             failed.append(f"{entries[outcome.line - 1].name}: {outcome.error}")
-    reports = reports_of(folder / AUDIO)
+    reports = reports_of(folder / AUDIO, {key_of(Job(0, job), act) for job in jobs})
     tell("listening to what was made")
     ears = ears_of(embeddings)
     made = [
@@ -318,11 +318,15 @@ def entries_of(plan: Plan, sources: Sequence[Source]) -> list[Entry]:
     ]
 
 
-def reports_of(folder: Path) -> dict[str, Report]:
-    """Of a batch's folder by the jobs' ids; the last of several counts."""
+def reports_of(folder: Path, keys: Collection[str]) -> dict[str, Report]:
+    """Of a batch's folder by the jobs' ids; the last of several counts, and only of these keys.
+
+    Where a clip could not be made anew its report is still there, of other weights.
+    """
     path = folder / RESULTS
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {str(report["id"]): report for report in map(json.loads, lines) if "id" in report}
+    last = {str(report["id"]): report for report in map(json.loads, lines) if "id" in report}
+    return {name: report for name, report in last.items() if report["key"] in keys}
 
 
 @torch.no_grad()

@@ -146,7 +146,7 @@ def _orders(
     names: dict[int, int] = {}  # asked for so far, whose they are
     for number, given in enumerate(jobs, start=1):
         one = Job(number, given) if isinstance(given, Mapping) else given
-        key = one.key if isinstance(one, Outcome) else _key(one, act)
+        key = one.key if isinstance(one, Outcome) else key_of(one, act)
         own = short(key)
         asked = one.names if isinstance(one, Job) else []
         taken = [each for each in asked if names.setdefault(hash(each), own) != own]
@@ -168,7 +168,7 @@ def _orders(
         yield Order(one, key, name, kind)
 
 
-def _key(job: Job, act: Performer) -> str:
+def key_of(job: Job, act: Performer) -> str:
     """Of a job; where its model is unknown, of its fields alone."""
     try:
         return job.key(act.revision(job))
