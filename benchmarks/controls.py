@@ -1,10 +1,10 @@
 """How well each control is met: ``python -m benchmarks.controls --task melody``.
 
-Every prompt of a task is run with every target from a seed of its own, with default settings, by
-`optimize` or another method that takes the control. Each answer is measured by its control and by
-an independent judge, who hears the written file; the uncontrolled sample of the same seed is
-measured and judged for the same targets beside it. Resumable: what is finished with the same
-settings is not made again, and ``--table`` only prints it.
+Every prompt of a task is run with every target from a seed of its own, with default settings but
+for those given, by `optimize` or another method that takes the control. Each answer is measured by
+its control and by an independent judge, who hears the written file; the uncontrolled sample of the
+same seed is measured and judged for the same targets beside it. Resumable: what is finished with
+the same settings is not made again, and ``--table`` only prints it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from benchmarks.kept import keep, kept
 from benchmarks.tasks import TASKS, Figure, Task
 from ditto_music import Progress, generate, load_model
 from ditto_music.baselines import METHODS
+from ditto_music.cli.shared import Shared
 from ditto_music.descent import DESCENTS
 from ditto_music.evaluation.targets import SECONDS, Samples
 from ditto_music.models import revision
@@ -47,7 +48,10 @@ def run_prompt(
     prompt = task.prompts[number]
     controls = [ask.control() for ask in task.asks.values()]
     seeds = [number] * len(controls)
-    plain = generate(model, prompt, controls, seed=seeds, duration=SECONDS)
+    plain = generate(
+        model, prompt, controls, seed=seeds, duration=SECONDS,
+        steps=search.get("steps"), guidance=search.get("guidance"),
+    )  # fmt: skip
     started = time.monotonic()
     seconds: list[list[float]] = [[] for _ in controls]
 
@@ -171,6 +175,9 @@ def main() -> None:
     parser.add_argument("--model", default="ditto-small")
     parser.add_argument("--prompts", type=int, help="the first so many of each task")
     parser.add_argument("--iterations", type=int, default=60)
+    parser.add_argument("--steps", type=int, help="default: the model's own, as of the next two")
+    parser.add_argument("--guidance", type=float)
+    parser.add_argument("--guidance-interval", metavar="FROM:TO", help="as the command's")
     parser.add_argument("--method", choices=ABLE, default="ditto")
     parser.add_argument("--optimizer", choices=list(DESCENTS), default="lbfgs")
     parser.add_argument("--compile", action="store_true", help="as the command's: pays from 10 on")
@@ -179,7 +186,9 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only print what is done")
     args = parser.parse_args()
     model = None if args.table else load_model(args.model, compiled=args.compile)
-    named = ("model", "method", "iterations", "optimizer", "compile")
+    guided = Shared(guidance=args.guidance, guidance_interval=args.guidance_interval)
+    named = ("model", "method", "iterations", "steps", "guidance", "guidance_interval")
+    named += ("optimizer", "compile")
     settings = {name: getattr(args, name) for name in named} | {"revision": revision(args.model)}
     for name in args.task or TASKS:
         task, rows = TASKS[name], list[Row]()
@@ -198,6 +207,7 @@ def main() -> None:
                 made = run_prompt(
                     model, task, number, folder, args.method,
                     iterations=args.iterations, optimizer=args.optimizer,
+                    steps=args.steps, guidance=guided.guiding(model.guidance),
                 )  # fmt: skip
                 keep(done, settings, made)
                 print(f"{name}: {number + 1}/{len(task.prompts)} prompts", flush=True)

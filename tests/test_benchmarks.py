@@ -10,8 +10,31 @@ from benchmarks import controls, edits, inversion
 from benchmarks.compiling import pays
 from benchmarks.kept import keep, kept
 from benchmarks.tasks import Ask, Figure, Task
-from ditto_music import Intensity
+from ditto_music import Intensity, Result, generate
 from ditto_music.models.small import SmallModel
+from ditto_music.sampling.guidance import Guidance
+
+
+def test_steps_and_guidance_are_those_of_the_plain_sample_too(
+    model: SmallModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[object, object]] = []
+
+    def sampled(*given: object, steps: object, guidance: object, **more: object) -> Result:
+        seen.append((steps, guidance))
+        return generate(*given, steps=steps, guidance=guidance, **more)
+
+    monkeypatch.setattr(controls, "SECONDS", 2.0)
+    monkeypatch.setattr(controls, "generate", sampled)
+    monkeypatch.setattr(controls, "load_model", lambda *given, **more: model)
+    ask = Ask(lambda: Intensity([-40, -20]), lambda clip, rate: {"peak": float(abs(clip).max())})
+    task = Task({"rise": ask}, ["calm piano"], [Figure("peak", "judge", "peak")], good=1e9)
+    monkeypatch.setitem(controls.TASKS, "intensity", task)
+    given = ["-", "--task", "intensity", "--iterations", "2", "--out", str(tmp_path)]
+    asked = ["--steps", "3", "--guidance", "4.5", "--guidance-interval", "0.3:0.8"]
+    monkeypatch.setattr("sys.argv", [*given, *asked])
+    controls.main()
+    assert seen == [(3, Guidance(4.5, (0.3, 0.8)))]
 
 
 @pytest.mark.parametrize("method", ["plain", "ditto"])
@@ -65,13 +88,23 @@ def test_what_is_kept_counts_for_its_settings_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("benchmark", "more"),
     [
-        (controls, [["--iterations", "3"], ["--optimizer", "adam"], ["--compile"]]),
+        (
+            controls,
+            [
+                *(["--iterations", "3"], ["--optimizer", "adam"], ["--compile"], ["--steps", "20"]),
+                *(["--guidance", "4.5"], ["--guidance-interval", "0.3:0.8"]),
+            ],
+        ),
         (edits, [["--seed", "1"], ["--guidance", "2"], ["--fresh", "1"]]),
         (inversion, [["--iterations", "3"]]),
     ],
 )
 def test_a_benchmark_with_another_argument_makes_its_parts_anew(
-    benchmark: ModuleType, more: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    benchmark: ModuleType,
+    more: list[list[str]],
+    model: SmallModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[object] = []
 
@@ -83,7 +116,7 @@ def test_a_benchmark_with_another_argument_makes_its_parts_anew(
     only = ["--task", "intensity", "--prompts", "1"] if benchmark is controls else []
     monkeypatch.setattr(benchmark, "run_prompt" if benchmark is controls else "run", run)
     monkeypatch.setattr(benchmark, "table", lambda *given: "")
-    monkeypatch.setattr(benchmark, "load_model", lambda *given, **more: object())
+    monkeypatch.setattr(benchmark, "load_model", lambda *given, **more: model)
     counts: list[int] = []
     for extra in ([], [], *more):
         given = ["-", *recordings, *only, "--out", str(tmp_path), *extra]
