@@ -401,6 +401,8 @@ def test_only_what_is_its_noise_s_own_sample_has_a_distance_from_it(model: Small
         for system in ("plain", "ditto", "best-of", *WALKS)
     }
     assert {name for name, value in apart.items() if value is not None} == {"ditto", "best-of"}
+    found = Item(given | {"system": "doodl", "what": "iterations", "cost": 1}, scale)
+    assert guidance.measure(model, found)[0]["apart"] == pytest.approx(0, abs=1e-5)
     walks = {name for name, method in METHODS.items() if not (method.finds or method.keeps)}
     assert {*WALKS} == walks - {"control-net"}
 

@@ -89,6 +89,8 @@ def measure(model: Model, item: Item) -> list[Row]:
         if system == "plain"
         else counted(lambda: solved(model, item, control, system, **own))
     )
+    if system == "doodl":  # its clips are EDICT's
+        free = plain(model, item, control, sampler="edict")
     return [
         {
             "own": own_of(made, name),
