@@ -41,6 +41,7 @@ from ditto_music.evaluation.studies.making import WALKS, counted
 from ditto_music.evaluation.studies.memory import measure
 from ditto_music.evaluation.studies.searching import packed, searched, unpacked
 from ditto_music.evaluation.studies.stochastic import ETAS
+from ditto_music.evaluation.studies.study import Row
 from ditto_music.evaluation.studies.tables import summed
 from ditto_music.evaluation.studies.variables import WAYS
 from ditto_music.models.small import SmallModel
@@ -411,6 +412,19 @@ def test_a_column_over_another_is_a_ratio_of_means() -> None:
     rows = [{"a": "x", "v": 1.0, "w": 4.0}, {"a": "x", "v": 3.0, "w": 1.0}, {"a": "x", "v": 9.0}]
     column = Column("v", "value", over="w")
     assert summed(rows, {"a": "name"}, [column]).line("x")["v"].value == pytest.approx(4 / 5)
+
+
+@pytest.mark.parametrize(
+    ("study", "rows"),
+    [
+        (lines, [{"before": 90.0, "left": 3.0}, {"before": 10.0, "left": 2.0}]),
+        (variables, [{"start": 90.0, "left": 3.0}, {"start": 10.0, "left": 2.0}]),
+    ],
+)
+def test_what_is_left_is_a_mean_over_a_mean(study: ModuleType, rows: list[Row]) -> None:
+    heads = {"control": "intensity", "eta": 1.0, "variables": "x_T"}
+    (line,) = study.table([heads | row for row in rows]).lines
+    assert line.figures["left"].value == pytest.approx(0.05)
 
 
 def test_no_noise_of_a_prompt_is_the_next_one_s(

@@ -111,7 +111,7 @@ COLUMNS = (
     Column("before", "loss before", 3),
     Column("after", "loss after", 3),
     Column("tolerance", "counts as met", 2),
-    Column("left", "of the loss, left", 3),
+    Column("left", "of the loss, left", 3, over="before"),
     Column("met", "share met"),
     Column("iterations", "iterations", 0),
 )
@@ -146,7 +146,7 @@ def measure(model: Model, item: Item) -> list[Row]:
             "before": before,
             "after": clip.final[name],
             "tolerance": control.tolerance,
-            "left": clip.final[name] / max(before, 1e-9),
+            "left": clip.final[name],
             "met": float(clip.stopped == "tolerance"),
             "iterations": len(clip.history),
         }
