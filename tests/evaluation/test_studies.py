@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ from ditto_music.evaluation.studies.guidance import affordable
 from ditto_music.evaluation.studies.lines import ASKS
 from ditto_music.evaluation.studies.making import WALKS, counted
 from ditto_music.evaluation.studies.memory import measure
-from ditto_music.evaluation.studies.searching import packed, searched, unpacked
+from ditto_music.evaluation.studies.searching import Found, packed, searched, unpacked
 from ditto_music.evaluation.studies.stochastic import ETAS
 from ditto_music.evaluation.studies.study import Row
 from ditto_music.evaluation.studies.tables import summed
@@ -287,6 +288,22 @@ def test_fixed_noises_of_no_size_are_ddim(model: SmallModel) -> None:
     noisy_ddim(denoise, x_T, model.schedule, 4, 1.0, later).square().sum().backward()
     assert later.grad is not None
     assert bool((later.grad.flatten(1).norm(dim=1) > 0).all())
+
+
+@pytest.mark.parametrize(("noises", "found"), [("fixed", 1.0), ("fresh", 9.0)])
+def test_what_fresh_noises_found_is_not_the_luckiest_draw(
+    noises: str, found: float, model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two noises the worse one had the luck; a draw that neither had tells them apart."""
+
+    def lucky(problem: Problem, start: torch.Tensor, *given: Any) -> Found:
+        return Found(start, [9.0, 1.0], [searched(problem, start, *given).best, start])
+
+    monkeypatch.setattr(stochastic, "searched", lucky)
+    asked = {"prompt": 0, "control": "intensity", "eta": 0.01, "noises": noises}
+    scale = Scale(2.0, steps=3, surrogate_steps=3, iterations=6)
+    (row,) = stochastic.measure(model, Item(asked, scale))
+    assert row["found"] == found
 
 
 def test_a_search_goes_down_and_keeps_the_best(model: SmallModel) -> None:

@@ -23,11 +23,12 @@ class Found:
     Attributes
     ----------
     best : (n,), that of the least loss.
-    losses : of each iteration.
+    losses, points : of each iteration.
     """
 
     best: Tensor
     losses: list[float]
+    points: list[Tensor]
 
 
 def searched(
@@ -46,12 +47,14 @@ def searched(
     descent = DESCENTS[optimizer](None)
     point, best, lowest = start, start, math.inf
     losses: list[float] = []
+    points: list[Tensor] = []
     for number in range(iterations):
         at = point.detach().requires_grad_()
         loss, rows = problem.measure(problem.clip(make(at, number)), [0])
         (slope,) = torch.autograd.grad(loss.sum(), at)
         value = rows[0]["loss"]
         losses.append(value)
+        points.append(at.detach())
         if value < lowest:
             lowest, best = value, at.detach()
         whole = math.isfinite(value) and bool(torch.isfinite(slope).all())
@@ -60,7 +63,7 @@ def searched(
         point = descent.step(at.detach(), value, slope)
     if not math.isfinite(lowest):
         raise FloatingPointError("the loss was never a finite number")
-    return Found(best, losses)
+    return Found(best, losses, points)
 
 
 def packed(parts: list[Tensor]) -> Tensor:
