@@ -1,7 +1,9 @@
 """Best of N: draw many, keep the one with the least loss. The honest simple competitor.
 
-An update of DITTO costs three samples of as many steps, forward, again forward and back, so the
-same compute draws ``3 sum(iterations x steps) / steps`` samples, the sum over a search's stages.
+A checkpointed update of DITTO costs three samples of as many steps, forward, again forward and
+back, so the same compute draws ``3 sum(iterations x steps) / steps`` samples, the sum over a
+search's stages. Where memory has room for all activations an update costs about two: there N errs
+in favour of drawing, by half as many again.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result, fewer
 
-PASSES = 3  # of an update, in samples of as many steps
+PASSES = 3  # of a checkpointed update, in samples of as many steps
 ITERATIONS = 60  # of `optimize`
 
 
@@ -44,7 +46,8 @@ def best_of(
 
     Parameters
     ----------
-    draws : samples an item at most; None: as many as cost what `iterations` updates would.
+    draws : samples an item at most; None: as many as cost what `iterations` checkpointed
+        updates would.
     x_T : the first noise; of an edit, what of it is not the seed's own is that of all.
     """
     if draws is not None:
