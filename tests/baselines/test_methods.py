@@ -20,7 +20,7 @@ from ditto_music.problem import Problem
 from ditto_music.result import Settings
 from ditto_music.sampling.guidance import Guidance
 
-GUIDED = ("freedom", "guidance-gradients", "dps", "mpgd")
+GUIDED = ("freedom", "guidance-gradients", "dps", "mpgd", "dsg")
 CONTROLLING = [
     name
     for name, method in METHODS.items()
@@ -226,6 +226,7 @@ def test_items_that_are_met_in_different_walks_are_each_met(
         ("freedom", {"rho": -1.0}, "rho is -1: it must be 0 or more"),
         ("mpgd", {"rho": float("nan")}, "rho is nan"),
         ("dps", {"zeta": -0.5}, r"zeta is -0\.5"),
+        ("dsg", {"rate": 1.5}, r"rate is 1\.5: it must be 0 to 1"),
         ("guidance-gradients", {"xi": float("inf")}, "xi is inf"),
         ("best-of", {"draws": 0}, "draws is 0"),
         ("doodl", {"steps": 0}, "steps is 0"),

@@ -20,7 +20,7 @@ from gaussian import (
 )
 from torch import Tensor
 
-from ditto_music.baselines import dps, freedom, guidance_gradients, mpgd
+from ditto_music.baselines import dps, dsg, freedom, guidance_gradients, mpgd
 from ditto_music.baselines.dps import WAY
 from ditto_music.controls import Match
 from ditto_music.result import Result
@@ -258,6 +258,31 @@ def test_mpgd_never_goes_back_through_the_network() -> None:
     assert len(squares()) == STEPS
     made(dps, Distance(wanted()), 10, model)
     assert model.asked_for_gradients == 10
+
+
+# --- DSG -----------------------------------------------------------------------------------------
+
+
+def test_dsg_by_hand() -> None:
+    """As in the paper: each step but the last ends on the sphere around DDPM's mean."""
+    goal, x, fresh = wanted(), noise(), Draws(SEED)
+    for abar, after, jacobian in squares():
+        x0 = clean(x, abar, jacobian)
+        gradient = jacobian * (x0 - goal)
+        s = math.sqrt((1 - after) / (1 - abar) * (1 - abar / after))
+        r = s * math.sqrt(x.numel())
+        own, best = s * fresh(), -r * gradient / gradient.norm()
+        mixed = own + 0.3 * (best - own)
+        mean = ddpm(x, x0, abar, after, torch.zeros_like(x))
+        x = mean + (r * mixed / mixed.norm() if s else 0)
+    assert torch.allclose(made(dsg, Distance(goal), rate=0.3), x, atol=1e-6)
+
+
+def test_the_size_of_a_loss_is_nothing_to_dsg() -> None:
+    """Of a gradient only the direction counts: a distance and its square lead the same way."""
+    ways = [made(dsg, 0.001 * Distance(wanted())), made(dsg, 1000 * Distance(wanted()))]
+    assert torch.allclose(*ways, atol=1e-9)
+    assert not torch.allclose(ways[0], made(dsg, Distance(wanted()), rate=0.0), atol=0.01)
 
 
 def test_the_model_s_own_mean_is_where_plain_guided_sampling_ends() -> None:

@@ -76,6 +76,7 @@ HEADS: dict[str, set[tuple[str, ...]]] = {
         ("intensity", "guidance-gradients", "steps", "10"),
         ("intensity", "dps", "steps", "20"),
         ("intensity", "mpgd", "steps", "20"),
+        ("intensity", "dsg", "steps", "20"),
         ("intensity", "doodl", "iterations", "5"),
         ("intensity", "ditto", "iterations", "5"),
     },

@@ -15,6 +15,7 @@ from ditto_music.baselines.best_of import best_of
 from ditto_music.baselines.control_net import FOLLOWS, control_net
 from ditto_music.baselines.doodl import doodl
 from ditto_music.baselines.dps import dps
+from ditto_music.baselines.dsg import dsg
 from ditto_music.baselines.freedom import freedom
 from ditto_music.baselines.guidance_gradients import guidance_gradients
 from ditto_music.baselines.mpgd import mpgd
@@ -62,6 +63,7 @@ METHODS: dict[str, Method] = {
     "guidance-gradients": Method(guidance_gradients, "guidance of a fixed step", {"steps": 50}),
     "dps": Method(dps, "diffusion posterior sampling", {"steps": 100}),
     "mpgd": Method(mpgd, "guidance of the clean estimate, not through the network", {"steps": 100}),
+    "dsg": Method(dsg, "guidance of the direction of each step's noise", {"steps": 100}),
     "doodl": Method(
         doodl,
         "search the noise through exactly invertible sampling",
@@ -90,6 +92,7 @@ __all__ = [
     "control_net",
     "doodl",
     "dps",
+    "dsg",
     "freedom",
     "guidance_gradients",
     "mpgd",

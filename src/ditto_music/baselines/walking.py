@@ -155,9 +155,9 @@ class Walk:
             x_t, x_0, place.schedule, place.t, place.s, 0.0, torch.zeros_like(x_t)
         )
 
-    def ddpm(self, x_t: Tensor, x_0: Tensor, place: Place) -> Tensor:
-        """The step with all the noise of the reverse diffusion."""
-        z = self.fresh(x_t)
+    def ddpm(self, x_t: Tensor, x_0: Tensor, place: Place, z: Tensor | None = None) -> Tensor:
+        """The step with all the noise of the reverse diffusion, fresh or given as z (B, ...)."""
+        z = self.fresh(x_t) if z is None else z
         return stochastic_step(x_t, x_0, place.schedule, place.t, place.s, 1.0, z)
 
     def back(self, x_s: Tensor, place: Place) -> Tensor:
@@ -208,10 +208,11 @@ def problem_of(
     return Problem(model, prompt, control, seed, Settings(duration=duration, **asked))
 
 
-def check_size(name: str, value: float, least: float = 0.0) -> None:
-    """Refuse a number that is too small or none."""
-    if not least <= value < math.inf:
-        raise InputError(f"{name} is {value:g}: it must be {least:g} or more")
+def check_size(name: str, value: float, least: float = 0.0, most: float = math.inf) -> None:
+    """Refuse a number that is too small, too large or none."""
+    if not (least <= value <= most and value < math.inf):
+        span = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
+        raise InputError(f"{name} is {value:g}: it must be {span}")
 
 
 def generators(problem: Problem) -> list[torch.Generator]:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 #: Of `ditto_music.baselines.METHODS`, which brings all of the library with it.
 NAMES = (
-    *("ditto", "plain", "best-of", "freedom", "guidance-gradients", "dps", "mpgd", "doodl"),
+    *("ditto", "plain", "best-of", "freedom", "guidance-gradients", "dps", "mpgd", "dsg", "doodl"),
     "control-net",
     *("naive-masking", "naive-masking-50", "multidiffusion", "multidiffusion-50"),
 )

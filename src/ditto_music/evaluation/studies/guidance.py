@@ -38,6 +38,7 @@ COSTS: Mapping[str, tuple[str, tuple[int, ...]]] = {
     "guidance-gradients": ("steps", (10, 20, 50)),
     "dps": ("steps", (20, 50, 100)),
     "mpgd": ("steps", (20, 50, 100)),
+    "dsg": ("steps", (20, 50, 100)),
     "doodl": ("iterations", (5, 20, 70)),
     "ditto": ("iterations", (5, 10, 20, 60)),
 }

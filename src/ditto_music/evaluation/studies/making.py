@@ -29,7 +29,7 @@ from ditto_music.result import Result
 T = TypeVar("T")
 
 #: Methods that draw noise on the way.
-WALKS = ("freedom", "guidance-gradients", "dps", "mpgd")
+WALKS = ("freedom", "guidance-gradients", "dps", "mpgd", "dsg")
 
 
 def control_of(name: str, item: Item) -> Control:
