@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import sys
@@ -16,7 +17,9 @@ from torch import Tensor
 
 from ditto_music import Clap, InputError, load_model, optimize
 from ditto_music.cli import main
+from ditto_music.evaluation.targets import PROMPTS
 from ditto_music.features.clap import ClapEncoder, load_clap
+from ditto_music.features.loudness import levelled
 from ditto_music.panels import Bars
 from ditto_music.protocols import Clip, Form, Model
 
@@ -283,3 +286,46 @@ def test_it_is_on_the_command_line(
     assert "gone.aiff: there is no such file" in capsys.readouterr().err
     assert main((*asked, "--clap", "calm piano")) == 2
     assert "give its weights with --clap-model" in capsys.readouterr().err
+
+
+def test_the_score_of_clip_and_prompt_is_told_where_there_are_words(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The cosine of the two, one a clip; what has no prompt has no score."""
+    monkeypatch.chdir(tmp_path)
+    clips = 0.3 * noise(RATE, 3)
+    for number, words in enumerate(["calm piano", "loud drums", " "]):
+        soundfile.write(f"{number}.wav", clips[number].numpy(), RATE, subtype="FLOAT")
+        Path(f"{number}.json").write_text(json.dumps({"prompt": words}))
+    encoder = load_clap(str(tiny), CPU)
+    heard = encoder.audio(levelled(clips), RATE)
+    wanted = [
+        float(heard[i] @ encoder.text(words))
+        for i, words in enumerate(["calm piano", "loud drums"])
+    ]
+    assert main(["evaluate", ".", "--clap", str(tiny), "--json", "said.txt", "--quiet"]) == 0
+    assert "| CLAP score |" in capsys.readouterr().out
+    said = json.loads(Path("said.txt").read_text())["figures"]["CLAP score"]
+    assert said["count"] == 2
+    assert said["value"] == pytest.approx(np.mean(wanted), abs=1e-4)
+    assert main(["evaluate", ".", "--quiet"]) == 0
+    assert "CLAP score" not in capsys.readouterr().out
+
+
+def test_methods_are_held_against_one_another_by_their_score(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--task", "intensity", "--method", "plain", "--items", "2", "--model", "debug")
+    quick = ("--duration", "1", "--steps", "2", "--quiet", "-o", str(tmp_path))
+    assert main(["compare", *asked, *quick, "--clap", str(tiny)]) == 0
+    assert "| prompt's tags, rank | CLAP score | seconds |" in capsys.readouterr().out
+    encoder = load_clap(str(tiny), CPU)
+    scores: list[float] = []
+    for path in sorted((tmp_path / "heard").glob("*.json")):
+        vector = torch.tensor(json.loads(path.read_text())["vectors"]["clap"])
+        scores.append(float(vector @ encoder.text(PROMPTS[len(scores)])))
+    with (tmp_path / "table.csv").open() as file:
+        (told,) = (row for row in csv.DictReader(file) if row["figure"] == "CLAP score")
+    assert float(told["value"]) == pytest.approx(np.mean(scores), abs=1e-5)
+    assert main(["compare", *asked, *quick]) == 0
+    assert "CLAP score" not in capsys.readouterr().out

@@ -1,8 +1,9 @@
-"""Whether a clip sounds like its prompt, as music taggers hear it.
+"""Whether a clip sounds like its prompt, as music taggers hear it, and CLAP where it is given.
 
 The tags that a prompt names (see `ditto_music.controls.style_words`) are looked up in a clip. Their
 probabilities are no shares and differ from tag to tag, so beside them stands a rank: the share of
-other clips, best of a reference, that have less of the tag. One half is chance.
+other clips, best of a reference, that have less of the tag. One half is chance. CLAP's vectors of
+audio and of words are held against one another: their cosine is the CLAP score.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import torch
 from torch import Tensor
 
 from ditto_music.controls.style_words import Tag, mentioned
+from ditto_music.evaluation.embeddings import CLAP, Embedding
+from ditto_music.evaluation.intervals import Floats
 from ditto_music.features.loudness import levelled
 from ditto_music.features.musicnn import TAGS, Which, tags
 
@@ -58,3 +61,23 @@ def adherence(prompt: str, clip: Heard, others: Sequence[Heard]) -> Adherence | 
         below, level = (rest < clip[tag]).sum(), (rest == clip[tag]).sum()
         ranks.append(float(below + level / 2) / len(rest) if len(rest) else np.nan)
     return Adherence(float(np.mean([clip[tag] for tag in asked])), float(np.mean(ranks)))
+
+
+def clap_score(
+    prompt: str, vectors: Mapping[str, Floats], embeddings: Mapping[str, Embedding]
+) -> float | None:
+    """Cosine of CLAP's vectors (d,) of a clip and of its prompt, -1 to 1.
+
+    Parameters
+    ----------
+    vectors : of the clip, by the embedding's name.
+
+    Returns
+    -------
+    None where CLAP is not among the embeddings, or there are no words.
+    """
+    clap = embeddings.get(CLAP)
+    if clap is None or clap.text is None or not prompt.strip():
+        return None
+    words = clap.text(prompt).double()
+    return float(torch.cosine_similarity(torch.from_numpy(vectors[CLAP]), words, dim=0))

@@ -21,7 +21,7 @@ from ditto_music.baselines import METHODS
 from ditto_music.controls.references import mono
 from ditto_music.controls.style_words import Tag
 from ditto_music.errors import InputError
-from ditto_music.evaluation.adherence import adherence
+from ditto_music.evaluation.adherence import adherence, clap_score
 from ditto_music.evaluation.adherence import heard as tags_heard
 from ditto_music.evaluation.contests import (
     CONTESTS,
@@ -31,7 +31,7 @@ from ditto_music.evaluation.contests import (
     entry,
     largest_join,
 )
-from ditto_music.evaluation.embeddings import Embedding
+from ditto_music.evaluation.embeddings import CLAP, Embedding
 from ditto_music.evaluation.folder import LONGER, Clip, listen
 from ditto_music.evaluation.intervals import Floats, Interval, of_distance, of_mean
 from ditto_music.evaluation.kernel import kernel_to
@@ -115,7 +115,8 @@ class Made:
 
     Attributes
     ----------
-    figures : "own" and "heard" of its task, seconds and gigabytes.
+    figures : "own" and "heard" of its task, "clap" its CLAP score where CLAP listens, seconds and
+        gigabytes.
     seconds : of what networks hear of it, of an edit the new part.
     vectors : by the embedding's name.
     """
@@ -373,18 +374,24 @@ def hear(
     contest = made.contest
     heard = largest_join(report) if contest.edits else judged.get(contest.heard.key)
     memory = report.get("peak_memory_bytes")
+    prompt = str(report["prompt"])
+    figures = {
+        "own": controls.get(contest.own.key, math.nan),
+        "heard": math.nan if heard is None else float(heard),
+        "seconds": float(report["seconds"]),
+        "memory": memory * 1e-9 if memory else math.nan,
+    }
+    vectors = {name: np.asarray(value, np.float64) for name, value in known["vectors"].items()}
+    if CLAP in embeddings:
+        score = clap_score(prompt, vectors, embeddings)
+        figures["clap"] = math.nan if score is None else score
     return Made(
         made,
         file,
-        str(report["prompt"]),
+        prompt,
         new_seconds(report) if contest.edits else duration,
-        {
-            "own": controls.get(contest.own.key, math.nan),
-            "heard": math.nan if heard is None else float(heard),
-            "seconds": float(report["seconds"]),
-            "memory": memory * 1e-9 if memory else math.nan,
-        },
-        {name: np.asarray(value, np.float64) for name, value in known["vectors"].items()},
+        figures,
+        vectors,
         {(which, tag): value for which, tag, value in known["tags"]},
     )
 

@@ -28,10 +28,12 @@ class Embedding:
     ----------
     sample_rate : Hz that the network hears at.
     network : of mono audio (1, N) and its rate in Hz: a vector (d,).
+    text : of words: their vector (d,) among those of audio; None: it reads none.
     """
 
     sample_rate: int
     network: Callable[[Tensor, int], Tensor]
+    text: Callable[[str], Tensor] | None = None
 
     def __call__(self, audio: Tensor, rate: int) -> Tensor:
         """The vector (d,) of mono audio (1, N) at a rate in Hz."""
@@ -76,6 +78,7 @@ def embedding_named(name: str, clap: str | Path | None = None) -> Embedding:
         return Embedding(
             encoder.extractor.sampling_rate,
             lambda audio, rate: encoder.audio(levelled(audio), rate)[0],
+            encoder.text,
         )
     if name == VGGISH:
         raise InputError(

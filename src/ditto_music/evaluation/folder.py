@@ -18,7 +18,7 @@ from ditto_music.audio.files import names_audio
 from ditto_music.controls.references import mono
 from ditto_music.controls.style_words import Tag
 from ditto_music.errors import InputError
-from ditto_music.evaluation.adherence import adherence
+from ditto_music.evaluation.adherence import adherence, clap_score
 from ditto_music.evaluation.adherence import heard as tags_heard
 from ditto_music.evaluation.embeddings import Embedding
 from ditto_music.evaluation.frechet import frechet_corrected, frechet_to
@@ -138,7 +138,7 @@ def evaluate(
     length = min(median(clip.seconds for clip in made), LONGEST)
     known = listen(Path(reference), embeddings, complain, tell, length) if reference else []
     figures = distances(made, known, seed) if known else {}
-    figures |= of_clips(made, known, seed)
+    figures |= of_clips(made, known, embeddings, seed)
     return Evaluation(str(folder), str(reference) if reference else None, figures, made, bad)
 
 
@@ -276,19 +276,23 @@ def distances(made: Sequence[Clip], known: Sequence[Clip], seed: int) -> dict[st
     return figures
 
 
-def of_clips(made: Sequence[Clip], known: Sequence[Clip], seed: int) -> dict[str, Interval]:
+def of_clips(
+    made: Sequence[Clip], known: Sequence[Clip], embeddings: Mapping[str, Embedding], seed: int
+) -> dict[str, Interval]:
     """Means over the clips: text adherence and what their reports tell of controls and cost."""
     columns: dict[str, list[float]] = {}
     for number, clip in enumerate(made):
         row = {"seconds of audio": clip.seconds}
         if clip.report:
+            prompt = str(clip.report["prompt"])
             others = known or [*made[:number], *made[number + 1 :]]
-            found = adherence(
-                str(clip.report["prompt"]), clip.tags, [other.tags for other in others]
-            )
+            found = adherence(prompt, clip.tags, [other.tags for other in others])
             if found:
                 row["tags of the prompt, probability"] = found.probability
                 row["tags of the prompt, rank"] = found.rank
+            score = clap_score(prompt, clip.vectors, embeddings)
+            if score is not None:
+                row["CLAP score"] = score
             row |= controls_of(clip.report) | _cost(clip.report)
         for key, value in row.items():
             columns.setdefault(key, []).append(value)

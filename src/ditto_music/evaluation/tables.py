@@ -167,7 +167,7 @@ def _player(file: Path, home: Path) -> str:
 def _columns(cells: list[Cell]) -> list[str]:
     """Figures that some cell has, in one order."""
     order = dict.fromkeys(name for cell in cells for name in cell.figures)
-    first = [name for name in ("own", "heard", "text") if name in order]
+    first = [name for name in ("own", "heard", "text", "clap") if name in order]
     last = [name for name in ("seconds", "memory") if name in order]
     return [*first, *(name for name in order if name not in first + last), *last]
 
@@ -177,6 +177,7 @@ def _label(cell: Cell, name: str) -> str:
         "own": cell.contest.own.label,
         "heard": cell.contest.heard.label,
         "text": "prompt's tags, rank",
+        "clap": "CLAP score",
         "seconds": "seconds",
         "memory": "peak memory, GB",
     }

@@ -67,7 +67,11 @@ def compare(
     ] = None,
     clap: Annotated[
         str | None,
-        Parameter(group=CONTEST, metavar="FOLDER", help="Weights of CLAP for distances."),
+        Parameter(
+            group=CONTEST,
+            metavar="FOLDER",
+            help="Weights of CLAP, for its score of clip and prompt and for distances.",
+        ),
     ] = None,
     model: Annotated[str, Parameter(group=MUSIC, help="As of `control`.")] = "ditto-small",
     duration: Annotated[float, Parameter(group=MUSIC, help="Seconds of a clip.")] = 6.0,

@@ -34,7 +34,11 @@ def evaluate(
     ] = None,
     clap: Annotated[
         str | None,
-        Parameter(metavar="FOLDER", help="Weights of CLAP, as for the control of that name."),
+        Parameter(
+            metavar="FOLDER",
+            help="Weights of CLAP, as for the control of that name; its score of clip and prompt "
+            "is told where prompts are known.",
+        ),
     ] = None,
     seed: Annotated[Whole, Parameter(help="Number that intervals are drawn from.")] = 0,
     json: Annotated[
