@@ -42,6 +42,7 @@ QUICK = (
     *("--iterations", "2", "--quiet"),
 )
 TASKS = ("--task", "intensity", "--task", "inpaint")
+BOTH = ("own", "heard")
 BARE = {"own": 0.0, "seconds": 0.0}
 SOME = ("--method", "plain", "--method", "dps", "--method", "naive-masking")
 
@@ -197,10 +198,32 @@ def test_what_cannot_be_is_one_clear_line(
 def test_a_trained_method_does_what_it_was_trained_for() -> None:
     plan = Plan(items=1)
     able = [name for name, contest in CONTESTS.items() if "control-net" in plan.methods_of(contest)]
-    assert able == ["intensity", "melody"]
+    assert able == ["intensity", "melody", "intensity-melody"]
     assert entries_of(Plan(tasks=["melody"], methods=["control-net"], items=1), [])
     other = Plan("debug", items=1)
     assert not any("control-net" in other.methods_of(contest) for contest in CONTESTS.values())
+
+
+def test_two_controls_at_once_have_each_its_own_figure_and_its_ear(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--task", "intensity-melody", "--method", "plain", "--method", "freedom")
+    assert main(["compare", "-o", str(tmp_path), *asked, *QUICK]) == 0
+    heads = capsys.readouterr().out.splitlines()[4]
+    names = [CONTESTS[task].told[who].label for task in ("intensity", "melody") for who in BOTH]
+    assert heads.startswith(f"| method | clips | {' | '.join(names)} | prompt's tags, rank |")
+    made = lines(tmp_path / "audio" / "results.jsonl")
+    assert all({"intensity", "melody"} <= set(line["controls"]) for line in made)
+    with (tmp_path / "table.csv").open() as file:
+        cell = {(row["method"], row["figure"]): row["value"] for row in csv.DictReader(file)}
+    for label, control, key in zip(
+        names[::2], ("intensity", "melody"), ("rms_error_db", "accuracy"), strict=True
+    ):
+        own = [line["controls"][control][key] for line in made if line["method"] == "plain"]
+        assert float(cell["plain", label]) == pytest.approx(np.mean(own), rel=1e-6)
+    assert all(cell["freedom", label] for label in names[1::2])
+    said = (tmp_path / "index.html").read_text()
+    assert all(said.count(f"<small>{name}: ") == 4 for name in names[::2])
 
 
 def test_an_item_that_fails_is_told_and_the_rest_goes_on(

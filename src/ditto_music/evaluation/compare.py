@@ -96,7 +96,7 @@ class Plan:
             raise InputError(
                 f"{', '.join(self.methods)} cannot do {', '.join(self.tasks)} with {self.model}: "
                 "methods that keep parts of a recording need outpaint, inpaint or loop, and "
-                "control-net needs ditto-small and intensity or melody"
+                "control-net needs ditto-small and intensity, melody or both"
             )
 
     def methods_of(self, contest: Contest) -> list[str]:
@@ -115,7 +115,7 @@ class Made:
 
     Attributes
     ----------
-    figures : "own" and "heard" of its task, "clap" its CLAP score where CLAP listens, seconds and
+    figures : those its task has told, "clap" its CLAP score where CLAP listens, seconds and
         gigabytes.
     seconds : of what networks hear of it, of an edit the new part.
     vectors : by the embedding's name.
@@ -370,17 +370,17 @@ def hear(
         kept.parent.mkdir(parents=True, exist_ok=True)
         with whole(kept) as path:
             Path(path).write_text(json.dumps(finite(known)), encoding="utf-8")
-    controls, judged = controls_of(report), known["judged"]
     contest = made.contest
-    heard = largest_join(report) if contest.edits else judged.get(contest.heard.key)
+    join = {contest.heard.key: largest_join(report)} if contest.edits else {}
+    said = controls_of(report) | known["judged"] | join
     memory = report.get("peak_memory_bytes")
     prompt = str(report["prompt"])
     figures = {
-        "own": controls.get(contest.own.key, math.nan),
-        "heard": math.nan if heard is None else float(heard),
-        "seconds": float(report["seconds"]),
-        "memory": memory * 1e-9 if memory else math.nan,
+        name: math.nan if said.get(figure.key) is None else float(said[figure.key])
+        for name, figure in contest.told.items()
     }
+    figures["seconds"] = float(report["seconds"])
+    figures["memory"] = memory * 1e-9 if memory else math.nan
     vectors = {name: np.asarray(value, np.float64) for name, value in known["vectors"].items()}
     if CLAP in embeddings:
         score = clap_score(prompt, vectors, embeddings)

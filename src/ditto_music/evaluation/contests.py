@@ -64,6 +64,7 @@ class Contest:
     fields : of the job of an item, for clips of so many seconds; edits are given a source.
     judge : of an item; edits have none, their joins are measured with them.
     edits : whether it changes a recording.
+    also : own and heard of each further control that is asked for at once.
     """
 
     name: str
@@ -72,13 +73,26 @@ class Contest:
     fields: Callable[[int, float, Source | None], Fields]
     judge: Callable[[int, float], Judge] | None = None
     edits: bool = False
+    also: tuple[tuple[Figure, Figure], ...] = ()
+
+    @property
+    def met(self) -> dict[str, Figure]:
+        """The controls' own figures, by their names among an item's."""
+        return {"own": self.own} | {own.key: own for own, _ in self.also}
+
+    @property
+    def told(self) -> dict[str, Figure]:
+        """All of them, what is heard of a control after its own."""
+        first = {"own": self.own, "heard": self.heard}
+        return first | {figure.key: figure for pair in self.also for figure in pair}
 
     def methods(self, wanted: Sequence[str], model: str) -> list[str]:
         """Those that can do it with a model."""
         return [name for name in wanted if self._can(METHODS[name], model)]
 
     def _can(self, method: Method, model: str) -> bool:
-        if method.follows and (self.edits or self.name not in method.follows):
+        asked = {figure.key.partition(".")[0] for figure in self.met.values()}
+        if method.follows and not asked <= {*method.follows}:
             return False
         return method.trained_for in (None, model) and (self.edits or not method.keeps)
 
@@ -181,6 +195,23 @@ def _structure(item: int, seconds: float, source: Source | None) -> Fields:
     return _control(item, seconds, structure=form_of_item(item))
 
 
+def _intensity_melody(item: int, seconds: float, source: Source | None) -> Fields:
+    return _intensity(item, seconds, source) | _melody(item, seconds, source)
+
+
+def _judge_intensity(item: int, seconds: float) -> Judge:
+    return loudness_judge(curve_of(item, seconds)[1])
+
+
+def _judge_melody(item: int, seconds: float) -> Judge:
+    return notes_judge(tune_of(item, seconds), seconds)
+
+
+def _judge_both(item: int, seconds: float) -> Judge:
+    loudness, notes = _judge_intensity(item, seconds), _judge_melody(item, seconds)
+    return lambda clip, rate: loudness(clip, rate) | notes(clip, rate)
+
+
 def _edit(command: str, source: Source | None, **asked: Any) -> Fields:
     assert source is not None
     return {
@@ -205,26 +236,22 @@ def _loop(item: int, seconds: float, source: Source | None) -> Fields:
     return _edit("loop", source)
 
 
+_LOUDNESS = (
+    Figure("intensity.rms_error_db", "RMS error, dB", less=True),
+    Figure("momentary", "momentary loudness, correlation", less=False),
+)
+_NOTES = (
+    Figure("melody.accuracy", "frames right", less=False),
+    Figure("top", "Basic Pitch: strongest", less=False),
+)
 _MATCH = Figure("match.loss", "error where it stays, of the latent's variance", less=True)
 _JOIN = Figure("join", "join: share of the music's own changes that are smaller", less=True)
 
 CONTESTS: dict[str, Contest] = {
     contest.name: contest
     for contest in (
-        Contest(
-            "intensity",
-            Figure("intensity.rms_error_db", "RMS error, dB", less=True),
-            Figure("momentary", "momentary loudness, correlation", less=False),
-            _intensity,
-            lambda item, seconds: loudness_judge(curve_of(item, seconds)[1]),
-        ),
-        Contest(
-            "melody",
-            Figure("melody.accuracy", "frames right", less=False),
-            Figure("top", "Basic Pitch: strongest", less=False),
-            _melody,
-            lambda item, seconds: notes_judge(tune_of(item, seconds), seconds),
-        ),
+        Contest("intensity", *_LOUDNESS, _intensity, _judge_intensity),
+        Contest("melody", *_NOTES, _melody, _judge_melody),
         Contest(
             "structure",
             Figure("structure.mse", "MSE", less=True),
@@ -232,6 +259,7 @@ CONTESTS: dict[str, Contest] = {
             _structure,
             lambda item, seconds: timbre_judge(form_of_item(item), seconds),
         ),
+        Contest("intensity-melody", *_LOUDNESS, _intensity_melody, _judge_both, also=(_NOTES,)),
         Contest("outpaint", _MATCH, _JOIN, _outpaint, edits=True),
         Contest("inpaint", _MATCH, _JOIN, _inpaint, edits=True),
         Contest("loop", _MATCH, _JOIN, _loop, edits=True),

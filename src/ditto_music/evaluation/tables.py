@@ -81,13 +81,15 @@ def rows(found: Comparison) -> Iterator[list[str | float | int]]:
 
 
 def draw(found: Comparison, path: str | os.PathLike[str]) -> None:
-    """How well each method meets each task, by the control's own figure."""
-    tasks = [t for t in found.plan.tasks if any(c.contest.name == t for c in found.cells)]
-    picture, axes = plots.figure(len(tasks), height=2.6)
-    for ax, task in zip(axes, tasks, strict=True):
-        cells = [c for c in found.cells if c.contest.name == task and "own" in c.figures]
-        values = [cell.figures["own"] for cell in cells]
-        figure = next(c.contest.own for c in found.cells if c.contest.name == task)
+    """How well each method meets each task, by the controls' own figures."""
+    contests = {cell.contest.name: cell.contest for cell in found.cells}
+    places = [
+        (contest.name, *each) for contest in contests.values() for each in contest.met.items()
+    ]
+    picture, axes = plots.figure(len(places), height=2.6)
+    for ax, (task, name, figure) in zip(axes, places, strict=True):
+        cells = [c for c in found.cells if c.contest.name == task and name in c.figures]
+        values = [cell.figures[name] for cell in cells]
         aim = "less is better" if figure.less else "more is better"
         plots.compared(
             ax,
@@ -151,8 +153,9 @@ def _said(found: Comparison, one: Made, home: Path) -> str:
 
 
 def _told(one: Made) -> str:
-    contest = one.entry.contest
-    pairs = ((contest.own.label, one.figures["own"]), ("seconds", one.figures["seconds"]))
+    met = one.entry.contest.met
+    pairs = [(figure.label, one.figures[name]) for name, figure in met.items()]
+    pairs.append(("seconds", one.figures["seconds"]))
     return "<br>".join(
         f"<small>{html.escape(label)}: {value:.3g}</small>" for label, value in pairs
     )
@@ -167,15 +170,14 @@ def _player(file: Path, home: Path) -> str:
 def _columns(cells: list[Cell]) -> list[str]:
     """Figures that some cell has, in one order."""
     order = dict.fromkeys(name for cell in cells for name in cell.figures)
-    first = [name for name in ("own", "heard", "text", "clap") if name in order]
+    first = [name for name in (*cells[0].contest.told, "text", "clap") if name in order]
     last = [name for name in ("seconds", "memory") if name in order]
     return [*first, *(name for name in order if name not in first + last), *last]
 
 
 def _label(cell: Cell, name: str) -> str:
     labels = {
-        "own": cell.contest.own.label,
-        "heard": cell.contest.heard.label,
+        **{key: figure.label for key, figure in cell.contest.told.items()},
         "text": "prompt's tags, rank",
         "clap": "CLAP score",
         "seconds": "seconds",

@@ -14,7 +14,10 @@ from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Offload, Whole
 from ditto_music.errors import InputError
 
 CONTEST = Group.create_ordered("Comparison")
-TASKS = ("intensity", "melody", "structure", "outpaint", "inpaint", "loop")
+TASKS = (
+    *("intensity", "melody", "structure", "intensity-melody"),
+    *("outpaint", "inpaint", "loop"),
+)
 
 
 def compare(
