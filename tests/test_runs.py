@@ -290,6 +290,19 @@ def test_resuming_goes_on_from_the_noise_found(model: SmallModel) -> None:
         resume(model, run_of(generate(model, "calm", duration=1.0, steps=2)))
 
 
+def test_resuming_never_gives_what_is_farther(model: SmallModel) -> None:
+    """What two steps like better need not be nearer on all."""
+    asked = Intensity([-20, -35])
+    settings = {"duration": 1.0, "steps": 8, "surrogate_steps": 8, "tolerance": 0.0}
+    found = optimize(model, "calm", asked, iterations=12, **settings)
+    more = resume(
+        model, run_of(found, asked), surrogate_steps=2, iterations=2, optimizer="adam", lr=3.0
+    )
+    assert isinstance(more, Result)
+    assert len(more.items[0].history) == 2
+    assert more.items[0].final["loss"] <= found.items[0].final["loss"] * 1.0001
+
+
 @pytest.mark.parametrize("way", ["in a search", "between searches"])
 def test_interrupted_it_keeps_what_is_done(
     model: SmallModel, monkeypatch: pytest.MonkeyPatch, way: str

@@ -23,6 +23,7 @@ from ditto_music.editing.windows import rolled
 from ditto_music.errors import InputError
 from ditto_music.features.loudness import levelled
 from ditto_music.features.musicnn import embedding
+from ditto_music.generate import generate
 from ditto_music.optimize import Search, optimize
 from ditto_music.problem import Problem
 from ditto_music.protocols import Model
@@ -114,7 +115,7 @@ def resume(
     callback: Callback | None = None,
     **search: Unpack[Search],
 ) -> Result | Edit:
-    """Go on with the search of a run from the noise it found.
+    """Go on with the search of a run from the noise it found, which is kept where none is nearer.
 
     Parameters
     ----------
@@ -157,18 +158,18 @@ def resume(
                 raise InputError(
                     "nothing was asked of this run's music, so there is nothing to improve"
                 )
-            results.append(
-                optimize(
-                    model,
-                    take.prompt,
-                    take.control,
-                    seed=take.seed,
-                    duration=_seconds(run, take),
-                    x_T=take.noise[None],
-                    callback=callback,
-                    **settings,
-                )
+            found = optimize(
+                model,
+                take.prompt,
+                take.control,
+                seed=take.seed,
+                duration=_seconds(run, take),
+                x_T=take.noise[None],
+                callback=callback,
+                **settings,
             )
+            results.append(found)
+            results[-1] = _no_farther(model, take, found)
             if results[-1].items[0].stopped == "interrupted":
                 break
     except KeyboardInterrupt:
@@ -180,6 +181,26 @@ def resume(
     items = [item for result in results for item in result.items]
     seconds = sum(result.seconds for result in results)
     return replace(results[0], items=items, seconds=seconds)
+
+
+def _no_farther(model: Model, take: Take, found: Result) -> Result:
+    """What a search found, unless what it began with is nearer: on few steps it need not be."""
+    settings, item = found.settings, found.items[0]
+    began = generate(
+        model,
+        take.prompt,
+        take.control,
+        seed=take.seed,
+        duration=settings.duration,
+        steps=settings.steps,
+        guidance=settings.guidance,
+        negative_prompt=settings.negative_prompt,
+        sampler=settings.sampler,
+        x_T=take.noise[None],
+    ).items[0]
+    if item.final["loss"] <= began.final["loss"]:
+        return found
+    return replace(found, items=[replace(began, stopped=item.stopped, history=item.history)])
 
 
 def resumed(run: Run, made: Result | Edit, command: Sequence[str] = ()) -> Run:
