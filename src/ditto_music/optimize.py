@@ -14,7 +14,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple, TypedDict
 
 import torch
@@ -273,7 +272,8 @@ def optimize(
     tracks = [Track(noise, DESCENTS[optimizer](lr)) for noise in start]
     count, started = 0, time.monotonic()
     try:
-        for before, stage in pairwise([None, *stages(settings, several=problem.several)]):
+        parts = stages(settings, several=problem.several)
+        for before, stage in zip([None, *parts[:-1]], parts, strict=True):
             if count and time.monotonic() - started > (time_limit or math.inf):
                 for track in tracks:
                     track.cut("time", steps)
