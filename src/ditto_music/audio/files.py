@@ -457,7 +457,8 @@ def _check_source(path: Path, name: str) -> None:
 
 def _open(path: str | os.PathLike[str], name: str) -> soundfile.SoundFile:
     try:
-        return soundfile.SoundFile(os.fsencode(path))  # a str it takes only where it is UTF-8
+        # It takes bytes too, and a str only where it is UTF-8.
+        return soundfile.SoundFile(cast("str", os.fsencode(path)))
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: .raw has no header
         raise InputError(
             f"{name}: not an audio file that can be read; convert it to one of {_READABLE}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import math
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -229,7 +229,7 @@ def compare(
         watch(outcome)
         if not outcome.done:
             failed.append(f"{entries[outcome.line - 1].name}: {outcome.error}")
-    reports = reports_of(folder / AUDIO, {key_of(Job(0, job), act) for job in jobs})
+    reports = reports_of(folder / AUDIO, jobs, act)
     tell("listening to what was made")
     ears = ears_of(embeddings)
     made = [
@@ -319,11 +319,14 @@ def entries_of(plan: Plan, sources: Sequence[Source]) -> list[Entry]:
     ]
 
 
-def reports_of(folder: Path, keys: Collection[str]) -> dict[str, Report]:
-    """Of a batch's folder by the jobs' ids; the last of several counts, and only of these keys.
+def reports_of(
+    folder: Path, jobs: Sequence[Mapping[str, Any]], act: Performer
+) -> dict[str, Report]:
+    """Of these jobs in a batch's folder, by their ids; the last of several counts.
 
-    Where a clip could not be made anew its report is still there, of other weights.
+    One of other weights does not: it is still there where what it tells of could not be made anew.
     """
+    keys = {key_of(Job(0, job), act) for job in jobs}
     path = folder / RESULTS
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     last = {str(report["id"]): report for report in map(json.loads, lines) if "id" in report}

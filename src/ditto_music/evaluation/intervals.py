@@ -44,8 +44,8 @@ def of_mean(
 ) -> Interval:
     """The mean of clips' figures, with its BCa interval (Efron 1987).
 
-    Figures that are NaN are left out. Of skewed figures of 8 clips it holds the truth about 85
-    times of 100.
+    Figures that are NaN are left out. Of 8 clips it holds the truth about 88 times of 100, of 25
+    about 93.
 
     Parameters
     ----------

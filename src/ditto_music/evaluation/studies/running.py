@@ -100,15 +100,16 @@ def run_study(
     if offload != USUAL:  # so that items of other folders are known by what they were
         shared["offload"] = offload
     jobs = [item.job(study.name, shared) for item in study.planned(size)]
+    act = Measuring()
     outcomes = run_batch(
-        jobs, folder / ITEMS, performer=Measuring(), most=1, retry_failed=True, tally=tally
+        jobs, folder / ITEMS, performer=act, most=1, retry_failed=True, tally=tally
     )
     failed: list[str] = []
     for outcome in outcomes:
         watch(outcome)
         if not outcome.done:
             failed.append(outcome.error)
-    known = reports_of(folder / ITEMS)
+    known = reports_of(folder / ITEMS, jobs, act)
     rows: list[Row] = []
     for job in jobs:
         if job["id"] in known:
