@@ -99,7 +99,7 @@ def run_batch(
         failures = Ledger(store, FAILURES, anew=retry_failed and not dry)
         try:
             seen = set(results.keys())
-            failed = set() if retry_failed else set(failures.keys()) - seen
+            failed = set[int]() if retry_failed else set(failures.keys()) - seen
             bad: list[Outcome] = []
             orders = _orders(jobs, act, seen, failed, bad, count)
             groups = grouped(orders, most, WINDOW * most)

@@ -53,8 +53,8 @@ class Job:
             count = int(str(self.fields.get("count", 1)))
         except ValueError:  # told by whoever reads the job
             count = 1
-        numbers = range(1, min(count, MOST_NUMBERED) + 1) if count > 1 else []
-        return [str(own), *(f"{own}-{number}" for number in numbers)]
+        last = min(count, MOST_NUMBERED) if count > 1 else 0
+        return [str(own), *(f"{own}-{number}" for number in range(1, last + 1))]
 
     def key(self, revision: str) -> str:
         """What the job asks, as a hash: of its fields, of the files they name, of the model.
