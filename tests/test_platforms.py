@@ -21,7 +21,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_library_needs_no_module_of_unix() -> None:
-    code = "import sys; sys.modules |= {'resource': None, 'fcntl': None}; "
+    code = "import sys, psutil, torch; sys.modules |= {'resource': None, 'fcntl': None}; "
     code += "import ditto_music, ditto_music.jobs, ditto_music.runs, ditto_music.cli"
     subprocess.run([sys.executable, "-c", code], check=True)
 
