@@ -80,8 +80,8 @@ def main() -> None:
         with whole(path) as temporary:
             save_file(tensors, temporary)
     base = cost(known.config)
-    print("| shape | weights, M | operations a step | steps | own | another's | none | minutes |")
-    print("|---|---|---|---|---|---|---|---|", flush=True)
+    print("| shape | weights, M | operations a step | steps | own | another's | none |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     for name in args.shape or SHAPES:
         shape = SHAPES[name]
         config = replace(known.config, **shape.sizes)
@@ -98,14 +98,9 @@ def main() -> None:
             ]
         )
         losses = train(0, run)
-        log = torch.load(run.out / "diffusion" / "checkpoint.pt", weights_only=True)
-        minutes = float(log["seconds"]) / 60
         learnt = sum(p.numel() for k, p in Denoiser(config).named_parameters() if "text." not in k)
         figures = " | ".join(f"{losses[key]:.4f}" for key in ("own", "another's", "no"))
-        print(
-            f"| {name} | {learnt / 1e6:.1f} | {ratio:.2f} | {steps} | {figures} | {minutes:.1f} |",
-            flush=True,
-        )
+        print(f"| {name} | {learnt / 1e6:.1f} | {ratio:.2f} | {steps} | {figures} |", flush=True)
 
 
 if __name__ == "__main__":
