@@ -288,9 +288,8 @@ def give_back() -> None:
 
     Else a process goes on to hold what earlier work needed.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
-    if trim is not None:
-        trim(0)
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)  # glibc's
 
 
 def forget_peak() -> bool:

@@ -77,9 +77,7 @@ def measure(model: Model, item: Item) -> list[Row]:
     found = searched(problem, x_T.flatten(), make, scale.iterations, "adam")
     losses, other = found.losses, OTHER_SEED + OTHERS * item.seed
     with torch.no_grad():
-        if (
-            item["noises"] == "fresh"
-        ):  # of losses that are each of another draw the luckiest is least
+        if item["noises"] == "fresh":  # each loss is of another draw: the luckiest is least
             held = [walked(x.view_as(x_T), HELD_SEED + item.seed, eta) for x in found.points]
             losses = [float(problem.measure(problem.clip(each), [0])[0]) for each in held]
         chosen = int(np.nanargmin(losses))
