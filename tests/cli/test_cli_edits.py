@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,39 @@ def test_alternatives_that_are_done_outlive_the_next(
     assert take.read_bytes() == whole
     assert samples("take-1.wav").shape == samples("take.wav").shape
     assert json.loads(Path("new.json").read_text())["out"] == "take-1.wav"
+
+
+@pytest.mark.parametrize(
+    ("count", "says"),
+    [
+        ((), "take.wav is written as far as it was made, but: memory ran out: "),
+        (
+            ("--count", "2"),
+            "1 of 2 alternatives are written, the last as far as it was finished, but: memory",
+        ),
+    ],
+)
+def test_what_was_finished_before_a_region_failed_is_written(
+    ditto: Ditto, take: Path, monkeypatch: pytest.MonkeyPatch, count: tuple[str, ...], says: str
+) -> None:
+    whole, module = samples("take.wav"), sys.modules["ditto_music.editing.inpaint"]
+    fill = module.fill
+
+    def once(*args: Any, seed: int, **kwargs: Any) -> Any:
+        if seed == 1:
+            raise MemoryError
+        return fill(*args, seed=seed, **kwargs)
+
+    monkeypatch.setattr(module, "fill", once)
+    told = ditto(
+        *("inpaint", "take.wav", "", "--from", "0.5", "--to", "1", "--from", "1.5", "--to", "2"),
+        *("-o", "take.wav", *count, *EDIT),
+    )
+    assert told.status == 1
+    assert says in told.err
+    made = samples("take-1.wav" if count else "take.wav")
+    assert np.array_equal(made[RATE:], whole[RATE:])
+    assert not np.array_equal(made[:RATE], whole[:RATE])
 
 
 def test_loop_of_a_recording_and_from_words(ditto: Ditto, take: Path) -> None:

@@ -1,8 +1,10 @@
 """Inpainting: outside the hole nothing changes, at the hole's edges nothing jumps."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from ditto_music import InputError, Intensity, Tempo
 from ditto_music.audio import Recording
-from ditto_music.editing import inpaint, joins, measure_seam
+from ditto_music.editing import BrokenOff, inpaint, joins, measure_seam
 from ditto_music.editing.describe import describe
 from ditto_music.editing.edit import Edit
 from ditto_music.editing.filling import Task, Wish, made_to_fit
@@ -333,6 +335,31 @@ def test_the_last_region_is_refused_before_the_first_is_made(
     with pytest.raises(InputError, match=says):
         inpaint(model, quiet, regions, "calm", control=control, callback=seen.append, **FAST)
     assert seen == []
+
+
+def test_a_region_that_fails_leaves_those_before_it_and_a_caller_s_own_error_is_its_own(
+    model: SmallModel,
+) -> None:
+    original, seen = music(4.0, 24_000, 1), list[int]()
+
+    def failing(error: Exception) -> Callable[[object], None]:
+        def callback(progress: object) -> None:
+            seen.append(1)
+            if len(seen) % 2 == 0:  # the second region's only iteration
+                raise error
+
+        return callback
+
+    asked: dict[str, Any] = FAST | {"iterations": 1}
+    regions = [(0.5, 1.0), (2.5, 3.0)]
+    with pytest.raises(BrokenOff, match="no memory") as broken:
+        inpaint(model, original, regions, callback=failing(MemoryError("no memory")), **asked)
+    edit = broken.value.edit
+    assert edit.regions == regions[:1]
+    assert np.array_equal(edit.recording.samples[24_000:], original.samples[24_000:])
+    assert not np.array_equal(edit.recording.samples[:24_000], original.samples[:24_000])
+    with pytest.raises(KeyError, match="mine"):
+        inpaint(model, original, regions, callback=failing(KeyError("mine")), **asked)
 
 
 def test_ctrl_c_keeps_the_regions_already_done(model: SmallModel) -> None:

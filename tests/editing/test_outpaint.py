@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ditto_music import InputError, Intensity, Structure, Style
 from ditto_music.audio import Recording
-from ditto_music.editing import extend, joins, outpaint
+from ditto_music.editing import BrokenOff, extend, joins, outpaint
 from ditto_music.editing.drift import drift_panels
 from ditto_music.editing.extend import (
     check_prompts,
@@ -110,6 +111,32 @@ def test_ctrl_c_keeps_the_windows_already_made(model: SmallModel) -> None:
     edit = outpaint(model, original, 30.0, "", overlap=2.0, callback=callback, **FAST)
     assert [result.items[0].stopped for result in edit.results] == ["iterations", "interrupted"]
     assert edit.recording.frames == original.frames + 160_000
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_window_that_fails_leaves_the_ones_before_it(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    original, once = music(2.0, 8_000, 1), extend.fill
+
+    def third_fails(*args: Any, seed: int, **kwargs: Any) -> Filled:
+        if seed == 2:
+            raise FloatingPointError("the loss was never a finite number")
+        return once(*args, seed=seed, **kwargs)
+
+    given: dict[str, Any] = {"overlap": 2.0, "before": before} | FAST
+    monkeypatch.setattr(extend, "fill", third_fails)
+    with pytest.raises(BrokenOff, match="never a finite number") as broken:
+        outpaint(model, original, 30.0, "", **given)
+    edit = broken.value.edit
+    assert isinstance(broken.value.__cause__, FloatingPointError)
+    assert edit.recording.frames == original.frames + 160_000
+    kept = edit.recording.samples[160_000:] if before else edit.recording.samples[:16_000]
+    assert np.array_equal(kept, original.samples)
+    assert edit.regions == ([(10, 20), (0, 10)] if before else [(2, 12), (12, 22)])
+    monkeypatch.setattr(extend, "fill", lambda *_, **__: third_fails(seed=2))
+    with pytest.raises(FloatingPointError):
+        outpaint(model, original, 30.0, "", **given)
 
 
 @pytest.mark.parametrize(

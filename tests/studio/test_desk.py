@@ -19,6 +19,7 @@ import soundfile
 
 from ditto_music.audio import Recording, read_recording, write_recording
 from ditto_music.cli.pieces import Pieces
+from ditto_music.editing import extend
 from ditto_music.errors import InputError
 from ditto_music.runs import load_run
 from ditto_music.studio.desk import ALIVE, Desk, Tab, Ticket
@@ -86,6 +87,27 @@ def test_a_piece_is_made_with_all_there_is_to_show(desk: Desk, tmp_path: Path) -
     assert outcome.file("plot").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(KeyError):
         outcome.file("../../etc/passwd")
+
+
+def test_an_edit_that_breaks_off_shows_what_was_made_and_says_why(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill = extend.fill
+
+    def once(*args: Any, seed: int, **kwargs: Any) -> Any:
+        if seed == 1:
+            raise FloatingPointError("the loss was never a finite number")
+        return fill(*args, seed=seed, **kwargs)
+
+    monkeypatch.setattr(extend, "fill", once)
+    tab = desk.open()
+    key = brought(tab, "take.wav", music(2.0, 8_000, 1))
+    asked = {"task": "continue", "seconds": 12, "recording": key, "prompt": "", "seed": 0}
+    ticket = over(desk.ask(tab, QUICK | asked))
+    assert ticket.status == "done", ticket.error
+    assert ticket.result
+    assert ticket.result["regions"] == [[2.0, 8.0]]
+    assert ticket.result["broken"] == "the loss was never a finite number"
 
 
 def test_the_plain_version_is_that_of_the_same_seed(desk: Desk) -> None:

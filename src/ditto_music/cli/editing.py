@@ -94,18 +94,23 @@ def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[in
     Raises
     ------
     Unfinished
-        If one could not be made; those before it are written.
+        If one could not be made; those before it are written, and what of it was finished.
     """
-    from ditto_music.editing import Alternatives
+    from ditto_music.editing import Alternatives, BrokenOff
     from ditto_music.runs import run_of
 
     edits: list[Edit] = []
     broken: BaseException | None = None
+    partly = ""
     try:
         for number in range(count):
             edits.append(make(shared.seed + number))
             if edits[-1].results[-1].items[0].stopped == "interrupted":
                 break
+    except BrokenOff as error:
+        edits.append(error.edit)
+        broken = error.__cause__
+        partly = ", the last as far as it was finished" if count > 1 else " as far as it was made"
     except (Exception, KeyboardInterrupt) as error:
         if not edits:
             raise
@@ -128,10 +133,12 @@ def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[in
         run=lambda: run_of(edits[0], None, run.argv),
         files=[name for _, name in pairs],
     )
-    written = f"{len(edits)} of {count} alternatives are written"
+    several = f"{len(edits)} of {count} alternatives are written"
+    written = (several if count > 1 else f"{out} is written") + partly
     if isinstance(broken, Exception):
         foreseen = isinstance(broken, InputError | FloatingPointError)
-        raise Unfinished(f"{written}, but: {broken if foreseen else unforeseen(broken)}")
+        why = broken if foreseen else unforeseen(broken)
+        raise Unfinished(f"{written}, but: {why}") from broken
     if broken:
         say(f"interrupted; {written}")
         return 130

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ditto_music.cli.manifest import WORDS, Parsed, parse
 from ditto_music.cli.progress import LISTENER
-from ditto_music.cli.run import Made, Run
+from ditto_music.cli.run import Made, Run, Unfinished
 from ditto_music.cli.say import say
 from ditto_music.cli.shared import LOADER, Shared
 from ditto_music.editing import Alternatives, Edit
@@ -95,16 +95,19 @@ class Piece:
     def _figures(self) -> Mapping[str, Any]:
         return self.parsed.asked.figures()
 
-    def make(self, listen: Listen) -> tuple[Result | Edit, Saved]:
+    def make(self, listen: Listen) -> tuple[Result | Edit, Saved, str]:
         """Run the command as it runs by itself, but for what it writes."""
         kept = _Kept(self.parsed.job.command, self.parsed.argv)
         loader, listener = LOADER.set(self.load), LISTENER.set(listen)
+        broken = ""
         try:
             self.parsed.command(*self.parsed.bound.args, **self.parsed.bound.kwargs, run=kept)
+        except Unfinished as error:
+            broken = str(error.__cause__ or error)
         finally:
             LOADER.reset(loader)
             LISTENER.reset(listener)
-        return kept.made[0]
+        return *kept.made[0], broken
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Edits of recordings: new music inside, the user's own samples untouched outside."""
 
-from ditto_music.editing.edit import Alternatives, Edit
+from ditto_music.editing.edit import Alternatives, BrokenOff, Edit
 from ditto_music.editing.extend import outpaint
 from ditto_music.editing.inpaint import inpaint
 from ditto_music.editing.loop import loop, loop_from_prompt
@@ -8,6 +8,7 @@ from ditto_music.editing.seams import Seam, measure_seam
 
 __all__ = [
     "Alternatives",
+    "BrokenOff",
     "Edit",
     "Seam",
     "inpaint",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,12 @@ from ditto_music.editing.closing import Closing
 from ditto_music.editing.drift import Drift, drift_panels
 from ditto_music.editing.filling import Filled, Task
 from ditto_music.editing.seams import Seam, measure_seam
+from ditto_music.errors import InputError
 from ditto_music.result import Result, finite
 from ditto_music.whole import whole
+
+#: What may stop a search at any window: its input, its numbers, memory.
+FAILURES = (InputError, FloatingPointError, MemoryError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,19 @@ class Edit:
         write_report(path, self.report(**more))
 
 
+class BrokenOff(Exception):
+    """An edit whose later windows could not be made, for the reason that is its cause.
+
+    Attributes
+    ----------
+    edit : what was finished before.
+    """
+
+    def __init__(self, edit: Edit, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.edit, self.__cause__ = edit, cause
+
+
 @dataclass(frozen=True)
 class Alternatives:
     """The same edit from several seeds, written as ``name-1.wav``, ``name-2.wav`` ...
@@ -164,6 +181,30 @@ def measured(
     inside = [edge for edge in edges if 0 < round(edge * recording.sample_rate) < recording.frames]
     seams = [measure_seam(recording, edge, regions) for edge in sorted(inside)]
     return Edit(recording, list(regions), list(results), seams, read, clipped, list(tasks))
+
+
+def gathered(windows: Iterable[Filled]) -> tuple[list[Filled], Exception | None]:
+    """Windows as they are filled, up to one that was interrupted or that could not be.
+
+    Returns
+    -------
+    Those there are, and why the next could not be. What stops the first is raised.
+    """
+    made: list[Filled] = []
+    try:
+        for filled in windows:
+            made.append(filled)
+            if filled.result.items[0].stopped == "interrupted":
+                break
+    except KeyboardInterrupt:
+        if not made:
+            raise
+        made[-1] = made[-1]._replace(result=made[-1].result.interrupted())
+    except FAILURES as error:
+        if not made:
+            raise
+        return made, error
+    return made, None
 
 
 def assembled(

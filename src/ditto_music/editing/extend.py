@@ -7,7 +7,7 @@ comes after is new. To any length by repeated windows, each continuing the one b
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Unpack
@@ -17,7 +17,7 @@ from ditto_music.controls.base import Term
 from ditto_music.editing import joins
 from ditto_music.editing.describe import describe
 from ditto_music.editing.drift import measure_drift
-from ditto_music.editing.edit import Edit, assembled
+from ditto_music.editing.edit import BrokenOff, Edit, assembled, gathered
 from ditto_music.editing.filling import Callback, Filled, Wish, fill, worded
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.editing.windows import Window, with_room
@@ -74,6 +74,8 @@ def outpaint(
     InputError
         If a number is out of range, the recording is silent or too short, or a control cannot be
         asked of new music that long.
+    BrokenOff
+        If a window could not be made after others were.
     """
     check_sound(recording)
     fresh, search = worded(prompt, fresh, search)
@@ -88,13 +90,14 @@ def outpaint(
     offsets = [seconds - stop / rate if before else start / rate for start, stop in pairwise(edges)]
     check_reached(schedule, offsets)
     level = joins.rms(recording.audio(end.start, end.stop).mean(0))
-    grown, made, spans = recording, list[Filled](), list[tuple[int, int]]()
-    try:
+
+    def filled() -> Iterator[Filled]:
+        grown = recording
         for number, (start, stop) in enumerate(pairwise(edges)):
             offset = offsets[number]
             roomy, window = room_to_extend(grown, stop - start, reach, before)
             moved = roomy.frames - recording.frames if before else 0
-            filled = fill(
+            one = fill(
                 model,
                 roomy,
                 window,
@@ -107,29 +110,27 @@ def outpaint(
                 callback=callback,
                 **search,
             )
-            grown = filled.recording
-            made.append(filled)
-            spans = [(a + stop - start, b + stop - start) for a, b in spans] if before else spans
-            spans.append((window.start, window.stop))
-            if filled.result.items[0].stopped == "interrupted":
-                break
-    except KeyboardInterrupt:
-        if not made:
-            raise
-        made[-1] = made[-1]._replace(result=made[-1].result.interrupted())
-    regions = [(start / rate, stop / rate) for start, stop in spans]
-    made = [_moved(each, start) for each, (start, _) in zip(made, spans, strict=True)]
+            yield one
+            grown = one.recording
+
+    made, broken = gathered(filled())
+    grown = made[-1].recording
+    if before:  # what was made first is moved by all that was put before it
+        made = [_later(one, grown.frames - one.recording.frames) for one in made]
+    windows = [one.task.window for one in made]
+    regions = [(window.start / rate, window.stop / rate) for window in windows]
     edit = assembled(grown, regions, made, read=prompt is None)
     shift = grown.frames - recording.frames if before else 0
     original = ((end.start + shift) / rate, (end.stop + shift) / rate)
-    return replace(edit, drift=measure_drift(grown, regions, original))
+    edit = replace(edit, drift=measure_drift(grown, regions, original))
+    if broken:
+        raise BrokenOff(edit, broken)
+    return edit
 
 
-def _moved(filled: Filled, start: int) -> Filled:
-    """Its hole beginning at `start`, where later windows have put it."""
-    window = filled.task.window
-    moved = window.later(start - window.start)
-    return filled._replace(task=replace(filled.task, window=moved))
+def _later(filled: Filled, frames: int) -> Filled:
+    """Its window so many frames later, where what came before it has moved it."""
+    return filled._replace(task=replace(filled.task, window=filled.task.window.later(frames)))
 
 
 def windows_of(recording: Recording, seconds: float, overlap: float, longest: float) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Unpack
@@ -14,7 +14,7 @@ from ditto_music.audio.files import SILENCE
 from ditto_music.controls.base import Term
 from ditto_music.controls.part import Part
 from ditto_music.editing.describe import describe
-from ditto_music.editing.edit import Edit, assembled
+from ditto_music.editing.edit import BrokenOff, Edit, assembled, gathered
 from ditto_music.editing.filling import (
     Callback,
     Filled,
@@ -73,18 +73,21 @@ def inpaint(
     InputError
         If a region is reversed, too short or long, outside the recording or overlaps another, or
         if there is no sound beside it to follow.
+    BrokenOff
+        If a region could not be made after others were.
     """
     fresh, search = worded(prompt, fresh, search)
     longest = model.seconds_range[1]
     ordered = check_regions(recording, regions, longest)
     windows = [window_of(recording, region, longest) for region in ordered]
     check_windows(model, recording, windows, control)
-    edited, made = recording, list[Filled]()
-    try:
+
+    def filled() -> Iterator[Filled]:
+        edited = recording
         for number, planned in enumerate(windows):
             window = to_follow(edited, planned, windows[number + 1 :])
             words = heard_around(edited, window) if prompt is None else prompt
-            filled = fill(
+            one = fill(
                 model,
                 edited,
                 window,
@@ -96,15 +99,14 @@ def inpaint(
                 callback=callback,
                 **search,
             )
-            edited = filled.recording
-            made.append(filled)
-            if filled.result.items[0].stopped == "interrupted":
-                break
-    except KeyboardInterrupt:
-        if not made:
-            raise
-        made[-1] = made[-1]._replace(result=made[-1].result.interrupted())
-    return assembled(edited, ordered[: len(made)], made, read=prompt is None)
+            yield one
+            edited = one.recording
+
+    made, broken = gathered(filled())
+    edit = assembled(made[-1].recording, ordered[: len(made)], made, read=prompt is None)
+    if broken:
+        raise BrokenOff(edit, broken)
+    return edit
 
 
 def heard_around(recording: Recording, window: Window) -> str:

@@ -301,7 +301,7 @@ class Desk:
         self.tell(ticket, stage="listening to it left alone" if ticket.plain else "first iteration")
         self._untouched(ticket)
         self.tell(ticket, stage="first iteration")
-        made, run = ticket.piece.make(_Listener(self, ticket))
+        made, run, broken = ticket.piece.make(_Listener(self, ticket))
         self._check(ticket)
         item = (made if isinstance(made, Result) else made.results[-1]).items[0]
         figures = [ticket.piece.figures(row) for row in (*item.history[:1], item.final)]
@@ -313,6 +313,7 @@ class Desk:
             ticket.plain_audio if ticket.plain or ticket.source else None,
             figures[0] if item.history else {},
             figures[-1],
+            broken,
         )
         outcome.write()
         told = outcome.told()
@@ -323,7 +324,7 @@ class Desk:
     def _untouched(self, ticket: Ticket) -> None:
         """Write what to compare with: the same seed left alone, or the recording as it was."""
         if ticket.plain:
-            alone, _ = ticket.plain.make(_deaf)
+            alone, *_ = ticket.plain.make(_deaf)
             alone.save(ticket.plain_audio)
         elif ticket.source:
             write_recording(ticket.plain_audio, read_recording(ticket.source))

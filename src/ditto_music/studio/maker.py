@@ -28,8 +28,8 @@ class Piece(Protocol):
         """How well each control is met in a row of a search, for people."""
         ...
 
-    def make(self, listen: Listen) -> tuple[Result | Edit, Callable[[], Run]]:
-        """Do it; gives what was made, and what gives its run to save.
+    def make(self, listen: Listen) -> tuple[Result | Edit, Callable[[], Run], str]:
+        """Do it; gives what was made, what gives its run to save, and why it is not whole, if so.
 
         Raises
         ------

@@ -42,6 +42,7 @@ class Outcome:
     folder : its own; the audio is there, and pictures and reports come when they are asked for.
     command : the command line that makes it again.
     plain : the same prompt and seed left alone, of music from words; or the recording as it was.
+    broken : why it is not whole, if so.
     clipped : samples that were too loud for the file, once it is written.
     """
 
@@ -52,6 +53,7 @@ class Outcome:
     plain: Path | None = None
     before: dict[str, str] = field(default_factory=dict[str, str])
     after: dict[str, str] = field(default_factory=dict[str, str])
+    broken: str = ""
     clipped: int = field(default=0, init=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
@@ -97,6 +99,7 @@ class Outcome:
             "panels": [panel_told(panel) for panel in item.panels],
             "loss": [row["loss"] for row in item.history],
             "clipped": self.clipped,
+            "broken": self.broken,
         }
         if edit:
             told |= {

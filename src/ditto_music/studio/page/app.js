@@ -424,6 +424,7 @@ function outcome(result) {
   const ended = { tolerance: "as asked", interrupted: "stopped, the best so far", stalled: "as close as it gets", time: "time was up", iterations: "tried to the end", diverged: "broke off, the best before" };
   const told = result.loss.length ? [["Ended", ended[result.stopped]], ["Took", `${result.iterations} tries, ${Math.round(result.took)} s`]] : [["Made in", `${short(result.took, 1)} s`]];
   if (result.read) told.push(["Heard in it", result.prompt]);
+  if (result.broken) told.push(["Not whole", `what comes after could not be made: ${result.broken}`]);
   if (result.clipped) told.push(["Too loud", `${result.clipped} samples cut off`]);
   for (const { name, before, after } of result.figures) if (!result.panels.some((panel) => panel.name === name)) told.push([title(name), before ? `${before} → ${after}` : after]);
   return told.map(([name, text]) => el("li", {}, el("b", {}, name), ` ${text}`));
