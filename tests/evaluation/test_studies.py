@@ -29,6 +29,7 @@ from ditto_music.evaluation.studies import (
     making,
     reuse,
     running,
+    samplers,
     stochastic,
     variables,
 )
@@ -410,6 +411,20 @@ def test_what_is_searched_is_guided_as_the_model_is(
     (row,) = variables.measure(model, item)
     free = making.plain(model, item, making.control_of("intensity", item), sampler="ddim")
     assert row["start"] == pytest.approx(free.items[0].final["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "heun"])
+def test_what_was_found_with_many_calls_is_sampled_as_it_was_found(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch, sampler: str
+) -> None:
+    monkeypatch.setattr(samplers, "MANY", 6)
+    asked = {"prompt": 0, "control": "intensity", "calls": 6, "sampler": sampler}
+    item = Item(asked, Scale(2.0, steps=2, surrogate_steps=2, iterations=2))
+    (row,) = samplers.measure(model, item)
+    assert row["kept"] == pytest.approx(row["found"], rel=1e-5)
+    assert row["apart"] > 0
+    (few,) = samplers.measure(model, Item(asked | {"calls": 2}, item.scale))
+    assert few["kept"] != pytest.approx(few["found"], rel=1e-4)
 
 
 def test_only_what_is_its_noise_s_own_sample_has_a_distance_from_it(model: SmallModel) -> None:

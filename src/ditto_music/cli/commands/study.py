@@ -62,13 +62,13 @@ def study(
         Whole, Parameter(group=MUSIC, help="Of the first prompt; the next has the next.")
     ] = 0,
     steps: Annotated[
-        Whole | None, Parameter(group=MUSIC, help="Sampler steps. By default 20, quickly 8.")
+        Whole | None, Parameter(group=MUSIC, help="Sampler steps. By default 10, quickly 8.")
     ] = None,
     surrogate_steps: Annotated[
         Whole, Parameter(group=MUSIC, help="Sampler steps of most iterations.")
-    ] = 8,
+    ] = 5,
     iterations: Annotated[
-        Whole | None, Parameter(group=MUSIC, help="Of searches. By default 60, quickly 10.")
+        Whole | None, Parameter(group=MUSIC, help="Of searches. By default 40, quickly 10.")
     ] = None,
     device: Annotated[str, Parameter(group=FILES, help="Where to compute: cpu, cuda, mps ...")] = (
         "cpu"

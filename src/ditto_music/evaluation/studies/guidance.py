@@ -33,14 +33,14 @@ from ditto_music.protocols import Model
 
 #: What makes a system dearer, and the values it takes; guided walks end with their papers' steps.
 COSTS: Mapping[str, tuple[str, tuple[int, ...]]] = {
-    "best-of": ("iterations", (5, 15, 60)),
+    "best-of": ("iterations", (5, 15, 40)),
     "freedom": ("steps", (20, 50, 100)),
     "guidance-gradients": ("steps", (10, 20, 50)),
     "dps": ("steps", (20, 50, 100)),
     "mpgd": ("steps", (20, 50, 100)),
     "dsg": ("steps", (20, 50, 100)),
     "doodl": ("iterations", (5, 20, 70)),
-    "ditto": ("iterations", (5, 10, 20, 60)),
+    "ditto": ("iterations", (5, 10, 20, 40)),
 }
 
 COLUMNS = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -34,12 +35,13 @@ from ditto_music.sampling import CALLS_A_STEP, SAMPLERS, Denoise
 
 NAMES = ("ddim", "dpm", "heun", "adams")
 CALLS = (4, 8, 20)
+MANY = CALLS[-1]
 PATH_STEPS, PATH_SAMPLER = 100, "adams"
 
 COLUMNS = (
     Column("start", "loss before", 3),
     Column("found", "loss found", 3),
-    Column("kept", "loss at many steps", 3),
+    Column("kept", "loss at many calls", 3),
     Column("own", "own figure"),
     Column("heard", "judge's figure"),
     Column("iterations", "iterations", 0),
@@ -61,18 +63,19 @@ def items(size: Size) -> list[Asked]:
 
 
 def measure(model: Model, item: Item) -> list[Row]:
-    """One search, and its noise sampled by all of the scale's steps."""
+    """One search, and its noise sampled with many calls, as its uncontrolled clip is."""
     name, sampler = str(item["control"]), str(item["sampler"])
     a_step = CALLS_A_STEP.get(sampler, 1)
     steps = max(1, int(item["calls"]) // a_step)
     control = control_of(name, item)
-    free, one = counted(lambda: plain(model, item, control))
+    one = counted(lambda: plain(model, item))[1]
     made, took = counted(
         lambda: solved(model, item, control, sampler=sampler, steps=steps, surrogate_steps=steps)
     )
     clip = made.items[0]
-    many = max(1, item.scale.steps // a_step)
-    kept = plain(model, item, control, sampler=sampler, steps=many, x_T=made.x_T)
+    many: dict[str, Any] = {"sampler": sampler, "steps": max(1, MANY // a_step)}
+    start = plain(model, item, **many)
+    kept = plain(model, item, control, x_T=made.x_T, **many)
     return [
         {
             "start": clip.history[0]["loss"] if clip.history else None,
@@ -82,7 +85,7 @@ def measure(model: Model, item: Item) -> list[Row]:
             "heard": judged(kept, name, item),
             "iterations": len(clip.history),
             "path": from_path(model, item, sampler, steps),
-            "apart": apart(kept, free),
+            "apart": apart(kept, start),
             "operations": took.operations / one.operations,
         }
     ]
@@ -115,14 +118,14 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def draw(rows: Sequence[Row]) -> Figure:
-    """What of the control is left at many steps, over the calls of the search."""
+    """What of the control is left at many calls, over the calls of the search."""
     controls = grouped(rows, ["control"])
     picture, axes = plots.figure(len(controls), height=2.8)
     for ax, ((control,), some) in zip(axes, controls.items(), strict=True):
         for (sampler,), ours in grouped(some, ["sampler"]).items():
             line_over(ax, ours, "calls", COLUMNS[2], str(sampler))
         plots.labelled(
-            ax, "denoiser calls of a run in the search", f"{control}: loss at many steps"
+            ax, "denoiser calls of a run in the search", f"{control}: loss at {MANY} calls"
         )
         ax.set_yscale("log")
     return picture

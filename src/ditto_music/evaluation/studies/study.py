@@ -36,14 +36,15 @@ class Scale:
     Attributes
     ----------
     duration : seconds of a clip.
-    steps, surrogate_steps, iterations : of searches, see `ditto_music.optimize.optimize`.
+    steps, surrogate_steps, iterations : of searches, see `ditto_music.optimize.optimize`; the
+        steps are ditto-small's own, whatever the model, so that figures can be compared.
     seed : of the first prompt; the next has the next.
     """
 
     duration: float = SECONDS
-    steps: int = 20
-    surrogate_steps: int = 8
-    iterations: int = 60
+    steps: int = 10
+    surrogate_steps: int = 5
+    iterations: int = 40
     seed: int = 0
 
     def __post_init__(self) -> None:
