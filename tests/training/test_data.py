@@ -124,6 +124,15 @@ def test_captions_never_use_held_out_words(labels: dict, rng: np.random.Generato
     assert [words for words in held_out if _says(texts, words)] == []
 
 
+def test_held_out_phrases_share_no_telling_word_with_the_names_of_their_style() -> None:
+    def words(texts: list[str]) -> set[str]:
+        return set(re.findall(r"[a-z]+", " ".join(texts))) - {"music"}
+
+    families = HELD_OUT_SYNONYMS["family"]
+    shared = {family: words(families[family]) & words(FAMILY_WORDS[family]) for family in families}
+    assert {family: told for family, told in shared.items() if told} == {}
+
+
 def test_captions_are_true(labels: dict, rng: np.random.Generator) -> None:
     for _ in range(600):
         text = caption(labels, rng)
