@@ -337,6 +337,16 @@ def test_the_last_region_is_refused_before_the_first_is_made(
     assert seen == []
 
 
+def test_a_length_of_half_a_sample_at_the_model_s_rate_is_a_clip_like_any(
+    model: SmallModel,
+) -> None:
+    """103,424.5 samples: half a sample more is one latent patch more."""
+    sound = music(206_849 / 48_000, 48_000, 1)
+    assert sound.frames == 206_849
+    edit = inpaint(model, sound, [(1.5, 2.5)], "calm", **FAST)
+    assert edit.recording.frames == sound.frames
+
+
 def test_a_region_that_fails_leaves_those_before_it_and_a_caller_s_own_error_is_its_own(
     model: SmallModel,
 ) -> None:

@@ -5,8 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from ditto_music import Intensity
+from ditto_music.audio import Recording
 from ditto_music.editing import joins
+from ditto_music.editing.filling import Wish, made_to_fit
 from ditto_music.editing.stereo import spread
+from ditto_music.editing.windows import Window
 
 RATE = 24_000
 
@@ -59,6 +63,24 @@ def test_more_than_two_channels_get_their_levels() -> None:
     out = spread(noise(1, 8), like, RATE)
     assert out.shape == (3, 3 * RATE)
     assert joins.rms(out[0]) / joins.rms(out[2]) == pytest.approx(4, rel=0.01)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("clip_channels", [1, 2])
+def test_a_level_that_was_asked_of_the_clip_is_that_of_all_channels(
+    channels: int, clip_channels: int
+) -> None:
+    """Whatever its colour and however wide what stands beside it is."""
+    beside = 0.05 * noise(channels, 12)
+    beside[:, 1:] += 0.8 * beside[:, :-1]  # darker than the clip
+    recording = Recording.of(np.concatenate([beside, np.zeros_like(beside)], axis=1), RATE, "FLOAT")
+    window = Window(0, 3 * RATE, 6 * RATE, 6 * RATE)
+    clip = 0.1 * np.random.default_rng(13).standard_normal((clip_channels, 6 * RATE))
+    asked = Intensity([-20, -20])
+    part = made_to_fit(recording, window, clip, RATE, Wish(asked))
+    middle = part[:, RATE : 2 * RATE]
+    assert 20 * math.log10(joins.rms(middle)) == pytest.approx(-20, abs=0.3)
+    assert 20 * math.log10(joins.rms(made_to_fit(recording, window, clip, RATE))) < -22
 
 
 def test_a_continuation_of_tones_goes_on_in_phase() -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple, Unpack
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ditto_music.audio import Recording, resample
 from ditto_music.audio.files import SILENCE
@@ -217,9 +218,13 @@ def check_beside(recording: Recording, window: Window) -> None:
 
 
 def latent_of(model: Model, audio: joins.Audio, sample_rate: int) -> Tensor:
-    """Of a clip (channels, N): (..., T)."""
+    """Of a clip (channels, N): (..., T), as long as that of a clip of its seconds.
+
+    A resampler may round half a sample the other way.
+    """
+    frames = round(audio.shape[1] / sample_rate * model.sample_rate)
     sound = torch.from_numpy(resample(audio, sample_rate, model.sample_rate))
-    return model.encode(sound[None])[0]
+    return model.encode(F.pad(sound, (0, frames - sound.shape[1]))[None])[0]
 
 
 def initial_noise(
@@ -266,13 +271,19 @@ def made_to_fit(
     reach = round(COLOUR_SECONDS * rate)
     both = slice(max(0, start - reach), start), slice(stop, min(stop + reach, old.shape[1]))
     sides = [side for side in both if np.abs(old[:, side]).max(initial=0) > SILENCE]
+    level = joins.rms(new[:, hole])
     new = _coloured(old, new, sides, hole)
     if wish.within and sides and not wish.sets_level:
         beside = [old[:, side] for side in sides]
         new = filtered(new, joins.restraint(new[:, hole], beside))
     before, after = slice(max(0, start - rate), start), slice(stop, stop + rate)
-    gains = _gains(old, new, (before, after), wish, rate)
-    part = spread(new[:, hole] * gains, kept_of(recording, window), rate)
+    kept = kept_of(recording, window)
+    if wish.sets_level:  # what was asked of the clip is asked of all channels, coloured as they are
+        own = level / joins.rms(spread(new[:, hole], kept, rate))
+        gains = _own_level(old, new, (before, after), own, rate)
+    else:
+        gains = _gains(old, new, (before, after), wish, rate)
+    part = spread(new[:, hole] * gains, kept, rate)
     return joins.splice(old, new, part, hole, rate)
 
 
@@ -295,14 +306,7 @@ def _gains(
 ) -> joins.Audio:
     """Factors (n,) of the hole's samples: the level of either side at that end."""
     start, stop = sides[0].stop, sides[1].start
-    mono, wanted = new.mean(0), old.mean(0)
-    ends = [
-        joins.level_gain(mono[side], wanted[side]) if mono[side].size else None for side in sides
-    ]
-    if wish.sets_level:
-        away = np.arange(stop - start) / (EDGE_SECONDS * rate)
-        first, last = (np.log(gain or 1.0) for gain in ends)
-        return np.exp(first * np.clip(1 - away, 0, None) + last * np.clip(1 - away[::-1], 0, None))
+    mono, ends = new.mean(0), _levels(old, new, sides)
     free = None if wish.level is None else joins.level_gain(mono[start:stop], wish.level)
     first, last = (gain or free or ends[1 - i] or 1.0 for i, gain in enumerate(ends))
     ease = stop - start if free is None else min(stop - start, round(EASE_SECONDS * rate))
@@ -310,6 +314,24 @@ def _gains(
     if ends[0] is None:
         away = 1 - away[::-1]
     return np.exp((1 - away) * np.log(first) + away * np.log(last))
+
+
+def _own_level(
+    old: joins.Audio, new: joins.Audio, sides: tuple[slice, slice], own: float, rate: int
+) -> joins.Audio:
+    """Factors (n,) of the hole's samples: `own`, but for the level of either side close to it."""
+    away = np.arange(sides[1].start - sides[0].stop) / (EDGE_SECONDS * rate)
+    first, last = (np.log((gain or own) / own) for gain in _levels(old, new, sides))
+    near = first * np.clip(1 - away, 0, None) + last * np.clip(1 - away[::-1], 0, None)
+    return own * np.exp(near)
+
+
+def _levels(old: joins.Audio, new: joins.Audio, sides: tuple[slice, slice]) -> list[float | None]:
+    """Factors that give the new music the level of what stands on either side; None: nothing."""
+    mono, wanted = new.mean(0), old.mean(0)
+    return [
+        joins.level_gain(mono[side], wanted[side]) if mono[side].size else None for side in sides
+    ]
 
 
 def kept_of(recording: Recording, window: Window) -> joins.Audio:
