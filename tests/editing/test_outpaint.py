@@ -18,7 +18,7 @@ from ditto_music.editing.extend import (
     room_to_extend,
     windows_of,
 )
-from ditto_music.editing.filling import Filled, Wish, fill, made_to_fit
+from ditto_music.editing.filling import Filled, Task, Wish, fill, made_to_fit
 from ditto_music.editing.windows import window_of
 from ditto_music.models.small import SmallModel
 from tests.editing.sounds import music
@@ -111,6 +111,14 @@ def test_ctrl_c_keeps_the_windows_already_made(model: SmallModel) -> None:
     edit = outpaint(model, original, 30.0, "", overlap=2.0, callback=callback, **FAST)
     assert [result.items[0].stopped for result in edit.results] == ["iterations", "interrupted"]
     assert edit.recording.frames == original.frames + 160_000
+
+
+def test_later_windows_continue_the_whole_overlap_of_a_shorter_recording(
+    model: SmallModel,
+) -> None:
+    edit = outpaint(model, music(1.0, 8_000, 1), 18.0, "", overlap=3.0, **FAST)
+    windows = [task.window for task in edit.tasks if isinstance(task, Task)]
+    assert [window.start - window.begin for window in windows] == [8_000, 24_000]
 
 
 @pytest.mark.parametrize("before", [False, True])

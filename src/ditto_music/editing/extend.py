@@ -82,7 +82,7 @@ def outpaint(
     rate, longest = recording.sample_rate, model.seconds_range[1]
     edges = windows_of(recording, seconds, overlap, longest)
     widest = max(stop - start for start, stop in pairwise(edges))
-    reach = min(round(overlap * rate), recording.frames, int(longest * rate) - widest)
+    reach = min(round(overlap * rate), int(longest * rate) - widest)
     source = min(round(SOURCE_SECONDS * rate), recording.frames)
     end = slice(0, source) if before else slice(recording.frames - source, recording.frames)
     read = describe(recording, end.start, end.stop) if prompt is None else prompt
