@@ -1,5 +1,6 @@
 """Loops: what is kept stays bit for bit, the end goes on at the beginning, beats come out whole."""
 
+import math
 import struct
 from pathlib import Path
 
@@ -83,6 +84,13 @@ def test_from_words_a_tempo_makes_whole_beats(model: SmallModel) -> None:
     assert beat_of_prompt("calm piano") is None
     assert beat_of_prompt("fast, 97.5BPM") == pytest.approx(60 / 97.5)
     assert beat_of_prompt("0 bpm") is None
+
+
+@pytest.mark.parametrize("seconds", [math.inf, math.nan])
+@pytest.mark.parametrize("prompt", ["techno", "techno, 130 bpm"])
+def test_no_loop_from_words_of_no_length(model: SmallModel, prompt: str, seconds: float) -> None:
+    with pytest.raises(InputError, match=f"seconds is {seconds:g}: give"):
+        loop_from_prompt(model, prompt, seconds=seconds, **FAST)
 
 
 def test_a_control_on_a_loop_from_words(model: SmallModel) -> None:

@@ -58,8 +58,8 @@ def loop(
     ----------
     prompt : what the bridge should be; None: what taggers hear around it.
     seconds : length of the loop; None: the recording's, and a bridge of some 2 s. Where a tempo is
-        found it is moved to a whole number of beats. A loop no longer than the recording keeps its
-        beginning and redoes its last 2 s.
+        found it is moved to a whole number of beats. A loop less than half a second longer than the
+        recording keeps its beginning and redoes its last 2 s.
     control : asked of the bridge as if it were a clip of its own.
     fresh : share of fresh noise in what the new music begins with: 0 varies the recording's own
         music, 1 owes it nothing; None: 0.25 without a prompt of yours, else 1.
@@ -131,7 +131,7 @@ def loop_from_prompt(
         If the model does not make clips that short or long.
     """
     beat, beats = beat_of_prompt(prompt), 0
-    if beat is not None:
+    if beat is not None and math.isfinite(seconds):
         beats = max(1, round(seconds / beat))
         seconds = beats * beat
     shortest, longest = max(SHORTEST, model.seconds_range[0]), model.seconds_range[1]
