@@ -24,10 +24,10 @@ from ditto_music import (
 )
 from ditto_music.audio import write_recording
 from ditto_music.controls import Control, Match
-from ditto_music.editing import inpaint, loop, loop_from_prompt, outpaint
+from ditto_music.editing import inpaint, invert, loop, loop_from_prompt, outpaint
 from ditto_music.editing.edit import Edit
 from ditto_music.editing.filling import Task, latent_of
-from ditto_music.editing.invert import invert
+from ditto_music.features import intensity
 from ditto_music.models.small import SmallModel, debug_model
 from ditto_music.optimize import Progress
 from ditto_music.problem import Problem
@@ -35,7 +35,7 @@ from ditto_music.protocols import Clip, Form
 from ditto_music.result import Result
 from ditto_music.runs import load_run, run_of, save_run
 from ditto_music.sampling import Projection
-from ditto_music.vary import resume, resumed, vary
+from ditto_music.vary import diversity, resume, resumed, vary
 from tests.editing.sounds import clicks, music
 
 FAST = {"steps": 3, "surrogate_steps": 3, "iterations": 2}
@@ -54,6 +54,13 @@ class Loud(Control):
 
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
         return (feature - target).square()
+
+
+class Louder(Loud):
+    """Likes it loud, and does not say how loud."""
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        return 0.1 / (1 + feature)
 
 
 def test_a_run_is_read_as_it_was_written(model: SmallModel, tmp_path: Path) -> None:
@@ -276,6 +283,35 @@ def test_edits_are_saved_varied_and_resumed_in_place(model: SmallModel, tmp_path
         assert len(again.takes) == len(run.takes)
         assert again.edit.regions == run.edit.regions
         assert torch.equal(again.takes[-1].x_T, more.results[-1].items[0].x_T)
+
+
+def test_only_regions_that_a_later_one_continues_are_left(model: SmallModel) -> None:
+    regions = [(0.5, 0.9), (0.9, 1.3), (2.5, 3.0)]
+    edit = inpaint(model, music(4.0, 24_000, 1), regions, "calm", **FAST)
+    assert vary(model, run_of(edit), count=1).edits[0].regions == regions[1:]
+
+
+def test_every_clip_of_a_run_is_varied(model: SmallModel) -> None:
+    made = generate(model, ["calm", "techno"], duration=1.0, steps=2, seed=[1, 2])
+    found = vary(model, run_of(made), count=2, eta=1.0)
+    assert [[item.prompt for item in each.items] for each in found.results] == [
+        ["calm", "techno"],
+        ["calm", "techno"],
+    ]
+    alone = [diversity([each.items[i].audio for each in found.results], model) for i in range(2)]
+    assert found.diversity == pytest.approx(np.mean(alone))
+
+
+def test_resuming_gives_up_a_little_of_the_control_for_the_ceiling(model: SmallModel) -> None:
+    """What is louder than it may be is not nearer."""
+    asked = Louder()
+    settings = {"duration": 1.0, "steps": 3, "surrogate_steps": 3, "tolerance": 0.0}
+    found = optimize(model, "calm", asked, iterations=20, ceiling=20.0, **settings)
+    loudest = float(intensity(found.audio, found.sample_rate).max())
+    more = resume(model, run_of(found, asked), iterations=40, ceiling=loudest - 6)
+    assert isinstance(more, Result)
+    assert more.items[0].final["loss"] > found.items[0].final["loss"]
+    assert float(intensity(more.audio, more.sample_rate).max()) < loudest - 1
 
 
 def test_resuming_goes_on_from_the_noise_found(model: SmallModel) -> None:

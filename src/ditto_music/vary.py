@@ -24,6 +24,7 @@ from ditto_music.errors import InputError
 from ditto_music.features.loudness import levelled
 from ditto_music.features.musicnn import embedding
 from ditto_music.generate import generate
+from ditto_music.item import Item
 from ditto_music.optimize import Search, optimize
 from ditto_music.problem import Problem
 from ditto_music.protocols import Model
@@ -43,7 +44,7 @@ class Variations:
     results : one a variation; of an edit with several windows, of the first that was varied.
     edits : of an edit, the finished recordings, else none.
     diversity : mean distance of each two, one minus the cosine of the taggers' embeddings; NaN for
-        a single one.
+        a single one. Of a run of several clips the mean over them.
     """
 
     results: list[Result]
@@ -77,8 +78,8 @@ def vary(
 
     Returns
     -------
-    Variations. Those of an edit are finished recordings; of an extension in several windows only
-    the last is varied, since each continues the one before. Interrupted, those that are finished.
+    Variations. Those of an edit are finished recordings; windows that a later one continues are
+    left, of an extension all but the last. Interrupted, those that are finished.
 
     Raises
     ------
@@ -104,8 +105,10 @@ def vary(
         if not results:
             raise
     edits = [_placed(run, takes, made) for made in results] if run.edit else []
-    firsts = [made[0] for made in results]
-    return Variations(firsts, edits, diversity([made.audio[0] for made in firsts], model))
+    shown = [made[0] if run.edit else together(made) for made in results]
+    clips = zip(*([item.audio for item in made.items] for made in shown), strict=True)
+    apart = [diversity(ones, model) for ones in clips]
+    return Variations(shown, edits, sum(apart) / len(apart))
 
 
 def resume(
@@ -178,6 +181,11 @@ def resume(
         results[-1] = results[-1].interrupted()
     if run.edit:
         return _placed(run, takes[: len(results)], results)
+    return together(results)
+
+
+def together(results: Sequence[Result]) -> Result:
+    """Of a run's clips one by one, as if they had been made at once."""
     items = [item for result in results for item in result.items]
     seconds = sum(result.seconds for result in results)
     return replace(results[0], items=items, seconds=seconds)
@@ -198,7 +206,16 @@ def _no_farther(model: Model, take: Take, found: Result) -> Result:
         sampler=settings.sampler,
         x_T=take.noise[None],
     ).items[0]
-    if item.final["loss"] <= began.final["loss"]:
+    problem = Problem(model, take.prompt, take.control, take.seed, settings)
+
+    def standing(one: Item) -> tuple[bool, float]:
+        """Whether it is not met, and what the search went down; less is nearer."""
+        clip = problem.clip(one.latent[None].to(model.device))
+        with torch.no_grad():
+            (total,), (row,) = problem.measure(clip, [0], ceiling=settings.ceiling)
+        return not problem.met(0, row), float(total)
+
+    if standing(item) <= standing(began):
         return found
     return replace(found, items=[replace(began, stopped=item.stopped, history=item.history)])
 
@@ -244,11 +261,19 @@ def _check_weights(model: Model, run: Run) -> None:
 
 def varied_takes(run: Run) -> list[tuple[int, Take]]:
     """The takes that can be made again without the others, with their places in the run."""
-    places = list(enumerate(run.takes))
-    windows = [take.task.window for take in run.takes if isinstance(take.task, Task)]
-    holes = [(window.start, window.stop) for window in windows]
-    chained = any(a[1] == b[0] or a[0] == b[1] for a, b in combinations(holes, 2))
-    return places[-1:] if chained else places
+    return [
+        (place, take)
+        for place, take in enumerate(run.takes)
+        if not any(_touch(take, later) for later in run.takes[place + 1 :])
+    ]
+
+
+def _touch(one: Take, other: Take) -> bool:
+    """Whether two takes filled holes side by side, so that the later continues the other."""
+    if not (isinstance(one.task, Task) and isinstance(other.task, Task)):
+        return False
+    a, b = one.task.window, other.task.window
+    return a.stop == b.start or a.start == b.stop
 
 
 def diversity(clips: Sequence[Tensor], model: Model) -> float:
