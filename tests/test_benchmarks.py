@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import controls, edits, inversion, samplers
+from benchmarks import controls, edits, hand_out, inversion, samplers
 from benchmarks.compiling import pays
 from benchmarks.kept import keep, kept
 from benchmarks.tasks import Ask, Figure, Task
 from ditto_music import Intensity, Result, generate
+from ditto_music.cli.manifest import Commands
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.sampling.guidance import Guidance
@@ -55,6 +56,15 @@ def test_samplers_are_compared_under_the_guidance_that_is_asked_for(
         monkeypatch.setattr("sys.argv", ["-", "--reference", "2", *asked])
         samplers.main()
     assert seen == [model.guidance, Guidance(4.5, (0.3, 0.8))]
+
+
+def test_handing_out_is_measured_without_rehearsing_or_writing_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Commands, "rehearse", None)
+    jobs = [hand_out.JOB | {"prompt": f"calm piano {i}", "seed": i} for i in range(3)]
+    assert hand_out.rate(jobs, tmp_path) > 0
+    assert not any(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("method", ["plain", "ditto"])
