@@ -11,22 +11,29 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ditto_music.jobs import run_batch
+from ditto_music.jobs import Group, Outcome, run_batch
 from ditto_music.jobs.ledger import Ledger
 from ditto_music.jobs.store import Store
 
+JOB = {"command": "control", "prompt": "calm piano", "intensity": "-38:-16"}
 REPORT = {"key": "0" * 64, "loss": {"history": [0.123456789] * 60}, "controls": {"intensity": {}}}
 
 
-def rate(flag: str, count: int, folder: Path) -> float:
-    """Jobs a second that are read and grouped, where each has another value of a flag."""
-    job = {"command": "control", "prompt": "calm piano", "intensity": "-38:-16"}
+def idle(groups: Iterator[Group], perform: object) -> Iterator[list[Outcome]]:
+    """The engine that takes what is handed out and does nothing with it."""
+    for _ in groups:
+        yield []
+
+
+def rate(jobs: Sequence[Mapping[str, object]], folder: Path) -> float:
+    """Jobs a second that are read and grouped."""
     started = time.monotonic()
-    for outcome in run_batch((job | {flag: i} for i in range(count)), folder, engine="dry"):
+    for outcome in run_batch(jobs, folder, engine=idle):
         assert not outcome.error, outcome.error
-    return count / (time.monotonic() - started)
+    return len(jobs) / (time.monotonic() - started)
 
 
 def main() -> None:
@@ -34,9 +41,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Rates of handing out work.")
     parser.add_argument("--lines", type=int, default=20_000)
     lines: int = parser.parse_args().lines
+    alike = [JOB | {"prompt": f"calm piano {i}", "seed": i} for i in range(lines)]
+    unlike = [JOB | {"iterations": i} for i in range(lines // 50)]
     with tempfile.TemporaryDirectory() as folder:
-        for said, flag, count in (("seeds", "seed", lines), ("flags", "iterations", lines // 50)):
-            print(f"{rate(flag, count, Path(folder) / said):.0f} jobs a second, other {said} each")
+        for said, jobs in (("prompts and seeds", alike), ("flags", unlike)):
+            print(f"{rate(jobs, Path(folder) / said):.0f} jobs a second, other {said} each")
 
         store = Store(Path(folder))
         ledger = Ledger(store, "results.jsonl")

@@ -11,6 +11,7 @@ import argparse
 import torch
 
 from ditto_music import load_model
+from ditto_music.cli.shared import Shared
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
 from ditto_music.sampling import SAMPLERS
@@ -31,9 +32,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Samplers against the path of many small steps.")
     parser.add_argument("--model", default="ditto-small")
     parser.add_argument("--reference", type=int, default=400, help="steps of the reference")
+    parser.add_argument("--guidance", type=float, help="default: the model's own, as of the next")
+    parser.add_argument("--guidance-interval", metavar="FROM:TO", help="as the command's")
     args = parser.parse_args()
     model = load_model(args.model)
-    problem = Problem(model, PROMPTS, None, list(range(len(PROMPTS))), Settings())
+    guided = Shared(guidance=args.guidance, guidance_interval=args.guidance_interval)
+    settings = Settings(guidance=guided.guiding(model.guidance))
+    problem = Problem(model, PROMPTS, None, list(range(len(PROMPTS))), settings)
     denoise, x_T = problem.denoiser(range(len(PROMPTS))), problem.noise()
     made = {
         (name, steps): sampler(denoise, x_T, model.schedule, steps)

@@ -2,16 +2,19 @@
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks import controls, edits, inversion
+from benchmarks import controls, edits, hand_out, inversion, samplers
 from benchmarks.compiling import pays
 from benchmarks.kept import keep, kept
 from benchmarks.tasks import Ask, Figure, Task
 from ditto_music import Intensity, Result, generate
+from ditto_music.cli.manifest import Commands
 from ditto_music.models.small import SmallModel
+from ditto_music.problem import Problem
 from ditto_music.sampling.guidance import Guidance
 
 
@@ -35,6 +38,33 @@ def test_steps_and_guidance_are_those_of_the_plain_sample_too(
     monkeypatch.setattr("sys.argv", [*given, *asked])
     controls.main()
     assert seen == [(3, Guidance(4.5, (0.3, 0.8)))]
+
+
+def test_samplers_are_compared_under_the_guidance_that_is_asked_for(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    def problem(*given: Any) -> Problem:
+        seen.append(given[-1].guidance)
+        return Problem(*given)
+
+    fakes = {"Problem": problem, "load_model": lambda name: model, "STEPS": (2,), "FULL": 2}
+    for name, fake in fakes.items():
+        monkeypatch.setattr(samplers, name, fake)
+    for asked in ([], ["--guidance", "4.5", "--guidance-interval", "0.3:0.8"]):
+        monkeypatch.setattr("sys.argv", ["-", "--reference", "2", *asked])
+        samplers.main()
+    assert seen == [model.guidance, Guidance(4.5, (0.3, 0.8))]
+
+
+def test_handing_out_is_measured_without_rehearsing_or_writing_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Commands, "rehearse", None)
+    jobs = [hand_out.JOB | {"prompt": f"calm piano {i}", "seed": i} for i in range(3)]
+    assert hand_out.rate(jobs, tmp_path) > 0
+    assert not any(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("method", ["plain", "ditto"])

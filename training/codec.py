@@ -27,7 +27,7 @@ from ditto_music.models.small.codec import (
     noise_level_of,
 )
 from training.data.dataset import Music
-from training.loop import Average, Run, trapezoid
+from training.loop import Average, Run, inputs_of, trapezoid
 from training.weights import save_weights
 
 FRAMES = 48  # of the latent a crop: 1.024 s
@@ -143,6 +143,7 @@ def train(codec: Codec, music: Music, args: argparse.Namespace) -> Mapping[str, 
         args.out / "codec",
         args.steps,
         {"codec": codec, "optimizer": optimizer, "average": average},
+        inputs_of(args),
         save_every=200,
     )
     pieces = music.split("train")

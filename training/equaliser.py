@@ -29,7 +29,7 @@ from ditto_music.models.small.model import load_codec
 from ditto_music.models.small.noise import noise_bands
 from training.codec import clips_at_gains
 from training.data.dataset import Music
-from training.loop import Average, Run, fast_products, trapezoid
+from training.loop import Average, Run, fast_products, inputs_of, trapezoid
 from training.weights import save_weights
 
 FRAMES = 64  # of the latent a crop: 1.365 s
@@ -188,7 +188,8 @@ def train(codec: Codec, music: Music, args: argparse.Namespace) -> None:
     learner = torch.optim.AdamW(judges.parameters(), lr=args.lr / 2, betas=(0.8, 0.98))
     average = Average(ours, 0.998)
     parts = {"equalisers": ours, "judges": judges, "optimizer": optimizer, "learner": learner}
-    run = Run(args.out / "equaliser", args.steps, parts | {"average": average}, save_every=100)
+    parts |= {"average": average}
+    run = Run(args.out / "equaliser", args.steps, parts, inputs_of(args), save_every=100)
     steps = range(run.step, args.steps)
     batches = Drawn(codec, music, args.batch, args.seed)
     dtype = fastest_dtype(torch.device("cpu"))

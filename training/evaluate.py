@@ -28,11 +28,13 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.ceilings import tag_pairs
 from ditto_music import generate, load_model
 from ditto_music.audio.plots import spectrogram
+from ditto_music.cli.shared import Shared
 from ditto_music.evaluation.embeddings import MUSICNN, embedding_named
 from ditto_music.evaluation.frechet import frechet_distance
 from ditto_music.evaluation.judges.beats import pulse, same_tempo
 from ditto_music.evaluation.judges.tags import tags
 from ditto_music.models.small import SmallModel
+from ditto_music.sampling import Guidance
 from ditto_music.whole import whole
 from training.data.dataset import Music, labels_of_crop
 from training.data.words import HELD_OUT_SYNONYMS
@@ -90,7 +92,7 @@ def prompt_of(labels: Mapping[str, Any]) -> str:
 
 
 def sing(
-    model: SmallModel, prompts: Sequence[str], seed: int, guidance: float | None, steps: int | None
+    model: SmallModel, prompts: Sequence[str], seed: int, guidance: Guidance, steps: int | None
 ) -> Audio:
     """One clip a prompt, (n, N)."""
     made: list[Audio] = []
@@ -237,7 +239,9 @@ def nearest(path: Path, made: np.ndarray, unseen: np.ndarray, trained: np.ndarra
     return float(np.median(distances["generated"]) / np.median(distances["unseen"]))
 
 
-def measure(model: SmallModel, music: Music, args: argparse.Namespace) -> dict[str, Any]:
+def measure(
+    model: SmallModel, music: Music, guidance: Guidance, args: argparse.Namespace
+) -> dict[str, Any]:
     """All figures; pictures go to ``args.out``."""
     unseen = np.random.default_rng(0).permutation(music.split("held-out"))
     first, second = np.array_split(unseen, 2)
@@ -247,7 +251,7 @@ def measure(model: SmallModel, music: Music, args: argparse.Namespace) -> dict[s
     ours = all_ours[: args.count]
 
     def make(prompts: Sequence[str], seed: int) -> Audio:
-        return sing(model, prompts, seed, args.guidance, args.steps)
+        return sing(model, prompts, seed, guidance, args.steps)
 
     began = time.monotonic()
     made = Clips(make([prompt_of(it) for it in wanted.labels], 1000), wanted.labels)
@@ -324,14 +328,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/evaluation"))
     parser.add_argument("--count", type=int, default=500, help="clips of each set")
     parser.add_argument("--each", type=int, default=10, help="clips a style and kind of prompt")
-    parser.add_argument("--guidance", type=float, help="default: the model's own")
-    parser.add_argument("--steps", type=int, help="default: the model's own")
+    parser.add_argument("--steps", type=int, help="default: the model's own, as of the next two")
+    parser.add_argument("--guidance", type=float)
+    parser.add_argument("--guidance-interval", metavar="FROM:TO", help="as the command's")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     model = load_model(args.model)
     assert isinstance(model, SmallModel)
-    report = {"model": args.model, "guidance": args.guidance, "steps": args.steps}
-    report |= measure(model, Music(args.data), args)
+    asked = Shared(guidance=args.guidance, guidance_interval=args.guidance_interval)
+    guidance = asked.guiding(model.guidance)
+    report = {"model": args.model, "steps": args.steps}
+    report |= {"guidance": guidance.scale, "guidance interval": guidance.interval}
+    report |= measure(model, Music(args.data), guidance, args)
     with whole(args.out / "evaluation.json") as path:
         Path(path).write_text(json.dumps(report, indent=2))
     print(json.dumps(report, indent=2))

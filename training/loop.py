@@ -1,12 +1,13 @@
 """What every training run shares: a schedule, an average of weights, a log, a checkpoint.
 
 A run lives in one folder: ``log.csv`` (a row every few steps, empty where nothing was measured of a
-column), ``checkpoint.pt`` (everything needed to go on, replaced whole). Ctrl-C and SIGTERM save
-before they end the run.
+column), ``checkpoint.pt`` (everything needed to go on, replaced whole, with the inputs it is of: of
+others it does not go on). Ctrl-C and SIGTERM save before they end the run.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import signal
 import time
@@ -19,8 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ditto_music.errors import InputError
 from ditto_music.models import fastest_dtype
+from ditto_music.models.weights import fingerprint
 from ditto_music.whole import whole
+
+#: Flags that say where and how a run is made, not what becomes of it.
+HOW = ("out", "compile", "workers", "port", "judge_every")
 
 
 def fast_products() -> torch.autocast:
@@ -62,13 +68,36 @@ class Average:
         self.values = dict(state["values"])
 
 
+def inputs_of(args: argparse.Namespace) -> dict[str, Any]:
+    """All flags that a run's outcome depends on; of a file or a folder of shards, what it holds."""
+    return {
+        name: held_in(value) if isinstance(value, Path) else value
+        for name, value in vars(args).items()
+        if name not in HOW
+    }
+
+
+def held_in(path: Path) -> str:
+    """A hash of a file, or of the labels or latents of all shards of a folder, 16 hex digits."""
+    shards = [*path.glob("shard-*.jsonl"), *path.glob("shard-*.safetensors")]
+    return fingerprint(shards if path.is_dir() else [path])
+
+
 @dataclass
 class Run:
-    """One resumable training run in `folder` over `steps` steps."""
+    """One resumable training run in `folder` over `steps` steps, of the same `inputs` throughout.
+
+    Raises
+    ------
+    InputError
+        If the folder has a run of other inputs. What an older checkpoint does not say of its own
+        counts as the same.
+    """
 
     folder: Path
     steps: int
     parts: Mapping[str, Any]
+    inputs: Mapping[str, Any]
     log_every: int = 25
     save_every: int = 400
     writes: bool = True
@@ -82,11 +111,25 @@ class Run:
         checkpoint = self.folder / "checkpoint.pt"
         if checkpoint.exists():
             state = torch.load(checkpoint, weights_only=True)
+            self._take_up(state.get("inputs", {}))
             self.step, self.seconds = int(state["step"]), float(state["seconds"])
             for name, part in self.parts.items():
                 part.load_state_dict(state[name])
             if self.writes:
                 print(f"resumed {self.folder} at step {self.step}", flush=True)
+
+    def _take_up(self, known: Mapping[str, Any]) -> None:
+        others = [
+            f"--{name} {known[name]}, not {value}"
+            for name, value in self.inputs.items()
+            if known.get(name, value) != value
+        ]
+        if others:
+            raise InputError(
+                f"{self.folder} was begun with {', '.join(others)}: give another --out, or delete "
+                "this folder"
+            )
+        self.inputs = known
 
     def __iter__(self) -> Iterator[int]:
         def ask_to_stop(number: int, frame: FrameType | None) -> None:
@@ -122,7 +165,8 @@ class Run:
             return
         state = {name: part.state_dict() for name, part in self.parts.items()}
         with whole(self.folder / "checkpoint.pt") as path:
-            torch.save(state | {"step": self.step, "seconds": self.seconds}, path)
+            more = {"inputs": self.inputs, "step": self.step, "seconds": self.seconds}
+            torch.save(state | more, path)
 
     def _write_row(self) -> None:
         row = {"step": float(self.step), "seconds": round(self.seconds, 1)}

@@ -183,6 +183,21 @@ def test_an_item_that_fails_is_told_and_the_rest_is_kept(
     assert "| brightness |" in told
 
 
+def test_an_iteration_is_counted_in_samples_by_ddim(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walked: list[str] = []
+
+    def problem(*given: Any) -> Problem:
+        walked.append(given[-1].sampler)
+        return Problem(*given)
+
+    monkeypatch.setattr("ditto_music.evaluation.studies.memory.Problem", problem)
+    asked = {"way": "EDICT, checkpoint", "steps": 2, "clips": 1, "repeats": 1}
+    measure(model, Item(asked, Scale(2.0)))
+    assert walked == ["edict", "ddim"]
+
+
 def test_an_interrupted_study_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, made = tmp_path / "out", list[str]()
     study = STUDIES["samplers"]

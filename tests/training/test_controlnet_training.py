@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ditto_music import InputError
 from ditto_music.features import intensity
 from ditto_music.features.chroma import chroma
 from ditto_music.features.onset import onset_strength
@@ -170,3 +171,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     twice = load_file(music.out / FILE)
     assert once.keys() == twice.keys()
     assert all(torch.equal(once[name], twice[name]) for name in once)
+
+    music.seed = 1
+    with pytest.raises(InputError, match="control_net was begun with --seed 0, not 1"):
+        train(music)

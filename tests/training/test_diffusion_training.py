@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ditto_music import InputError
 from ditto_music.models.small import debug_model
 from ditto_music.models.small.denoiser import Denoiser, DenoiserConfig, attend
 from ditto_music.models.small.words import vocabulary_to_tensor
@@ -134,6 +135,10 @@ def test_shapes_learn_for_as_many_operations_and_a_finished_one_is_not_trained_a
     shapes.main()
     again = {cells[0]: cells[1:] for cells in cells_of(capsys.readouterr().out)}
     assert again["deep"][:3] == rows["deep"][:3] and again["deep"][3] == "1.0000"
+    for other, said in (("--steps=16", "--steps 8, not 16"), ("--tokens=900", "--tokens 600, not")):
+        monkeypatch.setattr(sys, "argv", ["shapes", "--no-compile", *argv, other])
+        with pytest.raises(InputError, match=f"begun with {said}"):
+            shapes.main()
 
 
 def cells_of(told: str) -> list[list[str]]:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from ditto_music import InputError
 from ditto_music.models.small import debug_model
 from ditto_music.models.small.codec import Codec
-from training import guidance
+from training import equaliser, guidance
 from training.diffusion import latents
 from training.weights import save_weights
 
@@ -28,7 +28,7 @@ def data(tmp_path: Path) -> Path:
         shard = tmp_path / f"data/shard-{number:05}.npy"
         shard.parent.mkdir(exist_ok=True)
         np.save(shard, (3000 * rng.standard_normal(24_000)).astype(np.int16))
-        label = {"id": f"piece-{number}", "offset": 0, "samples": 24_000}
+        label = {"id": f"piece-{number}", "offset": 0, "samples": 24_000, "split": "train"}
         shard.with_suffix(".jsonl").write_text(json.dumps(label))
     return tmp_path / "data"
 
@@ -69,6 +69,20 @@ def test_latents_go_on_with_the_same_encoder_and_no_other(
     with pytest.raises(InputError, match=r"shard-00001.*not of this codec's encoder: give another"):
         run(monkeypatch, latents.main, **flags)
     assert len([*out.iterdir()]) == 1
+
+
+def test_equalisers_of_a_finished_run_are_not_taken_for_another_codecs(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec, out = debug_model().codec, tmp_path / "out"
+    flags = {"data": data, "codec": saved(tmp_path, codec), "out": out, "steps": 0}
+    run(monkeypatch, equaliser.main, **flags)
+    run(monkeypatch, equaliser.main, **flags)
+    with torch.no_grad():
+        next(codec.encoder.parameters()).add_(1)
+    saved(tmp_path, codec)
+    with pytest.raises(InputError, match=r"equaliser was begun with --codec \w+, not \w+: give"):
+        run(monkeypatch, equaliser.main, **flags)
 
 
 def test_a_row_of_other_weights_or_another_count_is_made_again(

@@ -19,7 +19,7 @@ from training.controlnet.pairs import Pairs, draw, thinned
 from training.data.dataset import Music
 from training.diffusion.latents import load_latents
 from training.diffusion.train import Batches, flow_error
-from training.loop import Average, Run, fast_products, trapezoid
+from training.loop import Average, Run, fast_products, inputs_of, trapezoid
 from training.weights import save_weights
 
 DROP = 0.1  # chance of a caption to be dropped
@@ -77,6 +77,7 @@ def train(args: argparse.Namespace) -> None:
         args.out / "control_net",
         args.steps,
         {"branch": branch, "optimizer": optimizer, "average": average},
+        inputs_of(args),
         log_every=25,
         save_every=100,
     )

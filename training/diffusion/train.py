@@ -28,7 +28,7 @@ from ditto_music.models.small.words import WordPieces, load_words, vocabulary_to
 from training.data.captions import caption
 from training.data.dataset import Music, labels_of_crop
 from training.diffusion.latents import FRAME_RATE, load_latents
-from training.loop import Average, Run, fast_products, trapezoid
+from training.loop import Average, Run, fast_products, inputs_of, trapezoid
 from training.weights import save_weights
 
 SHAPE = ("width", "depth", "heads", "patch", "expansion")
@@ -266,6 +266,7 @@ def train(rank: int, args: argparse.Namespace) -> dict[str, float]:
         args.out / "diffusion",
         args.steps,
         {"model": model, "average": average, **steppers},
+        inputs_of(args),
         log_every=25,
         save_every=100,
         writes=rank == 0,

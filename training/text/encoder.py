@@ -30,7 +30,7 @@ from training.data.captions import caption
 from training.data.dataset import Music, labels_of_crop
 from training.data.words import HELD_OUT_SYNONYMS
 from training.diffusion.latents import FRAME_RATE, load_latents
-from training.loop import Average, Run, trapezoid
+from training.loop import Average, Run, inputs_of, trapezoid
 from training.weights import save_weights
 
 TEMPI = np.geomspace(48, 220, 33)
@@ -227,6 +227,7 @@ def main() -> None:
         args.out / "text",
         args.steps,
         {"both": both, "optimizer": optimizer, "average": average},
+        inputs_of(args),
         save_every=500,
     )
     judge = deepcopy(both)

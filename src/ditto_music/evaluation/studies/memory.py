@@ -67,7 +67,7 @@ def measure(model: Model, item: Item) -> list[Row]:
     duration = item.scale.duration
     settings = Settings(duration, steps, sampler=sampler, gradient=plan)
     problem = Problem(model, item.words, Intensity(RISE), seeds, settings)
-    base = Problem(model, item.words, None, seeds, Settings(duration, steps))
+    base = Problem(model, item.words, None, seeds, Settings(duration, steps, sampler="ddim"))
     noise = problem.noise()
 
     def sample() -> None:
