@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,14 @@ def shipped() -> Model:
 def test_the_weights_are_small_enough_to_ship() -> None:
     size = next(entry for entry in REGISTRY if entry.name == "ditto-small").size_bytes()
     assert 10e6 < size < 45e6
+
+
+def test_every_licence_and_notice_is_told_to_those_who_install() -> None:
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    told = {root / name for name in project["license-files"]}
+    files = {path for kind in ("LICENSE*", "NOTICE*") for path in (root / "src").rglob(kind)}
+    assert told == files | {root / "LICENSE"}
 
 
 def test_it_plays_at_a_musical_level(shipped: Model) -> None:

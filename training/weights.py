@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-def save_weights(path: Path, state: Mapping[str, Tensor], config: DataclassInstance) -> None:
+def save_weights(
+    path: Path, state: Mapping[str, Tensor], config: DataclassInstance, **more: str
+) -> None:
     """Save `state`, its floats as float16, with `config` as JSON under the metadata key ``config``.
+
+    Parameters
+    ----------
+    more : to keep in the metadata, such as the licence of a part.
 
     Raises
     ------
@@ -34,4 +40,4 @@ def save_weights(path: Path, state: Mapping[str, Tensor], config: DataclassInsta
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise ValueError(f"{name} does not fit float16")
     with whole(path) as temporary:
-        save_file(halves, temporary, {"config": json.dumps(asdict(config))})
+        save_file(halves, temporary, {"config": json.dumps(asdict(config)), **more})

@@ -242,6 +242,18 @@ def test_clipped_samples_are_warned_of(ditto: Ditto, monkeypatch: pytest.MonkeyP
     assert "12 samples" not in ditto("generate", "x", "-o", "o.wav", *QUICK[:6], "--quiet").err
 
 
+def test_words_beyond_what_the_model_reads_are_warned_of(ditto: Ditto, take: Path) -> None:
+    long = "slow calm piano jazz, drums, fast techno, 120 bpm"
+    told = ditto(
+        *("inpaint", str(take), long, "--from", "1", "--to", "2", "-o", "out.wav"),
+        *(*QUICK[:2], *QUICK[4:]),
+    )
+    assert told.status == 0, told.err
+    assert told.err.count("ditto-music: warning: the prompt is longer") == 1
+    assert "'bpm' and what follows" in told.err
+    assert ditto("generate", long, "-o", "out.wav", *QUICK[:6], "--quiet").err == ""
+
+
 def test_every_method_is_called_like_optimize() -> None:
     assert tuple(METHODS) == NAMES
     wanted = set(inspect.signature(optimize).parameters) - set(Search.__annotations__)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from fsspec.registry import known_implementations
 
 from ditto_music import Intensity, load_model, optimize
 from ditto_music.cli import main
@@ -226,10 +227,17 @@ def test_a_failure_has_a_line_of_its_own_on_a_terminal(
     assert "\nditto-music: failed: line 2: bad\n" in capsys.readouterr().err
 
 
-def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refusals(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = {"class": "absent.Files", "err": "Install absent"}  # as s3:// is without s3fs
+    monkeypatch.setitem(known_implementations, "absent", absent)
     path = manifest(tmp_path / "jobs.jsonl", ramps(1))
     for argv, words in (
         ([str(tmp_path / "none"), "-o", str(tmp_path / "out")], "no such manifest"),
+        ([str(tmp_path), "-o", str(tmp_path / "out")], "no such manifest"),
+        (["nonsense://x", "-o", str(tmp_path / "out")], "cannot be used (Protocol not known"),
+        (["absent://x", "-o", str(tmp_path / "out")], "cannot be used (Install absent"),
         ([str(path), "-o", str(path)], "is a file: give a folder"),
         ([str(path), "-o", str(tmp_path / "out"), "--workers", "0"], "workers is 0"),
         ([str(path), "-o", str(tmp_path / "out"), "--batch", "0"], "batch is 0"),

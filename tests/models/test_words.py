@@ -56,6 +56,20 @@ def test_a_shorter_limit_gives_the_beginning_of_the_longer_one(text: str, limit:
     assert WORDS.encode(text, limit).ids == WORDS.encode(text).ids[:limit]
 
 
+@given(st.text(), st.integers(0, 20))
+def test_a_word_is_left_out_where_there_are_more_tokens(text: str, limit: int) -> None:
+    word = WORDS.left_out(text, limit)
+    assert (word is None) == (len(WORDS.encode(text, limit + 1).ids) <= limit)
+    assert word is None or word in normalise(text)
+
+
+def test_the_first_word_not_read_to_its_end_is_named() -> None:
+    assert [WORDS.left_out("sad cafe, 92bpm", n) for n in range(5)] == [
+        *("sad", "cafe", "92bpm", "92bpm"),
+        None,
+    ]
+
+
 @given(st.integers(0, 10**6))
 def test_a_whole_number_is_one_token_with_its_value(number: int) -> None:
     assert WORDS.encode(str(number)) == Tokens([WORDS.pieces.index(NUMBER)], [float(number)])

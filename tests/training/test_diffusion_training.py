@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ditto_music import InputError
 from ditto_music.models.small import debug_model
 from ditto_music.models.small.denoiser import Denoiser, DenoiserConfig, attend
+from ditto_music.models.small.model import load_denoiser
 from ditto_music.models.small.words import vocabulary_to_tensor
 from training.diffusion import shapes
 from training.diffusion.shapes import Shape, cost
-from training.diffusion.train import Times, flow_loss, optimizers
+from training.diffusion.train import Times, export, flow_loss, optimizers
 from training.weights import save_weights
 
 
@@ -107,6 +109,17 @@ def music(piece: dict[str, Any], tmp_path: Path) -> Path:
     state = Denoiser(config).state_dict() | {"vocabulary": vocabulary_to_tensor(known.words.pieces)}
     save_weights(tmp_path / "denoiser.safetensors", state, config)
     return tmp_path
+
+
+def test_exported_weights_say_whose_their_word_vectors_are(tmp_path: Path) -> None:
+    model = debug_model()
+    export(
+        tmp_path / "x.safetensors", model.denoiser.state_dict(), model.denoiser.config, model.words
+    )
+    with safe_open(tmp_path / "x.safetensors", "pt") as file:
+        assert "MiniLM" in file.metadata()["word_vectors"]
+        assert "Apache-2.0" in file.metadata()["word_vectors"]
+    load_denoiser(tmp_path / "x.safetensors")
 
 
 def test_shapes_learn_for_as_many_operations_and_a_finished_one_is_not_trained_again(

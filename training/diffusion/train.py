@@ -29,6 +29,7 @@ from training.data.captions import caption
 from training.data.dataset import Music, labels_of_crop
 from training.diffusion.latents import FRAME_RATE, load_latents
 from training.loop import Average, Run, fast_products, inputs_of, trapezoid
+from training.text import ORIGIN
 from training.weights import save_weights
 
 SHAPE = ("width", "depth", "heads", "patch", "expansion")
@@ -156,7 +157,8 @@ def export(
     path: Path, values: Mapping[str, Tensor], config: DenoiserConfig, words: WordPieces
 ) -> None:
     """Write the averaged weights with the vocabulary beside them."""
-    save_weights(path, dict(values) | {"vocabulary": vocabulary_to_tensor(words.pieces)}, config)
+    state = dict(values) | {"vocabulary": vocabulary_to_tensor(words.pieces)}
+    save_weights(path, state, config, word_vectors=ORIGIN)
 
 
 def average_gradients(model: nn.Module, workers: int) -> None:

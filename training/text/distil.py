@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ditto_music.models.small.words import NUMBER, PAD, load_words, vocabulary_to_tensor
-from training.text import check
+from training.text import LICENCE, SOURCE, check
 from training.text.minilm import PACKAGE, WHEEL_SHA256, MiniLM
 
 ROWS = 22_600
@@ -38,9 +38,9 @@ SIF = 1e-3
 KEPT = re.compile(r"[#&+/-]|[a-z]+|##[a-z]{1,3}|(?:1[89]|20)?[0-9]0s|[0-9]+(?:st|nd|rd|th)")
 MUSIC_WORDS = Path(__file__).with_name("music_words.txt")
 METADATA = {
-    "source": "sentence-transformers/all-MiniLM-L6-v2, reduced to static word vectors",
+    "source": SOURCE,
     "source_package": f"{PACKAGE} (PyPI wheel, SHA-256 {WHEEL_SHA256})",
-    "licence": "Apache-2.0",
+    "licence": LICENCE,
 }
 
 

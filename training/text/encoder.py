@@ -31,6 +31,7 @@ from training.data.dataset import Music, labels_of_crop
 from training.data.words import HELD_OUT_SYNONYMS
 from training.diffusion.latents import FRAME_RATE, load_latents
 from training.loop import Average, Run, inputs_of, trapezoid
+from training.text import ORIGIN
 from training.weights import save_weights
 
 TEMPI = np.geomspace(48, 220, 33)
@@ -250,7 +251,9 @@ def main() -> None:
             best, told = cast("TextEncoder", judge["encoder"]), cast("Heads", judge["heads"])
             best.vectors.copy_(vectors)
             print(report(best, told, readings), flush=True)
-            save_weights(args.out / "text.safetensors", best.state_dict(), config)
+            save_weights(
+                args.out / "text.safetensors", best.state_dict(), config, word_vectors=ORIGIN
+            )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -172,10 +173,19 @@ class Watch:
 def watching(
     shared: Shared, figures: Mapping[str, Figure] | None = None, parts: int = 1
 ) -> Generator[Watch]:
-    """Something to tell the progress of a command to, closed however the command ends."""
+    """Something to tell the progress of a command to, closed however the command ends.
+
+    Python's warnings are told to the same screen.
+    """
     live = sys.stderr.isatty()
     screen = Silent() if shared.quiet else Bar() if live else Lines()
+
+    def warn(message: Warning | str, *_: object, **__: object) -> None:
+        screen.note(f"warning: {message}")
+
     try:
-        yield Watch(screen, shared.iterations, shared.time_limit, figures, parts)
+        with warnings.catch_warnings():
+            warnings.showwarning = warn
+            yield Watch(screen, shared.iterations, shared.time_limit, figures, parts)
     finally:
         screen.close()

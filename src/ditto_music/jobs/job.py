@@ -133,17 +133,27 @@ class Outcome:
 def read_manifest(address: str | Path) -> Iterator[Job | Outcome]:
     """Jobs of a file or fsspec address, one JSON object a line; a bad line is a failed outcome.
 
-    Lines are read as they are needed. Empty ones are passed over.
+    Lines are read as they are needed. Empty ones are passed over. Errors as `manifest_lines`.
+    """
+    return _jobs(manifest_lines(address))
+
+
+def manifest_lines(address: str | Path) -> Iterator[str]:
+    """Lines of a manifest, read as they are needed.
 
     Raises
     ------
     InputError
-        If there is no such file.
+        If there is no such file, it is not text, or fsspec has no such kind of address here.
     """
     try:
-        with fsspec.open(str(address), "rt", encoding="utf-8-sig") as file:
-            yield from _jobs(cast("Iterable[str]", file))
-    except FileNotFoundError:
+        manifest = fsspec.open(str(address), "rt", encoding="utf-8-sig")
+    except (ImportError, ValueError) as error:
+        raise InputError(f"{address}: cannot be used ({error})") from None
+    try:
+        with manifest as file:
+            yield from cast("Iterable[str]", file)
+    except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{address}: no such manifest: give a file of one job a line") from None
     except UnicodeDecodeError:
         raise InputError(f"{address}: is not text: give a file of one JSON object a line") from None

@@ -37,7 +37,7 @@ REGISTRY = (
     Entry(
         DEFAULT,
         "the embedded model: 24 kHz mono, 0.5 to 24 s; heeds styles, holds pitch, rather loud",
-        "MIT",
+        "MIT, Apache-2.0",
         lambda: sum(file.stat().st_size for file in shipped_weights().glob("*.safetensors")),
     ),
     Entry("debug", "tiny and random: for tests and for trying the interface", "MIT", lambda: 0),

@@ -107,9 +107,10 @@ def batch(
     from ditto_music.audio import check_output
     from ditto_music.cli.manifest import Commands
     from ditto_music.jobs import Tally, read_manifest, run_batch
+    from ditto_music.jobs.job import manifest_lines
 
     check_output(Path(tempfile.gettempdir()) / f"x.{format}")
-    tally, total = Tally(), _count(manifest)
+    tally, total = Tally(), sum(1 for line in manifest_lines(manifest) if line.strip())
     outcomes = run_batch(
         read_manifest(manifest),
         out,
@@ -153,17 +154,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _count(manifest: str) -> int:
-    """Lines of a manifest."""
-    import fsspec
-
-    try:
-        with fsspec.open(manifest, "rb") as file:
-            return sum(1 for line in file if line.strip())  # pyright: ignore
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"{manifest}: no such manifest: give a file of one job a line") from None
 
 
 def _line(tally: Tally, total: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
@@ -77,6 +78,7 @@ class SmallModel:
         self.guidance = guidance or Guidance()
         self.sample_rate = codec.config.sample_rate
         self.seconds_per_frame = codec.config.frame / codec.config.sample_rate
+        self._too_long: set[str] = set()
 
     @property
     def revision(self) -> str | None:
@@ -102,14 +104,29 @@ class SmallModel:
     def condition(
         self, prompts: Sequence[str], seconds: float, beside: Sequence[str] | None = None
     ) -> Condition:
-        """Encode the prompts; length is not part of the condition."""
+        """Encode the prompts; length is not part of the condition.
+
+        Warns, once for each, of a prompt that is longer than what the model reads.
+        """
         limit = self.denoiser.config.text_limit
+        self._warn_of_length(prompts, limit)
         ids, values = self.words.batch(prompts, limit)
         padding = (0, limit - ids.shape[1])
         text = self.denoiser.text(
             F.pad(ids, padding).to(self.device), F.pad(values, padding).to(self.device)
         )
         return Condition({"tokens": text.tokens, "mask": text.mask, "pooled": text.pooled})
+
+    def _warn_of_length(self, prompts: Sequence[str], limit: int) -> None:
+        for prompt in dict.fromkeys(prompts):
+            word = self.words.left_out(prompt, limit)
+            if word is not None and prompt not in self._too_long:
+                self._too_long.add(prompt)
+                warnings.warn(
+                    f"the prompt is longer than the {limit} words, numbers and parts of words that "
+                    f"{self.name} reads: '{word}' and what follows are left out",
+                    stacklevel=4,  # whoever asks for the condition
+                )
 
     def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Clean estimate (B, C, T) from the predicted velocity: ``x_t - t u``."""

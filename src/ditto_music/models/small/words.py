@@ -22,6 +22,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -94,12 +95,14 @@ class WordPieces:
         """The first `limit` tokens of `text`; never fails, and is empty if nothing is known."""
         ids: list[int] = []
         values: list[float] = []
-        for token, value in self._tokens(text):
-            if len(ids) >= limit:
-                break
+        for token, value, _ in islice(self._tokens(text), limit):
             ids.append(token)
             values.append(value)
         return Tokens(ids, values)
+
+    def left_out(self, text: str, limit: int = 48) -> str | None:
+        """The first word that `encode` does not read to its end, if the text is that long."""
+        return next((word for _, _, word in islice(self._tokens(text), limit, None)), None)
 
     def batch(self, texts: Sequence[str], limit: int = 48) -> tuple[Tensor, Tensor]:
         """Ids (B, L) int64 and values (B, L) float32 of B texts, padded with 0 to the longest.
@@ -115,19 +118,20 @@ class WordPieces:
             values[i, : len(row.ids)] = torch.tensor(row.values)
         return ids, values
 
-    def _tokens(self, text: str) -> Iterator[tuple[int, float]]:
+    def _tokens(self, text: str) -> Iterator[tuple[int, float, str]]:
+        """Each with its value and the word it is of."""
         for unit in _WORD_OR_SYMBOL.finditer(normalise(text)):
             word = unit[0]
             if word in self._ids and not word.isdecimal():
-                yield self._ids[word], 0.0
+                yield self._ids[word], 0.0, word
                 continue
             for part in _NUMBER_OR_LETTERS.finditer(word):
                 if part["number"]:
-                    yield self._ids[NUMBER], min(float(part["number"]), LARGEST_NUMBER)
+                    yield self._ids[NUMBER], min(float(part["number"]), LARGEST_NUMBER), word
                 else:
                     meant = self._meant(part[0])
                     whole = [self._ids[meant]] if meant in self._ids else self._split(meant)
-                    yield from ((token, 0.0) for token in whole)
+                    yield from ((token, 0.0, word) for token in whole)
 
     def _meant(self, word: str) -> str:
         """The one word of the lexicon that is a letter away and begins alike, or the word."""
