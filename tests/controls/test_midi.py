@@ -92,6 +92,42 @@ def test_every_change_of_tempo_counts(tmp_path: Path) -> None:
     assert mido.MidiFile(path).length == pytest.approx(1.75)
 
 
+def smf(*tracks: bytes) -> bytes:
+    """A file of type 1, 480 ticks a beat, of tracks as they are written."""
+    chunks = [b"MTrk" + len(track).to_bytes(4) + track for track in tracks]
+    return b"MThd" + bytes([0, 0, 0, 6, 0, 1, 0, len(tracks), 1, 0xE0]) + b"".join(chunks)
+
+
+ON, OFF = bytes([0x90, 60, 64]), bytes([0x80, 60, 64])
+BEAT = b"\x83\x60"  # 480
+LEAD = b"\xff\x08\x04Lead"  # the name of a program
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"\0" + ON + BEAT + LEAD + b"\0" + OFF,
+        b"\0" + ON + BEAT + LEAD + b"\0" + bytes([60, 0]),  # running status
+        b"\0\xf0\x03\xff\x08\xf7\0" + ON + BEAT + LEAD + b"\0" + OFF,  # that is no meta event
+        b"\0\xc0\x05" + BEAT + LEAD + b"\0" + ON + BEAT + OFF,
+        b"\0\xff\x59\x02\x09\x00\0" + ON + BEAT + OFF,  # nine sharps
+        b"\0\xff\x58\x00\0" + ON + BEAT + OFF,  # a time signature of nothing
+    ],
+)
+def test_other_meta_events_only_take_their_time(tmp_path: Path, written: bytes) -> None:
+    (tmp_path / "song.mid").write_bytes(smf(b"\0\xff\x03\x04Oboe" + written))
+    (part,) = read_parts(tmp_path / "song.mid")
+    assert part.name == "Oboe"
+    assert read_midi(tmp_path / "song.mid").notes == [(0.0, 0.5, 60)]
+
+
+def test_other_meta_events_do_not_move_changes_of_tempo(tmp_path: Path) -> None:
+    slower = b"\0\xff\x51\x03\x0f\x42\x40"  # 60 beats a minute
+    held = b"\0" + ON + b"\x87\x40" + OFF  # two beats
+    (tmp_path / "song.mid").write_bytes(smf(BEAT + LEAD + slower, held))
+    assert read_midi(tmp_path / "song.mid").notes == [(0.0, 1.5, 60)]
+
+
 def test_time_begins_with_the_first_note_and_unended_notes_end_with_the_track(
     tmp_path: Path,
 ) -> None:

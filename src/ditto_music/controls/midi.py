@@ -7,12 +7,14 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import mido
 import numpy as np
 
 from ditto_music.audio import names_file
+from ditto_music.controls.midi_bytes import plain
 from ditto_music.controls.notes import Note, Tune, begun
 from ditto_music.errors import InputError
 
@@ -72,7 +74,7 @@ def read_parts(path: Path) -> list[Part]:
     if not names_file(path):
         raise InputError(f"melody {path}: there is no such file; check the name")
     try:
-        file = mido.MidiFile(path, clip=True)
+        file = mido.MidiFile(file=BytesIO(plain(path.read_bytes())), clip=True)
     except Exception as error:  # whatever the parser stumbled over
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
