@@ -68,6 +68,24 @@ def test_a_part_named_as_the_melody_is_it(tmp_path: Path) -> None:
     assert pitches(path) == [48, 50, 52]
 
 
+@pytest.mark.parametrize("name", ["Melody", "lead_synth", "VOICE 2", "Solo (vocals)", "1Sing"])
+def test_names_of_melodies(tmp_path: Path, name: str) -> None:
+    low = [(start, end, pitch - 24) for start, end, pitch in TUNE]
+    assert pitches(save(tmp_path / "song.mid", track(CHORDS), track(low, 1, name))) == [48, 50, 52]
+
+
+@pytest.mark.parametrize("name", ["Bass (Rising)", "Leader's bass", "Missing", "Using 808"])
+def test_parts_of_other_words_are_no_names(tmp_path: Path, name: str) -> None:
+    path = save(tmp_path / "song.mid", track(BASS, 0, name), track(TUNE, 1, "Flute"))
+    assert pitches(path) == [72, 74, 76]
+
+
+def test_a_name_that_all_parts_have_is_the_song_s(tmp_path: Path) -> None:
+    """Of type 0, where the highest part is a bell's."""
+    one = mido.merge_tracks([track([(3, 3.5, 100)], 3, "Sing a song"), track(TUNE, 5)])
+    assert pitches(save(tmp_path / "song.mid", one, kind=0)) == [72, 74, 76]
+
+
 def test_a_few_high_notes_are_no_melody(tmp_path: Path) -> None:
     path = save(tmp_path / "song.mid", track([(3, 3.5, 100)], 0, "bell"), track(TUNE, 1, "flute"))
     assert pitches(path) == [72, 74, 76]
