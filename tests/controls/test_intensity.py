@@ -181,6 +181,14 @@ def test_a_short_recording_is_refused(tmp_path: Path) -> None:
         Intensity(tmp_path / "short.wav").target(FORM)
 
 
+def test_a_recording_may_be_as_long_as_its_rounded_length(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "ref.wav", np.full(round(6.857 * 24_000), 0.1), 24_000)
+    curve = Intensity(tmp_path / "ref.wav").target(replace(FORM, seconds=6.86))
+    assert torch.allclose(curve, torch.tensor(-20.0), atol=0.5)
+    with pytest.raises(InputError, match="longer recording"):
+        Intensity(tmp_path / "ref.wav").target(replace(FORM, seconds=6.87))
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_a_curve_or_one_clear_line(text: str) -> None:
     try:
