@@ -127,6 +127,19 @@ def test_a_longer_reference_is_heard_in_pieces_as_long_as_the_clips(
     assert [clip.seconds for clip in clips] == [1.5, 1.5]
 
 
+def test_a_reference_of_shorter_music_is_told_of(folders: Path, tmp_path: Path) -> None:
+    lines = list[str]()
+    for number in range(2):
+        audio = np.concatenate([sound(3 * number + i, dull=True) for i in range(3)])
+        soundfile.write(tmp_path / f"{number}.wav", audio, RATE)
+    evaluate(tmp_path, folders / "reference", embeddings=MUSICNN, tell=lines.append)
+    (told,) = (line for line in lines if "unlike" in line)
+    assert "its music lasts 1 s, what was made 3 s" in told
+    lines.clear()
+    evaluate(folders / "alike", folders / "reference", embeddings=MUSICNN, tell=lines.append)
+    assert not [line for line in lines if "unlike" in line]
+
+
 def test_a_reference_is_refused_before_clips_are_listened_to(folders: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_text("no music")
     never = {"never": Embedding(RATE, lambda audio, rate: pytest.fail("listened"))}
