@@ -96,6 +96,12 @@ def test_bad_curves_are_one_clear_line(curve: object, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("seconds", [0.06, 0.3])
+def test_a_clip_too_short_for_a_spectrum_is_refused_before_the_search(seconds: float) -> None:
+    with pytest.raises(InputError, match=f"brightness: a clip of {seconds:.3f} s is too short"):
+        Brightness([400, 1600]).target(Form(seconds, 24_000, (8, 3), torch.device("cpu")))
+
+
 def test_bad_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text("0,500\n1,dull\n")
     with pytest.raises(InputError, match="line 2: expected seconds,Hz"):

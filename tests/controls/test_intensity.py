@@ -1,6 +1,7 @@
 """Intensity: every form of curve, both losses, and one clear line for every bad one."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -61,6 +62,15 @@ def test_a_recording_is_copied(tmp_path: Path) -> None:
     curve = Intensity(tmp_path / "ref.wav").target(FORM)
     assert at(curve, 1) == pytest.approx(-37, abs=0.2)
     assert at(curve, 5) == pytest.approx(-25, abs=0.2)
+
+
+def test_a_point_a_little_beyond_the_clip_is_at_its_end() -> None:
+    """Edits last whole frames: of 6 s asked for this is what a loop has."""
+    form = replace(FORM, seconds=5.99467)
+    asked = Intensity("0=-30,6=-14").target(form)
+    assert torch.equal(asked, Intensity([-30, -14]).target(form))
+    with pytest.raises(InputError, match=r"point at 6\.05 s lies outside"):
+        Intensity("0=-30,6.05=-14").target(form)
 
 
 class Sound(Clip):
@@ -169,6 +179,14 @@ def test_a_short_recording_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "short.wav", np.full(24_000, 0.1), 24_000)
     with pytest.raises(InputError, match="longer recording"):
         Intensity(tmp_path / "short.wav").target(FORM)
+
+
+def test_a_recording_may_be_as_long_as_its_rounded_length(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "ref.wav", np.full(round(6.857 * 24_000), 0.1), 24_000)
+    curve = Intensity(tmp_path / "ref.wav").target(replace(FORM, seconds=6.86))
+    assert torch.allclose(curve, torch.tensor(-20.0), atol=0.5)
+    with pytest.raises(InputError, match="longer recording"):
+        Intensity(tmp_path / "ref.wav").target(replace(FORM, seconds=6.87))
 
 
 @given(st.text(max_size=40))

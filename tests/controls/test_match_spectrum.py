@@ -91,6 +91,14 @@ def test_it_is_drawn_over_frequency(model: SmallModel, reference: Path) -> None:
     assert float(panel.achieved.mean()) == pytest.approx(0, abs=1e-3)
 
 
+@pytest.mark.parametrize("seconds", [0.06, 0.3])
+def test_a_clip_too_short_for_a_spectrum_is_refused_before_the_search(
+    seconds: float, reference: Path
+) -> None:
+    with pytest.raises(InputError, match=f"match-spectrum: a clip of {seconds:.3f} s is too short"):
+        MatchSpectrum(reference).target(Form(seconds, 24_000, (8, 3), torch.device("cpu")))
+
+
 def test_recordings_without_a_balance_are_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silence.wav", np.zeros(48_000), 24_000)
     soundfile.write(tmp_path / "short.wav", noise(seconds=0.2), 24_000)

@@ -68,6 +68,24 @@ def test_a_part_named_as_the_melody_is_it(tmp_path: Path) -> None:
     assert pitches(path) == [48, 50, 52]
 
 
+@pytest.mark.parametrize("name", ["Melody", "lead_synth", "VOICE 2", "Solo (vocals)", "1Sing"])
+def test_names_of_melodies(tmp_path: Path, name: str) -> None:
+    low = [(start, end, pitch - 24) for start, end, pitch in TUNE]
+    assert pitches(save(tmp_path / "song.mid", track(CHORDS), track(low, 1, name))) == [48, 50, 52]
+
+
+@pytest.mark.parametrize("name", ["Bass (Rising)", "Leader's bass", "Missing", "Using 808"])
+def test_parts_of_other_words_are_no_names(tmp_path: Path, name: str) -> None:
+    path = save(tmp_path / "song.mid", track(BASS, 0, name), track(TUNE, 1, "Flute"))
+    assert pitches(path) == [72, 74, 76]
+
+
+def test_a_name_that_all_parts_have_is_the_song_s(tmp_path: Path) -> None:
+    """Of type 0, where the highest part is a bell's."""
+    one = mido.merge_tracks([track([(3, 3.5, 100)], 3, "Sing a song"), track(TUNE, 5)])
+    assert pitches(save(tmp_path / "song.mid", one, kind=0)) == [72, 74, 76]
+
+
 def test_a_few_high_notes_are_no_melody(tmp_path: Path) -> None:
     path = save(tmp_path / "song.mid", track([(3, 3.5, 100)], 0, "bell"), track(TUNE, 1, "flute"))
     assert pitches(path) == [72, 74, 76]
@@ -90,6 +108,42 @@ def test_every_change_of_tempo_counts(tmp_path: Path) -> None:
     assert [note.start for note in notes] == pytest.approx([0, 1, 1.25])
     assert [note.end for note in notes] == pytest.approx([1, 1.25, 1.75])
     assert mido.MidiFile(path).length == pytest.approx(1.75)
+
+
+def smf(*tracks: bytes) -> bytes:
+    """A file of type 1, 480 ticks a beat, of tracks as they are written."""
+    chunks = [b"MTrk" + len(track).to_bytes(4) + track for track in tracks]
+    return b"MThd" + bytes([0, 0, 0, 6, 0, 1, 0, len(tracks), 1, 0xE0]) + b"".join(chunks)
+
+
+ON, OFF = bytes([0x90, 60, 64]), bytes([0x80, 60, 64])
+BEAT = b"\x83\x60"  # 480
+LEAD = b"\xff\x08\x04Lead"  # the name of a program
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"\0" + ON + BEAT + LEAD + b"\0" + OFF,
+        b"\0" + ON + BEAT + LEAD + b"\0" + bytes([60, 0]),  # running status
+        b"\0\xf0\x03\xff\x08\xf7\0" + ON + BEAT + LEAD + b"\0" + OFF,  # that is no meta event
+        b"\0\xc0\x05" + BEAT + LEAD + b"\0" + ON + BEAT + OFF,
+        b"\0\xff\x59\x02\x09\x00\0" + ON + BEAT + OFF,  # nine sharps
+        b"\0\xff\x58\x00\0" + ON + BEAT + OFF,  # a time signature of nothing
+    ],
+)
+def test_other_meta_events_only_take_their_time(tmp_path: Path, written: bytes) -> None:
+    (tmp_path / "song.mid").write_bytes(smf(b"\0\xff\x03\x04Oboe" + written))
+    (part,) = read_parts(tmp_path / "song.mid")
+    assert part.name == "Oboe"
+    assert read_midi(tmp_path / "song.mid").notes == [(0.0, 0.5, 60)]
+
+
+def test_other_meta_events_do_not_move_changes_of_tempo(tmp_path: Path) -> None:
+    slower = b"\0\xff\x51\x03\x0f\x42\x40"  # 60 beats a minute
+    held = b"\0" + ON + b"\x87\x40" + OFF  # two beats
+    (tmp_path / "song.mid").write_bytes(smf(BEAT + LEAD + slower, held))
+    assert read_midi(tmp_path / "song.mid").notes == [(0.0, 1.5, 60)]
 
 
 def test_time_begins_with_the_first_note_and_unended_notes_end_with_the_track(

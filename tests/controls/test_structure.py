@@ -65,6 +65,19 @@ def test_lengths_are_seconds_and_the_rest_is_shared() -> None:
         assert at(matrix, first, second) == pytest.approx(0, abs=0.1)
 
 
+@pytest.mark.parametrize("seconds", [3.9893, 4.02])
+def test_lengths_may_miss_the_clip_s_by_a_little(seconds: float) -> None:
+    form = Form(seconds, RATE, (), FORM.device)
+    assert torch.equal(Structure("A:2 B:2").target(form), Structure("A:2 B").target(form))
+    with pytest.raises(InputError, match=r"add up to 4\.1 s"):
+        Structure("A:2 B:2.1").target(form)
+
+
+def test_what_is_left_may_be_just_the_shortest() -> None:
+    """2.3 - 1.8 is a little less than 0.5."""
+    assert Structure("A:1.8 B").target(Form(2.3, RATE, (), FORM.device)).isfinite().all()
+
+
 @pytest.mark.parametrize("form", ["AB", "ABA", "AABA", "ABAC", "ABCABC"])
 def test_music_of_that_form_meets_it_and_other_music_does_not(form: str, model: SmallModel) -> None:
     control = Structure(form)

@@ -12,7 +12,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from ditto_music import InputError
+from ditto_music import InputError, generate, load_model
 from ditto_music.cli import main
 from ditto_music.controls.style_words import mentioned
 from ditto_music.evaluation import kernel
@@ -127,6 +127,19 @@ def test_a_longer_reference_is_heard_in_pieces_as_long_as_the_clips(
     assert [clip.seconds for clip in clips] == [1.5, 1.5]
 
 
+def test_a_reference_of_shorter_music_is_told_of(folders: Path, tmp_path: Path) -> None:
+    lines = list[str]()
+    for number in range(2):
+        audio = np.concatenate([sound(3 * number + i, dull=True) for i in range(3)])
+        soundfile.write(tmp_path / f"{number}.wav", audio, RATE)
+    evaluate(tmp_path, folders / "reference", embeddings=MUSICNN, tell=lines.append)
+    (told,) = (line for line in lines if "unlike" in line)
+    assert "its music lasts 1 s, what was made 3 s" in told
+    lines.clear()
+    evaluate(folders / "alike", folders / "reference", embeddings=MUSICNN, tell=lines.append)
+    assert not [line for line in lines if "unlike" in line]
+
+
 def test_a_reference_is_refused_before_clips_are_listened_to(folders: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_text("no music")
     never = {"never": Embedding(RATE, lambda audio, rate: pytest.fail("listened"))}
@@ -190,6 +203,7 @@ def test_reports_give_control_text_and_cost(folders: Path, tmp_path: Path) -> No
         "seconds": 3.0,
         "peak_memory_bytes": 2e9,
         "iterations": 7,
+        "out": "runs/out.wav",
     }
     (made / "20.json").write_text(json.dumps(report))  # beside it
     lines = [json.dumps({**report, "out": "21.wav", "seconds": 5.0}), "{half a line"]
@@ -203,6 +217,30 @@ def test_reports_give_control_text_and_cost(folders: Path, tmp_path: Path) -> No
     assert figures["peak memory, GB"].value == pytest.approx(2.0)
     assert 0 <= figures["tags of the prompt, rank"].value <= 1
     assert figures["tags of the prompt, probability"].count == 3
+
+
+def test_reports_of_commands_are_found_beside_the_audio_by_whatever_name(tmp_path: Path) -> None:
+    """Two runs of the same command, each collected under a name of its own; one was left."""
+    quick = ["--model", "debug", "--duration", "1", "--steps", "2"]
+    out, report = tmp_path / "out.wav", tmp_path / "out.json"
+    for prompt, name in (("piano", "01"), ("drums", "02"), ("guitar", "out")):
+        written = ["-o", str(out), "--report", str(report)]
+        assert main(["generate", prompt, *quick, *written]) == 0
+        for path in (out, report):
+            path.rename(path.with_stem(name))
+    (tmp_path / "out.json").rename(tmp_path / "said.json")  # found by what it says of itself
+    reports = reports_in(tmp_path)
+    for name, prompt in (("01", "piano"), ("02", "drums"), ("out", "guitar")):
+        assert report_for(tmp_path / f"{name}.wav", reports)["prompt"] == prompt  # type: ignore[index]
+
+
+def test_a_report_of_several_items_from_python_is_found(tmp_path: Path) -> None:
+    made = generate(load_model("debug"), ["piano", "drums"], duration=1, steps=2)
+    made.save(tmp_path / "take.wav")
+    made.save_report(tmp_path / "take.json")
+    reports = reports_in(tmp_path)
+    for name, prompt in (("take-1", "piano"), ("take-2", "drums")):
+        assert report_for(tmp_path / f"{name}.wav", reports)["prompt"] == prompt  # type: ignore[index]
 
 
 def test_reports_are_found_by_their_audio(tmp_path: Path) -> None:

@@ -28,6 +28,13 @@ def test_instruments_are_heard(name: str, there: str, other: str) -> None:
     assert heard[there] > 3 * heard[other]
 
 
+def test_a_gain_changes_nothing() -> None:
+    audio = read_audio(RECORDINGS / "loop_compus.flac", 24_000)
+    quiet = tags(0.03 * audio, 24_000)
+    for tag, probability in tags(audio, 24_000).items():
+        assert quiet[tag] == pytest.approx(probability, abs=2e-3)
+
+
 @pytest.mark.parametrize("which", ["mtt", "msd", "msd-vgg"])
 def test_silence_is_finite(which: str) -> None:
     assert np.isfinite(list(tags(np.zeros(48_000), 24_000, which).values())).all()

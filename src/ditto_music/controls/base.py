@@ -18,6 +18,8 @@ from torch import Tensor
 from ditto_music.panels import Panel
 from ditto_music.protocols import Clip, Form
 
+SLACK = 0.05  # seconds by which what is asked for may miss the clip's end: edits last whole frames
+
 
 class Term(ABC):
     """What can be added and weighted: a control, or a sum of them."""

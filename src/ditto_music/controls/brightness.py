@@ -16,6 +16,7 @@ from ditto_music.features.spectrum import (
     THRESHOLD_DB,
     centroid,
     centroid_times,
+    check_length,
     smooth_frames,
 )
 from ditto_music.panels import Curve, Panel
@@ -39,8 +40,8 @@ class Brightness(Control):
     Raises
     ------
     InputError
-        If the curve cannot be understood; with the clip known, if a frequency is not 100 Hz to a
-        quarter of its sample rate.
+        If the curve cannot be understood; with the clip known, if that is shorter than half a
+        second or a frequency is not 100 Hz to a quarter of its sample rate.
     """
 
     name = "brightness"
@@ -51,6 +52,7 @@ class Brightness(Control):
 
     def target(self, form: Form) -> Tensor:
         """The curve (F,) in octaves, log2 of Hz, on the centroid frames."""
+        check_length(form.frames, form.sample_rate, "brightness: a clip")
         if isinstance(self.curve, Path):
             return _copy(self.curve, form).to(form.device)
         brightest = BRIGHTEST * form.sample_rate

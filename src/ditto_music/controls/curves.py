@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ditto_music.audio import names_file
 from ditto_music.audio.files import names_audio
+from ditto_music.controls.base import SLACK
 from ditto_music.errors import InputError
 
 CurveLike = str | Path | Sequence[float] | Sequence[tuple[float, float]] | np.ndarray
@@ -32,18 +33,21 @@ class Points:
     def at(self, times: Tensor, seconds: float) -> Tensor:
         """Values at `times` (F,) in seconds of a clip of `seconds`.
 
+        A point that is up to `SLACK` beyond the end of the clip is one at its end.
+
         Raises
         ------
         InputError
             If a break point lies outside the clip.
         """
         own = np.array(self.times) * (seconds if self.relative else 1.0)
-        outside = own[(own < -1e-6) | (own > seconds + 1e-6)]
+        outside = own[(own < -1e-6) | (own > seconds + SLACK)]
         if len(outside):
             raise InputError(
                 f"curve: the point at {outside[0]:g} s lies outside the clip of {seconds:g} s: "
                 "move it or change the duration"
             )
+        own = own.clip(0, seconds)
         values = np.interp(times.numpy().astype(np.float64), own, np.array(self.values))
         return torch.from_numpy(values).float()
 

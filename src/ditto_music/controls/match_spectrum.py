@@ -11,7 +11,13 @@ from ditto_music.audio import read_recording
 from ditto_music.controls.base import Control
 from ditto_music.controls.references import mono
 from ditto_music.errors import InputError
-from ditto_music.features.spectrum import REACH, SHORTEST_SECONDS, band_centres, spectral_balance
+from ditto_music.features.spectrum import (
+    REACH,
+    SHORTEST_SECONDS,
+    band_centres,
+    check_length,
+    spectral_balance,
+)
 from ditto_music.panels import Curve, Panel
 from ditto_music.protocols import Clip, Form
 
@@ -33,8 +39,8 @@ class MatchSpectrum(Control):
     Raises
     ------
     InputError
-        If the file cannot be read or is too short; with the clip known, if it is silent or hardly
-        more than a tone.
+        If the file cannot be read or is too short; with the clip known, if that is shorter than
+        half a second, or the recording silent or hardly more than a tone.
     """
 
     name = "match-spectrum"
@@ -52,6 +58,7 @@ class MatchSpectrum(Control):
     def target(self, form: Form) -> Tensor:
         """Level (K,) of each band in dB, less the mean; NaN where it is free."""
         rate = form.sample_rate
+        check_length(form.frames, rate, "match-spectrum: a clip")
         audio = mono(self.recording, rate)
         if float(audio.std()) < SILENCE:
             raise InputError(f"match-spectrum {self.path}: is silent: give a recording with sound")

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ditto_music.audio import names_file
 from ditto_music.controls import midi
-from ditto_music.controls.base import Control
+from ditto_music.controls.base import SLACK, Control
 from ditto_music.controls.notes import Tune, listed_notes, parse_notes, read_voice
 from ditto_music.errors import InputError
 from ditto_music.features.chroma import CLASSES, HOP_SECONDS, chroma, chroma_times
@@ -78,7 +78,7 @@ class Melody(Control):
         else:
             scale *= self.stretch
         seconds = self.tune.seconds * scale
-        if seconds > form.seconds + 1e-6 and not self.from_file:
+        if seconds > form.seconds + SLACK and not self.from_file:
             raise InputError(
                 f"melody: the notes last {seconds:g} s, the clip {form.seconds:g} s: "
                 "shorten them, stretch them to fit, or make the duration longer"

@@ -7,18 +7,23 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import mido
 import numpy as np
 
 from ditto_music.audio import names_file
+from ditto_music.controls.midi_bytes import plain
 from ditto_music.controls.notes import Note, Tune, begun
 from ditto_music.errors import InputError
 
 DRUMS = 9  # the tenth channel
 SUFFIXES = (".mid", ".midi", ".kar")
-_MELODY = re.compile("melod|vocal|voice|lead|sing", re.IGNORECASE)
+_MELODY = re.compile(
+    r"(?<![^\W\d_])(melod[^\W\d_]*|(vocal|voice|lead|singer)s?|sing(ing)?)(?![^\W\d_])",
+    re.IGNORECASE,
+)  # between no letters
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,9 @@ def read_midi(path: Path, part: int | None = None) -> Tune:
     ----------
     path : a Standard MIDI File of type 0 or 1.
     part : which channel of a track, counted from 1 in the order of the file, drums left out. None
-        takes one whose track is named as a melody, a lead or a voice; else, of the parts that sound
-        at least a third as long as the busiest, the one with the highest mean pitch, where one
-        that never sounds two notes at once counts as an octave higher.
+        takes one whose track is named as a melody, a lead or a voice, where not all are; else, of
+        the parts that sound at least a third as long as the busiest, the one with the highest mean
+        pitch, where one that never sounds two notes at once counts as an octave higher.
 
     Raises
     ------
@@ -72,7 +77,7 @@ def read_parts(path: Path) -> list[Part]:
     if not names_file(path):
         raise InputError(f"melody {path}: there is no such file; check the name")
     try:
-        file = mido.MidiFile(path, clip=True)
+        file = mido.MidiFile(file=BytesIO(plain(path.read_bytes())), clip=True)
     except Exception as error:  # whatever the parser stumbled over
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
@@ -145,6 +150,7 @@ def _parts(track: mido.MidiTrack, name: str, clock: Clock) -> list[Part]:
 def _tuneful(parts: Sequence[Part]) -> Part:
     """The part that most looks like a melody."""
     named = [part for part in parts if _MELODY.search(part.name)]
+    some = 0 < len(named) < len(parts)  # the name of all is the song's title
     longest = max(part.busy() for part in parts)
     lasting = [part for part in parts if part.busy() >= longest / 3]
-    return max(named or lasting, key=Part.melodious)
+    return max(named if some else lasting, key=Part.melodious)

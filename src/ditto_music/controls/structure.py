@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.audio import Recording, read_recording
-from ditto_music.controls.base import Control
+from ditto_music.controls.base import SLACK, Control
 from ditto_music.controls.intensity import pearson
 from ditto_music.controls.references import beginning
 from ditto_music.errors import InputError
@@ -22,7 +22,6 @@ from ditto_music.protocols import Clip, Form
 
 SMOOTHING = 7  # moments, 0.9 s, of the Savitzky-Golay filter over a form
 SHORTEST = 0.5  # seconds of a section: less is as short as a moment of timbre
-SLACK = 0.01  # seconds by which the lengths, or a stretch, may miss the clip's
 UNCHANGING = 0.5  # a recording whose moments are this like themselves hardly differ from their mean
 
 FORMS = "letters (AABA), lengths in seconds if you like (A:1.5 B:1 A:2), or an audio file"
@@ -142,7 +141,7 @@ class Sections:
             )
         share = max(seconds - given, 0) / max(free, 1)
         lengths = [share if length is None else length for length in self.lengths]
-        if min(lengths) < SHORTEST:
+        if min(lengths) < SHORTEST - 1e-6:
             at = lengths.index(min(lengths))
             raise InputError(
                 f"structure: section {at + 1} ({self.letters[at]}) of {lengths[at]:.2g} s is too "

@@ -22,10 +22,10 @@ class Tempo(Control):
     """How likely the tempo asked for is to be heard, against all others from 30 to 300 bpm.
 
     What is compared is the autocorrelation of the onset strength at the beat of each tempo, times
-    how much listeners prefer it to the one asked for, where it is faster; that one must hold for
-    four beats, or as many as last half the clip, which are two or more. A clip that repeats with
-    every beat repeats with every second one too, so whole fractions of the tempo do not compete;
-    its multiples do.
+    how much listeners prefer it to the one asked for, at most 1 where it is slower; that one must
+    hold for four beats, or as many as last half the clip, which are two or more. A clip that
+    repeats with every beat repeats with every second one too, so whole fractions of the tempo do
+    not compete; its multiples do.
 
     Parameters
     ----------

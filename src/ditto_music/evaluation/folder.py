@@ -30,7 +30,7 @@ from ditto_music.result import finite
 
 LONGEST = 300  # seconds of a file that are heard
 LEAST = 0.1
-LONGER = 1.5  # times what was made: a reference that is longer still is cut
+LONGER = 1.5  # times the other's length: a reference that is longer still is cut
 
 NONE = "{}: no audio that can be read: give WAV, FLAC, OGG or MP3 files"
 
@@ -116,7 +116,8 @@ def evaluate(
     Parameters
     ----------
     reference : a folder of music to be near to, cut into pieces as long as the clips' median where
-        it is longer by more than half; None: no distances.
+        it is longer by more than half; where they are longer so much a line says so; None: no
+        distances.
     embeddings : by name, see `ditto_music.evaluation.embeddings`.
     seed : of all that is drawn: halves and resamples.
     tell : called with a line now and then, and for each file that cannot be used.
@@ -137,6 +138,12 @@ def evaluate(
     made = listen(Path(folder), embeddings, complain, tell)
     length = min(median(clip.seconds for clip in made), LONGEST)
     known = listen(Path(reference), embeddings, complain, tell, length) if reference else []
+    shorter = median(clip.seconds for clip in known) if known else length
+    if length > LONGER * shorter:
+        tell(
+            f"{reference}: its music lasts {shorter:.3g} s, what was made {length:.3g} s: "
+            "distances are of unlike lengths: cut what was made, or give longer music"
+        )
     figures = distances(made, known, seed) if known else {}
     figures |= of_clips(made, known, embeddings, seed)
     return Evaluation(str(folder), str(reference) if reference else None, figures, made, bad)

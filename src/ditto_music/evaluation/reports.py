@@ -1,8 +1,9 @@
 """Reports beside audio: what a clip was asked, where some command of ours made it.
 
-A report is found as ``NAME.json`` beside ``NAME.wav``, as ``report.json`` of the folder, alone or
-with several items, or as a line of a batch's ``results.jsonl``. A folder of any other system has
-none and is measured without.
+A report is found as ``NAME.json`` beside ``NAME.wav``, or with several items beside ``NAME-1.wav``,
+``NAME-2.wav`` ...; where no such audio is there by the ``out`` it has. Likewise as ``report.json``
+of the folder, by its ``out`` or as of `vary`, or as a line of a batch's ``results.jsonl``. A folder
+of any other system has none and is measured without.
 """
 
 from __future__ import annotations
@@ -12,19 +13,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+from ditto_music.audio.files import names_audio
+
 Report = dict[str, Any]
 
 
 def reports_in(folder: Path) -> dict[str, Report]:
-    """By the name of the audio file; files that are no reports are passed over."""
+    """By the stem or the name of the audio file; files that are no reports are passed over."""
+    heard = {path.stem for path in folder.iterdir() if names_audio(path)}
     found: dict[str, Report] = {}
     for path in sorted(folder.glob("*.json")):
-        for number, report in enumerate(_reports(_read(path.read_bytes())), start=1):
-            out = report.get("out")
-            name = Path(str(out)).name if out else None
-            if name is None and path.name == "report.json":
-                name = f"{number}.wav"  # of `vary`
-            found[name or path.stem] = report
+        reports = [*_reports(_read(path.read_bytes()))]
+        whole = path.name == "report.json"  # of all the folder, whose files `vary` numbers
+        for number, report in enumerate(reports, start=1):
+            numbered = path.stem if len(reports) == 1 else f"{path.stem}-{number}"
+            beside = str(number) if whole else numbered
+            out = Path(str(report["out"])).name if report.get("out") else beside
+            found[beside if beside in heard and not whole else out] = report
     results = folder / "results.jsonl"
     if results.exists():
         for line in results.read_bytes().splitlines():
@@ -36,7 +41,7 @@ def reports_in(folder: Path) -> dict[str, Report]:
 
 def report_for(path: Path, reports: dict[str, Report]) -> Report | None:
     """Of an audio file."""
-    return reports.get(path.name) or reports.get(path.stem)
+    return reports.get(path.stem) or reports.get(path.name)
 
 
 def controls_of(report: Report) -> dict[str, float]:

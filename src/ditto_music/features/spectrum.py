@@ -53,7 +53,7 @@ def centroid(audio: Tensor, sample_rate: int, smoothing: float = SMOOTHING_SECON
     InputError
         If the audio is shorter than half a second.
     """
-    _check_length(audio, sample_rate)
+    check_length(audio.shape[-1], sample_rate)
     window, hop = _window_and_hop(sample_rate)
     power = power_spectrogram(audio, window, hop)[..., MARGIN:-MARGIN]
     magnitude = (power + FLOOR).sqrt()
@@ -93,7 +93,7 @@ def third_octaves(audio: Tensor, sample_rate: int) -> Tensor:
     InputError
         If the audio is shorter than half a second.
     """
-    _check_length(audio, sample_rate)
+    check_length(audio.shape[-1], sample_rate)
     window = round(BAND_WINDOW_SECONDS * sample_rate)
     power = power_spectrogram(audio, window, window // 2)[..., 1:-1].mean(-1)
     energy = float(torch.hann_window(window, dtype=torch.float64).square().sum())
@@ -118,6 +118,21 @@ def band_centres(sample_rate: int) -> Tensor:
     return LOWEST_BAND_HZ * 2 ** (torch.arange(count) / 3)
 
 
+def check_length(samples: int, sample_rate: int, what: str = "audio") -> None:
+    """Whether so many samples have a spectrum.
+
+    Raises
+    ------
+    InputError
+        If they, `what` in the message, last less than half a second.
+    """
+    if samples < SHORTEST_SECONDS * sample_rate:
+        raise InputError(
+            f"{what} of {samples / sample_rate:.3f} s is too short for a spectrum: "
+            f"give at least {SHORTEST_SECONDS:g} s"
+        )
+
+
 @cache
 def _band_filters(sample_rate: int, window: int) -> Tensor:
     """How much of each bin lies in each band, (window // 2 + 1, K)."""
@@ -127,14 +142,6 @@ def _band_filters(sample_rate: int, window: int) -> Tensor:
     low, high = centres * 2 ** (-1 / 6), centres * 2 ** (1 / 6)
     overlap = torch.minimum(high, bins + width / 2) - torch.maximum(low, bins - width / 2)
     return overlap.clamp(min=0) / width
-
-
-def _check_length(audio: Tensor, sample_rate: int) -> None:
-    if audio.shape[-1] < SHORTEST_SECONDS * sample_rate:
-        raise InputError(
-            f"audio of {audio.shape[-1] / sample_rate:.3f} s is too short for a spectrum: "
-            f"give at least {SHORTEST_SECONDS:g} s"
-        )
 
 
 def _window_and_hop(sample_rate: int) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """Brightness and balance by other measures, the judges of `Brightness` and `MatchSpectrum`.
 
-Spectral roll-off (librosa's): the frequency below which most of a moment's power lies, where the
-control has the mean frequency. Third-octave levels of Welch's long-term spectrum (scipy's), each
-band by itself, where the control averages an octave of them.
+Spectral roll-off (librosa's): the frequency below which most of a moment's summed magnitude lies,
+where the control has the mean frequency. Third-octave levels of Welch's long-term spectrum
+(scipy's), each band by itself, where the control averages an octave of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ditto_music.errors import InputError
 from ditto_music.evaluation.judges.clips import Clip, Samples, mono
 
 RATE, WINDOW, HOP = 22_050, 2048, 512
-SHARE = 0.85  # of the power lies below the roll-off
+SHARE = 0.85  # of the summed magnitude lies below the roll-off
 MOMENT = 1.0  # seconds over which spectra are averaged: single notes are no brightness
 LOWEST, HIGHEST = 63.0, 8000.0  # Hz, centres of the bands that are compared
 RANGE_DB = 60.0  # bands further below the reference's loudest hold nothing to compare

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 
 from ditto_music.evaluation.judges.clips import Clip, mono
+from ditto_music.features.loudness import levelled
 from ditto_music.features.musicnn import TAGS, Which
 from ditto_music.features.musicnn import tags as probabilities
 
@@ -18,9 +19,12 @@ from ditto_music.features.musicnn import tags as probabilities
 def tags(clip: Clip, sample_rate: int, which: Which = "mtt") -> dict[str, float]:
     """Probability from 0 to 1 of each of a network's 50 tags, the likeliest first.
 
+    The clip is heard at one level, as by the control.
+
     They are no shares, and tags that are rare in the data stay low: compare a tag with itself in
     another clip, or by its rank.
     """
-    heard = probabilities(torch.from_numpy(mono(clip))[None], sample_rate, which)[0].tolist()
+    audio = levelled(torch.from_numpy(mono(clip))[None])
+    heard = probabilities(audio, sample_rate, which)[0].tolist()
     pairs = sorted(zip(heard, TAGS[which], strict=True), reverse=True)
     return {tag: probability for probability, tag in pairs}
