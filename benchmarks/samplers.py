@@ -23,7 +23,6 @@ PROMPTS = (
     "swing jazz trio with walking bass",
 )
 STEPS = (4, 5, 6, 8, 10, 15, 20, 50)
-FULL = 20
 
 
 @torch.no_grad()
@@ -32,10 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Samplers against the path of many small steps.")
     parser.add_argument("--model", default="ditto-small")
     parser.add_argument("--reference", type=int, default=400, help="steps of the reference")
+    parser.add_argument("--full", type=int, choices=STEPS, help="steps that fewer stand for")
     parser.add_argument("--guidance", type=float, help="default: the model's own, as of the next")
     parser.add_argument("--guidance-interval", metavar="FROM:TO", help="as the command's")
     args = parser.parse_args()
     model = load_model(args.model)
+    full = args.full or model.steps
     guided = Shared(guidance=args.guidance, guidance_interval=args.guidance_interval)
     settings = Settings(guidance=guided.guiding(model.guidance))
     problem = Problem(model, PROMPTS, None, list(range(len(PROMPTS))), settings)
@@ -47,11 +48,11 @@ def main() -> None:
     }
     exact = SAMPLERS["adams"](denoise, x_T, model.schedule, args.reference)
     names = list(SAMPLERS)
-    heads = [f"{n}, from the path" for n in names] + [f"{n}, from {FULL} steps" for n in names]
+    heads = [f"{n}, from the path" for n in names] + [f"{n}, from {full} steps" for n in names]
     print(f"| steps | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
     for steps in STEPS:
         far = [distance(made[name, steps], exact) for name in names]
-        lost = [distance(made[name, steps], made[name, FULL]) for name in names]
+        lost = [distance(made[name, steps], made[name, full]) for name in names]
         print(f"| {steps} | {' | '.join(f'{100 * x:.1f}%' for x in far + lost)} |")
 
 
