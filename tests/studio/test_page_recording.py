@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mido
 import pytest
 
 from ditto_music.audio import write_recording
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.slow
+
+DROPPED = """([place, name, bytes]) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+  const told = { dataTransfer, bubbles: true, cancelable: true };
+  const by = (kind) => document.querySelector(place).dispatchEvent(new DragEvent(kind, told));
+  return ["dragover", "drop"].every((kind) => !by(kind));
+}"""
+
+
+def drop(page: Page, place: str, file: Path) -> None:
+    """Let a file fall somewhere; the browser is kept from opening it in the page's stead."""
+    assert page.evaluate(DROPPED, [place, file.name, list(file.read_bytes())])
 
 
 def take(folder: Path, seconds: float) -> Path:
@@ -39,3 +53,22 @@ def test_a_recording_that_was_brought_is_heard(open_page: OpenPage, tmp_path: Pa
     page.locator("#hear-source").click()
     page.locator("#hear-source", has_text="Stop").wait_for()
     page.wait_for_function("+document.querySelector('#source-wave canvas').dataset.head > 0")
+
+
+def test_a_file_dropped_anywhere_is_taken_in_and_never_opened(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page()
+    drop(page, "h1", take(tmp_path, 2))
+    file, track = mido.MidiFile(), mido.MidiTrack()
+    track.append(mido.Message("note_on", note=60, velocity=64, time=0))
+    track.append(mido.Message("note_off", note=60, velocity=0, time=480))
+    file.tracks.append(track)
+    file.save(tmp_path / "tune.mid")
+    page.locator("#on-melody").check()
+    drop(page, "#melody svg", tmp_path / "tune.mid")
+    page.wait_for_selector("#melody .note")
+    page.locator(".top button", has_text="Edit").click()
+    assert page.locator("#dropped").inner_text().startswith("WAV")
+    drop(page, "h1", take(tmp_path, 2))
+    here(page)

@@ -107,10 +107,7 @@ function wire() {
   window.addEventListener("hashchange", () => { recall(); if (page.wanted) apply(page.wanted); });
 
   $("file").onchange = ({ target }) => { upload(target.files[0]); target.value = ""; };
-  const drop = $("drop");
-  drop.ondragover = (event) => { event.preventDefault(); drop.classList.add("over"); };
-  drop.ondragleave = () => drop.classList.remove("over");
-  drop.ondrop = (event) => { event.preventDefault(); drop.classList.remove("over"); upload(event.dataTransfer.files[0]); };
+  drops();
   $("task").onchange = task;
   $("add-region").onclick = () => {
     if (!page.recording) return;
@@ -121,6 +118,24 @@ function wire() {
   };
   $("hear-source").onclick = () => (sourcePlayer.playing ? sourcePlayer.pause() : sourcePlayer.play());
   task();
+}
+
+/** Files that are dropped, wherever that is: the browser would show them in place of the page. */
+function drops() {
+  const over = (is) => $("drop").classList.toggle("over", is);
+  window.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    over(true);
+  });
+  window.addEventListener("dragleave", (event) => { if (!event.relatedTarget) over(false); });
+  window.addEventListener("drop", (event) => {
+    over(false);
+    const [file] = event.dataTransfer.files;
+    if (!file) return;
+    event.preventDefault();
+    if (page.mode === "edit") upload(file);
+  });
 }
 
 // What is asked

@@ -22,6 +22,7 @@ export class Roll {
         "Piano roll. Arrow keys move, space places or removes a note, shift with left or right changes its length.",
       onkeydown: (event) => this.key(event),
       onpointerdown: (event) => this.begin(event),
+      ondrop: (event) => this.bring(event.dataTransfer.files[0]),
     });
     this.hum = el("button", { type: "button", onclick: () => this.record() }, "● Hum it");
     this.file = el("input", { type: "file", class: "hidden-input", id: "tune-file", accept: ".mid,.midi,audio/*", onchange: () => this.bring(this.file.files[0]) });
