@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mido
 import pytest
@@ -47,6 +49,10 @@ def edited(page: Page, file: Path) -> None:
     here(page)
 
 
+def linked(settings: dict[str, Any]) -> str:
+    return "#settings=" + base64.urlsafe_b64encode(json.dumps(settings).encode()).decode()
+
+
 def test_a_recording_that_was_brought_is_heard(open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page()
     edited(page, take(tmp_path, 3))
@@ -72,3 +78,16 @@ def test_a_file_dropped_anywhere_is_taken_in_and_never_opened(
     assert page.locator("#dropped").inner_text().startswith("WAV")
     drop(page, "h1", take(tmp_path, 2))
     here(page)
+
+
+def test_parts_that_a_link_marks_wait_for_the_recording(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page(linked({"task": "redo", "regions": [[0.5, 1.25], [2.5, 9]]}))
+    edited(page, take(tmp_path, 3))
+    assert page.locator("#regions li").count() == 1  # the other lies beyond its end
+    assert page.get_by_label("Part 1 begins").input_value() == "0.5"
+    assert page.get_by_label("Part 1 ends").input_value() == "1.25"
+    page.set_input_files("#file", take(tmp_path, 2))
+    page.wait_for_function("document.querySelector('#dropped').textContent.includes('2 s')")
+    assert page.locator("#regions li").count() == 0

@@ -14,7 +14,7 @@ const VERSIONS = { draft: "So far", music: "Finished", plain: "Left alone" };
 const USUAL = { guidance: 0.5, iterations: 60 };  // guidance at its lowest is the model's own
 const COLUMNS = 800;
 
-const page = { mode: "make", recording: null, active: null, shown: null, pieces: [], settings: new Map(), results: new Map(), loaded: {} };
+const page = { mode: "make", recording: null, marks: [], active: null, shown: null, pieces: [], settings: new Map(), results: new Map(), loaded: {} };
 let api, parts, player, wave, source, sourcePlayer;
 
 /** Into Gradio's component once it is there, without disturbing who has begun to type. */
@@ -233,10 +233,8 @@ function apply(asked) {
     task();
     if (asked.seconds) $("seconds").value = asked.seconds;
     $("before").checked = Boolean(asked.before);
-    if (asked.regions && page.recording) {
-      source.regions = asked.regions.map((one) => [...one]);
-      regions();
-    }
+    page.marks = (asked.regions ?? []).map(([start, stop]) => [+start, +stop]);
+    if (asked.regions && page.recording) mark();
   }
 }
 
@@ -276,8 +274,8 @@ async function upload(file) {
   try {
     const told = await api.upload(file);
     page.recording = told;
-    source.show(told.waveform, told.seconds, []);
-    regions();
+    source.show(told.waveform, told.seconds);
+    mark();
     sourcePlayer.clear();
     const heard = await sourcePlayer.load("source", file);  // itself: the policy lets no blob: address be fetched
     $("dropped").textContent = `${told.name}: ${short(told.seconds, 1)} s`;
@@ -286,6 +284,13 @@ async function upload(file) {
     $("dropped").textContent = "WAV, FLAC, OGG, MP3 …";
     fail(error.message);
   }
+}
+
+/** The parts that settings mark, once there is a recording: those that lie in it. */
+function mark() {
+  source.regions = page.marks.filter(([, stop]) => stop <= source.seconds + 0.01);
+  page.marks = [];
+  regions();
 }
 
 /** The marked parts as numbers, for keys and for precision. */
