@@ -37,7 +37,6 @@ async function begin() {
   settle();
   make();
   wire();
-  recall();
   try {
     api = await Api.open();
   } catch (error) {
@@ -45,8 +44,8 @@ async function begin() {
   }
   $("model").replaceChildren(...Object.keys(api.models).map((name) => el("option", { value: name }, name)));
   bound();
-  if (page.wanted) apply(page.wanted);
   api.listen(news, () => fail("This page was closed by the studio: load it again"));
+  recall();
   $("studio").dataset.ready = "yes";
 }
 
@@ -101,10 +100,12 @@ function wire() {
   $("load").onchange = async ({ target }) => {
     const [file] = target.files;
     target.value = "";
-    if (file) open(await file.text());
+    if (!file) return;
+    const text = await file.text();
+    open(() => text, "These are no settings: give a file that the studio has saved");
   };
   $("link").onclick = () => copy(`${location.origin}${location.pathname}#${packed(settings())}`, "Link");
-  window.addEventListener("hashchange", () => { recall(); if (page.wanted) apply(page.wanted); });
+  window.addEventListener("hashchange", recall);
 
   $("file").onchange = ({ target }) => { upload(target.files[0]); target.value = ""; };
   drops();
@@ -207,7 +208,6 @@ function settings() {
 
 /** Settings back into the parts. */
 function apply(asked) {
-  page.wanted = null;
   const kind = asked.task ?? "make";
   if (kind !== "make") document.querySelector(`input[name=task][value="${kind}"]`).checked = true;
   mode(kind === "make" ? "make" : "edit");
@@ -220,12 +220,12 @@ function apply(asked) {
   bound();
   if (kind === "make") {
     put("duration", asked.duration ?? 6);
-    if (asked.intensity) parts.intensity.set(asked.intensity.map((point) => [...point]));
+    if (asked.intensity) parts.intensity.set(asked.intensity.map(([time, value]) => [time, value]));
     if (asked.notes) parts.melody.set(asked.notes);
     if (asked.form) parts.form.set(asked.form);
     if (asked.tempo) put("tempo", asked.tempo);
     if (asked.style) put("style", asked.style);
-    if (asked.brightness) parts.brightness.set(asked.brightness.map((point) => [...point]));
+    if (asked.brightness) parts.brightness.set(asked.brightness.map(([time, value]) => [time, value]));
     $("shape-only").checked = Boolean(asked.shape_only);
     const names = { melody: "notes" };
     for (const name of ["intensity", "melody", "form", "tempo", "style", "brightness"]) turn(name, Boolean(asked[names[name] ?? name]));
@@ -238,15 +238,16 @@ function apply(asked) {
   }
 }
 
-function open(text) {
+/** Settings as text, or a word that they are none. */
+function open(read, damaged) {
   try {
-    const said = JSON.parse(text);
+    const said = JSON.parse(read());
     if (typeof said !== "object" || said === null || Array.isArray(said)) throw new Error();
     apply(said);
     say("Settings opened");
     fail("");
   } catch {
-    fail("These are no settings: give a file that the studio has saved");
+    fail(damaged);
   }
 }
 
@@ -255,16 +256,15 @@ const packed = (asked) => {
   return `settings=${btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
 };
 
+const unpacked = (text) => {
+  const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
+  return new TextDecoder().decode(bytes);
+};
+
 /** Settings of a link; they stand behind the # and so never leave the browser. */
 function recall() {
   const found = location.hash.match(/settings=([\w-]+)/);
-  if (!found) return;
-  try {
-    const bytes = Uint8Array.from(atob(found[1].replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
-    page.wanted = JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    fail("The link is damaged");
-  }
+  if (found) open(() => unpacked(found[1]), "The link is damaged");
 }
 
 async function upload(file) {

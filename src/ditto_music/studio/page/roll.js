@@ -46,8 +46,8 @@ export class Roll {
   /** Notes [start, stop, pitch], one at a time, moved by octaves until they are on the roll. */
   set(notes) {
     this.notes = monophonic(notes.map(([start, stop, pitch]) => {
-      while (pitch < LOW) pitch += 12;
-      while (pitch > HIGH) pitch -= 12;
+      if (pitch < LOW) pitch += 12 * Math.ceil((LOW - pitch) / 12);
+      if (pitch > HIGH) pitch -= 12 * Math.ceil((pitch - HIGH) / 12);
       return [start, stop, pitch];
     }));
     this.draw();
