@@ -28,3 +28,13 @@ def test_a_damaged_link_is_told_and_the_page_works(open_page: OpenPage, link: st
     settle(page, iterations=5, seconds=2)
     page.locator("#make").click()
     finished(page)
+
+
+def test_a_silent_studio_is_told_until_it_answers_again(open_page: OpenPage) -> None:
+    page = open_page()
+    page.route("**/events", lambda route: route.abort("connectionrefused"))
+    page.reload()
+    page.wait_for_selector("#studio[data-ready]")
+    page.locator("#error", has_text="does not answer").wait_for(timeout=15_000)
+    page.unroute("**/events")
+    page.locator("#error").wait_for(state="hidden")

@@ -44,7 +44,7 @@ async function begin() {
   }
   $("model").replaceChildren(...Object.keys(api.models).map((name) => el("option", { value: name }, name)));
   bound();
-  api.listen(news, () => fail("This page was closed by the studio: load it again"));
+  api.listen(news, fail);
   recall();
   $("studio").dataset.ready = "yes";
 }
