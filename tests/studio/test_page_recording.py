@@ -91,3 +91,17 @@ def test_parts_that_a_link_marks_wait_for_the_recording(
     page.set_input_files("#file", take(tmp_path, 2))
     page.wait_for_function("document.querySelector('#dropped').textContent.includes('2 s')")
     assert page.locator("#regions li").count() == 0
+
+
+def test_the_place_that_is_heard_is_moved_by_keys(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    edited(page, take(tmp_path, 3))
+    place = page.get_by_role("slider", name="recording")
+    place.focus()
+    for key, seconds in (("ArrowRight", 0.5), ("ArrowUp", 1), ("ArrowLeft", 0.5), ("End", 3)):
+        page.keyboard.press(key)
+        assert float(place.get_attribute("aria-valuenow") or "nan") == seconds
+    assert place.get_attribute("aria-valuemax") == "3"
+    assert place.get_attribute("aria-valuetext") == "3 of 3 seconds"
+    page.keyboard.press("Home")
+    assert place.get_attribute("aria-valuenow") == "0"

@@ -71,9 +71,9 @@ function make() {
     form: new Form($("form"), { seconds, changed: () => turn("form", true) }),
   };
   player = new Player({ moved, changed: transport });
-  wave = new Wave($("result-wave"), { label: "Waveform of what came out", pick: (at) => player.seek(at) });
+  wave = new Wave($("result-wave"), { label: "Where it plays, on the waveform of what came out", pick: (at) => player.seek(at) });
   sourcePlayer = new Player({ moved: (at) => source.moveTo(at), changed: () => { $("hear-source").textContent = sourcePlayer.playing ? "❚❚ Stop" : "▶ Hear it"; } });
-  source = new Wave($("source-wave"), { label: "Waveform of the recording; the marked parts are listed below", pick: (at) => sourcePlayer.seek(at), mark: regions });
+  source = new Wave($("source-wave"), { label: "Where it plays, on the waveform of the recording; the marked parts are listed below", pick: (at) => sourcePlayer.seek(at), mark: regions });
   $("examples").append(...EXAMPLES.map((text) => el("button", { type: "button", onclick: () => { $("prompt").value = text; } }, text)));
 }
 
