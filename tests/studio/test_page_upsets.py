@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from ditto_music.editing import extend
 from tests.studio.conftest import OpenPage
 from tests.studio.test_page import finished, settle
-from tests.studio.test_page_recording import linked
+from tests.studio.test_page_recording import edited, linked, take
 
 pytestmark = pytest.mark.slow
 
@@ -38,3 +42,27 @@ def test_a_silent_studio_is_told_until_it_answers_again(open_page: OpenPage) -> 
     page.locator("#error", has_text="does not answer").wait_for(timeout=15_000)
     page.unroute("**/events")
     page.locator("#error").wait_for(state="hidden")
+
+
+def test_an_edit_that_broke_off_is_not_called_finished(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill = extend.fill
+
+    def once(*args: Any, seed: int, **kwargs: Any) -> Any:
+        if seed == 1:
+            raise FloatingPointError("the loss was never a finite number")
+        return fill(*args, seed=seed, **kwargs)
+
+    monkeypatch.setattr(extend, "fill", once)
+    page = open_page()
+    edited(page, take(tmp_path, 2))
+    settle(page, iterations=5)
+    page.locator("input[value=continue]").check()
+    page.locator("#seconds").fill("12")
+    page.locator("#make").click()
+    finished(page)
+    told = page.locator("#said")
+    told.filter(has_text="never a finite number").wait_for(state="attached")
+    assert told.inner_text().startswith("Not whole: ")
+    assert "not whole" in page.locator("#history").inner_text()

@@ -435,14 +435,17 @@ async function show(id) {
   $("command").textContent = result.command;
   $("command-card").hidden = false;
   history();
-  say(`Finished: ${result.figures.map(({ name, after }) => `${title(name)} ${after}`).join(", ") || "done"}`);
+  const figures = result.figures.map(({ name, after }) => `${title(name)} ${after}`).join(", ");
+  say(result.broken ? `Not whole: ${unmade(result)}` : `Finished: ${figures || "done"}`);
 }
+
+const unmade = (result) => `what comes after could not be made: ${result.broken}`;
 
 function outcome(result) {
   const ended = { tolerance: "as asked", interrupted: "stopped, the best so far", stalled: "as close as it gets", time: "time was up", iterations: "tried to the end", diverged: "broke off, the best before" };
   const told = result.loss.length ? [["Ended", ended[result.stopped]], ["Took", `${result.iterations} tries, ${Math.round(result.took)} s`]] : [["Made in", `${short(result.took, 1)} s`]];
   if (result.read) told.push(["Heard in it", result.prompt]);
-  if (result.broken) told.push(["Not whole", `what comes after could not be made: ${result.broken}`]);
+  if (result.broken) told.push(["Not whole", unmade(result)]);
   if (result.clipped) told.push(["Too loud", `${result.clipped} samples cut off`]);
   for (const { name, before, after } of result.figures) if (!result.panels.some((panel) => panel.name === name)) told.push([title(name), before ? `${before} → ${after}` : after]);
   return told.map(([name, text]) => el("li", {}, el("b", {}, name), ` ${text}`));
@@ -519,7 +522,7 @@ function history() {
     const asked = page.settings.get(piece.id) ?? {};
     const wishes = ["intensity", "notes", "form", "tempo", "style", "brightness"].filter((name) => asked[name]).map((name) => title({ notes: "melody" }[name] ?? name).toLowerCase());
     const kind = { redo: "redone", continue: "continued", loop: "loop" }[asked.task];
-    const what = [kind, ...wishes, `seed ${asked.seed}`, ended[piece.status]].filter(Boolean).join(", ");
+    const what = [kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status]].filter(Boolean).join(", ");
     return el("li", { class: piece.id === page.shown ? "shown" : "" },
       el("span", {}, el("b", {}, asked.prompt || "as it sounds"), el("small", {}, what)),
       piece.status === "done" ? el("button", { type: "button", onclick: () => { page.active = piece.id; show(piece.id); } }, "Hear") : null,
