@@ -14,6 +14,17 @@ from tests.studio.test_page_recording import edited, linked, take
 
 pytestmark = pytest.mark.slow
 
+ASKED = """() => {
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  window.given = [];
+  navigator.mediaDevices.getUserMedia = async (what) => {
+    const stream = await ask(what);
+    given.push(...stream.getTracks());
+    await new Promise((go) => setTimeout(go, 500));
+    return stream;
+  };
+}"""
+
 
 @pytest.mark.parametrize(
     "link",
@@ -66,3 +77,24 @@ def test_an_edit_that_broke_off_is_not_called_finished(
     told.filter(has_text="never a finite number").wait_for(state="attached")
     assert told.inner_text().startswith("Not whole: ")
     assert "not whole" in page.locator("#history").inner_text()
+
+
+def test_the_microphone_is_asked_for_once(open_page: OpenPage) -> None:
+    page = open_page(permissions=["microphone"])
+    page.evaluate(ASKED)
+    page.locator("#on-melody").check()
+    page.get_by_role("button", name="Hum it").dblclick()
+    page.get_by_role("button", name="Stop humming").wait_for()
+    page.wait_for_timeout(1000)
+    page.get_by_role("button", name="Stop humming").click()
+    assert page.evaluate("given.map((track) => track.readyState)") == ["ended"]
+
+
+def test_a_microphone_that_cannot_be_heard_is_given_back(open_page: OpenPage) -> None:
+    page = open_page(permissions=["microphone"])
+    page.evaluate(ASKED)
+    page.evaluate("() => { AudioWorklet.prototype.addModule = () => Promise.reject(Error('no')); }")
+    page.locator("#on-melody").check()
+    page.get_by_role("button", name="Hum it").click()
+    page.locator("#error:not(:empty)").wait_for()
+    assert page.evaluate("given.map((track) => track.readyState)") == ["ended"]

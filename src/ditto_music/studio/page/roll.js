@@ -14,6 +14,7 @@ export class Roll {
   constructor(place, { seconds, changed, read, failed }) {
     Object.assign(this, { seconds, changed, read, failed });
     this.notes = [];
+    this.asking = false; // for the microphone
     this.step = 0.5;
     this.cursor = { time: 0, pitch: 60 };
     this.width = 400;
@@ -168,6 +169,8 @@ export class Roll {
       await this.bring(new File([wav], "hummed.wav"));
       return;
     }
+    if (this.asking) return;
+    this.asking = true;
     try {
       this.recorder = await Recorder.start();
       this.hum.textContent = "■ Stop humming";
@@ -175,6 +178,7 @@ export class Roll {
     } catch (error) {
       this.failed(error.message);
     }
+    this.asking = false;
   }
 
   async bring(file) {
