@@ -107,7 +107,8 @@ def test_an_edit_that_breaks_off_shows_what_was_made_and_says_why(
     assert ticket.status == "done", ticket.error
     assert ticket.result
     assert ticket.result["regions"] == [[2.0, 8.0]]
-    assert ticket.result["broken"] == "the loss was never a finite number"
+    (piece,) = desk.state(tab)["pieces"]
+    assert ticket.result["broken"] == piece["broken"] == "the loss was never a finite number"
 
 
 def test_the_plain_version_is_that_of_the_same_seed(desk: Desk) -> None:

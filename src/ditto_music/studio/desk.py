@@ -228,6 +228,7 @@ class Desk:
                         "plain": ticket.plain_audio.exists(),
                         "stopping": ticket.stopping,
                         "error": ticket.error,
+                        "broken": ticket.outcome.broken if ticket.outcome else "",
                         "command": ticket.command,
                         **ticket.told,
                     }

@@ -1,8 +1,11 @@
 // The line to the server: one tab, its files, its pieces.
 
+const SILENT = "The studio does not answer: is it still running?";
+const PATIENCE = 5000; // milliseconds
+
 async function told(answer) {
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(body.error ?? "The studio does not answer: is it still running?");
+  if (!answer.ok) throw new Error(body.error ?? SILENT);
   return body;
 }
 
@@ -10,7 +13,7 @@ const reach = async (...request) => {
   try {
     return await fetch(...request);
   } catch {
-    throw new Error("The studio does not answer: is it still running?");
+    throw new Error(SILENT);
   }
 };
 
@@ -24,12 +27,24 @@ export class Api {
     return self;
   }
 
-  /** Hear of every change; the open line also says that somebody is here. */
-  listen(changed, lost) {
+  /** Hear of every change; the open line also says that somebody is here. failed: called with why nothing is heard, with "" once it is again. */
+  listen(changed, failed) {
     const line = new EventSource(`${this.home}/events`);
-    line.onmessage = ({ data }) => changed(JSON.parse(data).pieces);
+    let waits = null, silent = false;
+    line.onmessage = ({ data }) => {
+      clearTimeout(waits);
+      if (silent) failed("");
+      [waits, silent] = [null, false];
+      changed(JSON.parse(data).pieces);
+    };
     line.onerror = () => {
-      if (line.readyState === EventSource.CLOSED) lost();
+      if (line.readyState === EventSource.CLOSED) {
+        clearTimeout(waits);
+        failed("This page was closed by the studio: load it again");
+      } else waits ??= setTimeout(() => {
+        silent = true;
+        failed(SILENT);
+      }, PATIENCE);
     };
   }
 

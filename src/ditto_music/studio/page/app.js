@@ -14,7 +14,7 @@ const VERSIONS = { draft: "So far", music: "Finished", plain: "Left alone" };
 const USUAL = { guidance: 0.5, iterations: 60 };  // guidance at its lowest is the model's own
 const COLUMNS = 800;
 
-const page = { mode: "make", recording: null, active: null, shown: null, pieces: [], settings: new Map(), results: new Map(), loaded: {} };
+const page = { mode: "make", recording: null, marks: [], active: null, shown: null, pieces: [], settings: new Map(), results: new Map(), loaded: {} };
 let api, parts, player, wave, source, sourcePlayer;
 
 /** Into Gradio's component once it is there, without disturbing who has begun to type. */
@@ -37,7 +37,6 @@ async function begin() {
   settle();
   make();
   wire();
-  recall();
   try {
     api = await Api.open();
   } catch (error) {
@@ -45,8 +44,8 @@ async function begin() {
   }
   $("model").replaceChildren(...Object.keys(api.models).map((name) => el("option", { value: name }, name)));
   bound();
-  if (page.wanted) apply(page.wanted);
-  api.listen(news, () => fail("This page was closed by the studio: load it again"));
+  api.listen(news, fail);
+  recall();
   $("studio").dataset.ready = "yes";
 }
 
@@ -72,9 +71,9 @@ function make() {
     form: new Form($("form"), { seconds, changed: () => turn("form", true) }),
   };
   player = new Player({ moved, changed: transport });
-  wave = new Wave($("result-wave"), { label: "Waveform of what came out", pick: (at) => player.seek(at) });
+  wave = new Wave($("result-wave"), { label: "Where it plays, on the waveform of what came out", pick: (at) => player.seek(at) });
   sourcePlayer = new Player({ moved: (at) => source.moveTo(at), changed: () => { $("hear-source").textContent = sourcePlayer.playing ? "❚❚ Stop" : "▶ Hear it"; } });
-  source = new Wave($("source-wave"), { label: "Waveform of the recording; the marked parts are listed below", pick: (at) => sourcePlayer.seek(at), mark: regions });
+  source = new Wave($("source-wave"), { label: "Where it plays, on the waveform of the recording; the marked parts are listed below", pick: (at) => sourcePlayer.seek(at), mark: regions });
   $("examples").append(...EXAMPLES.map((text) => el("button", { type: "button", onclick: () => { $("prompt").value = text; } }, text)));
 }
 
@@ -101,16 +100,15 @@ function wire() {
   $("load").onchange = async ({ target }) => {
     const [file] = target.files;
     target.value = "";
-    if (file) open(await file.text());
+    if (!file) return;
+    const text = await file.text();
+    open(() => text, "These are no settings: give a file that the studio has saved");
   };
   $("link").onclick = () => copy(`${location.origin}${location.pathname}#${packed(settings())}`, "Link");
-  window.addEventListener("hashchange", () => { recall(); if (page.wanted) apply(page.wanted); });
+  window.addEventListener("hashchange", recall);
 
   $("file").onchange = ({ target }) => { upload(target.files[0]); target.value = ""; };
-  const drop = $("drop");
-  drop.ondragover = (event) => { event.preventDefault(); drop.classList.add("over"); };
-  drop.ondragleave = () => drop.classList.remove("over");
-  drop.ondrop = (event) => { event.preventDefault(); drop.classList.remove("over"); upload(event.dataTransfer.files[0]); };
+  drops();
   $("task").onchange = task;
   $("add-region").onclick = () => {
     if (!page.recording) return;
@@ -121,6 +119,24 @@ function wire() {
   };
   $("hear-source").onclick = () => (sourcePlayer.playing ? sourcePlayer.pause() : sourcePlayer.play());
   task();
+}
+
+/** Files that are dropped, wherever that is: the browser would show them in place of the page. */
+function drops() {
+  const over = (is) => $("drop").classList.toggle("over", is);
+  window.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    over(true);
+  });
+  window.addEventListener("dragleave", (event) => { if (!event.relatedTarget) over(false); });
+  window.addEventListener("drop", (event) => {
+    over(false);
+    const [file] = event.dataTransfer.files;
+    if (!file) return;
+    event.preventDefault();
+    if (page.mode === "edit") upload(file);
+  });
 }
 
 // What is asked
@@ -192,7 +208,6 @@ function settings() {
 
 /** Settings back into the parts. */
 function apply(asked) {
-  page.wanted = null;
   const kind = asked.task ?? "make";
   if (kind !== "make") document.querySelector(`input[name=task][value="${kind}"]`).checked = true;
   mode(kind === "make" ? "make" : "edit");
@@ -205,12 +220,12 @@ function apply(asked) {
   bound();
   if (kind === "make") {
     put("duration", asked.duration ?? 6);
-    if (asked.intensity) parts.intensity.set(asked.intensity.map((point) => [...point]));
+    if (asked.intensity) parts.intensity.set(asked.intensity.map(([time, value]) => [time, value]));
     if (asked.notes) parts.melody.set(asked.notes);
     if (asked.form) parts.form.set(asked.form);
     if (asked.tempo) put("tempo", asked.tempo);
     if (asked.style) put("style", asked.style);
-    if (asked.brightness) parts.brightness.set(asked.brightness.map((point) => [...point]));
+    if (asked.brightness) parts.brightness.set(asked.brightness.map(([time, value]) => [time, value]));
     $("shape-only").checked = Boolean(asked.shape_only);
     const names = { melody: "notes" };
     for (const name of ["intensity", "melody", "form", "tempo", "style", "brightness"]) turn(name, Boolean(asked[names[name] ?? name]));
@@ -218,22 +233,21 @@ function apply(asked) {
     task();
     if (asked.seconds) $("seconds").value = asked.seconds;
     $("before").checked = Boolean(asked.before);
-    if (asked.regions && page.recording) {
-      source.regions = asked.regions.map((one) => [...one]);
-      regions();
-    }
+    page.marks = (asked.regions ?? []).map(([start, stop]) => [+start, +stop]);
+    if (asked.regions && page.recording) mark();
   }
 }
 
-function open(text) {
+/** Settings as text, or a word that they are none. */
+function open(read, damaged) {
   try {
-    const said = JSON.parse(text);
+    const said = JSON.parse(read());
     if (typeof said !== "object" || said === null || Array.isArray(said)) throw new Error();
     apply(said);
     say("Settings opened");
     fail("");
   } catch {
-    fail("These are no settings: give a file that the studio has saved");
+    fail(damaged);
   }
 }
 
@@ -242,16 +256,15 @@ const packed = (asked) => {
   return `settings=${btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
 };
 
+const unpacked = (text) => {
+  const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
+  return new TextDecoder().decode(bytes);
+};
+
 /** Settings of a link; they stand behind the # and so never leave the browser. */
 function recall() {
   const found = location.hash.match(/settings=([\w-]+)/);
-  if (!found) return;
-  try {
-    const bytes = Uint8Array.from(atob(found[1].replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
-    page.wanted = JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    fail("The link is damaged");
-  }
+  if (found) open(() => unpacked(found[1]), "The link is damaged");
 }
 
 async function upload(file) {
@@ -261,18 +274,23 @@ async function upload(file) {
   try {
     const told = await api.upload(file);
     page.recording = told;
-    source.show(told.waveform, told.seconds, []);
-    regions();
+    source.show(told.waveform, told.seconds);
+    mark();
     sourcePlayer.clear();
-    const address = URL.createObjectURL(file);
-    const heard = await sourcePlayer.load("source", address);
-    URL.revokeObjectURL(address);
+    const heard = await sourcePlayer.load("source", file);  // itself: the policy lets no blob: address be fetched
     $("dropped").textContent = `${told.name}: ${short(told.seconds, 1)} s`;
     say(heard ? `${told.name} is here` : "This browser cannot play the file; it can be edited all the same");
   } catch (error) {
     $("dropped").textContent = "WAV, FLAC, OGG, MP3 …";
     fail(error.message);
   }
+}
+
+/** The parts that settings mark, once there is a recording: those that lie in it. */
+function mark() {
+  source.regions = page.marks.filter(([, stop]) => stop <= source.seconds + 0.01);
+  page.marks = [];
+  regions();
 }
 
 /** The marked parts as numbers, for keys and for precision. */
@@ -417,14 +435,17 @@ async function show(id) {
   $("command").textContent = result.command;
   $("command-card").hidden = false;
   history();
-  say(`Finished: ${result.figures.map(({ name, after }) => `${title(name)} ${after}`).join(", ") || "done"}`);
+  const figures = result.figures.map(({ name, after }) => `${title(name)} ${after}`).join(", ");
+  say(result.broken ? `Not whole: ${unmade(result)}` : `Finished: ${figures || "done"}`);
 }
+
+const unmade = (result) => `what comes after could not be made: ${result.broken}`;
 
 function outcome(result) {
   const ended = { tolerance: "as asked", interrupted: "stopped, the best so far", stalled: "as close as it gets", time: "time was up", iterations: "tried to the end", diverged: "broke off, the best before" };
   const told = result.loss.length ? [["Ended", ended[result.stopped]], ["Took", `${result.iterations} tries, ${Math.round(result.took)} s`]] : [["Made in", `${short(result.took, 1)} s`]];
   if (result.read) told.push(["Heard in it", result.prompt]);
-  if (result.broken) told.push(["Not whole", `what comes after could not be made: ${result.broken}`]);
+  if (result.broken) told.push(["Not whole", unmade(result)]);
   if (result.clipped) told.push(["Too loud", `${result.clipped} samples cut off`]);
   for (const { name, before, after } of result.figures) if (!result.panels.some((panel) => panel.name === name)) told.push([title(name), before ? `${before} → ${after}` : after]);
   return told.map(([name, text]) => el("li", {}, el("b", {}, name), ` ${text}`));
@@ -501,7 +522,7 @@ function history() {
     const asked = page.settings.get(piece.id) ?? {};
     const wishes = ["intensity", "notes", "form", "tempo", "style", "brightness"].filter((name) => asked[name]).map((name) => title({ notes: "melody" }[name] ?? name).toLowerCase());
     const kind = { redo: "redone", continue: "continued", loop: "loop" }[asked.task];
-    const what = [kind, ...wishes, `seed ${asked.seed}`, ended[piece.status]].filter(Boolean).join(", ");
+    const what = [kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status]].filter(Boolean).join(", ");
     return el("li", { class: piece.id === page.shown ? "shown" : "" },
       el("span", {}, el("b", {}, asked.prompt || "as it sounds"), el("small", {}, what)),
       piece.status === "done" ? el("button", { type: "button", onclick: () => { page.active = piece.id; show(piece.id); } }, "Hear") : null,

@@ -32,7 +32,9 @@ export class Curve {
     this.set(values.map((value, i) => [(i * this.seconds) / (values.length - 1), value]));
   }
 
+  /** Points [seconds, value]; throws, and keeps those there are, where it is given none. */
   set(points) {
+    if (!points.length || !points.flat().every(Number.isFinite)) throw new Error("no points of a curve");
     this.points = points;
     this.draw();
     this.changed();

@@ -15,22 +15,36 @@ export class Recorder {
     }
     const self = new Recorder();
     self.stream = stream;
-    self.context = new AudioContext();
     self.parts = [];
-    await self.context.audioWorklet.addModule(new URL("tap.js", import.meta.url));
-    const tap = new AudioWorkletNode(self.context, "tap");
-    tap.port.onmessage = ({ data }) => {
-      if (self.parts.length * data.length < LONGEST * self.context.sampleRate) self.parts.push(data);
-    };
-    self.context.createMediaStreamSource(stream).connect(tap);
+    try {
+      await self.listen();
+    } catch (error) {
+      self.close();
+      throw error;
+    }
     return self;
+  }
+
+  async listen() {
+    this.context = new AudioContext();
+    await this.context.audioWorklet.addModule(new URL("tap.js", import.meta.url));
+    const tap = new AudioWorkletNode(this.context, "tap");
+    tap.port.onmessage = ({ data }) => {
+      if (this.parts.length * data.length < LONGEST * this.context.sampleRate) this.parts.push(data);
+    };
+    this.context.createMediaStreamSource(this.stream).connect(tap);
+  }
+
+  /** Give the microphone back. */
+  close() {
+    for (const track of this.stream.getTracks()) track.stop();
+    this.context?.close();
   }
 
   /** A WAV of 16 bit, one channel. */
   stop() {
-    for (const track of this.stream.getTracks()) track.stop();
+    this.close();
     const rate = this.context.sampleRate;
-    this.context.close();
     const count = this.parts.reduce((sum, part) => sum + part.length, 0);
     const view = new DataView(new ArrayBuffer(44 + 2 * count));
     const text = (at, letters) => [...letters].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));

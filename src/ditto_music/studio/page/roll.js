@@ -14,6 +14,7 @@ export class Roll {
   constructor(place, { seconds, changed, read, failed }) {
     Object.assign(this, { seconds, changed, read, failed });
     this.notes = [];
+    this.asking = false; // for the microphone
     this.step = 0.5;
     this.cursor = { time: 0, pitch: 60 };
     this.width = 400;
@@ -22,6 +23,7 @@ export class Roll {
         "Piano roll. Arrow keys move, space places or removes a note, shift with left or right changes its length.",
       onkeydown: (event) => this.key(event),
       onpointerdown: (event) => this.begin(event),
+      ondrop: (event) => this.bring(event.dataTransfer.files[0]),
     });
     this.hum = el("button", { type: "button", onclick: () => this.record() }, "● Hum it");
     this.file = el("input", { type: "file", class: "hidden-input", id: "tune-file", accept: ".mid,.midi,audio/*", onchange: () => this.bring(this.file.files[0]) });
@@ -45,8 +47,8 @@ export class Roll {
   /** Notes [start, stop, pitch], one at a time, moved by octaves until they are on the roll. */
   set(notes) {
     this.notes = monophonic(notes.map(([start, stop, pitch]) => {
-      while (pitch < LOW) pitch += 12;
-      while (pitch > HIGH) pitch -= 12;
+      if (pitch < LOW) pitch += 12 * Math.ceil((LOW - pitch) / 12);
+      if (pitch > HIGH) pitch -= 12 * Math.ceil((pitch - HIGH) / 12);
       return [start, stop, pitch];
     }));
     this.draw();
@@ -167,6 +169,8 @@ export class Roll {
       await this.bring(new File([wav], "hummed.wav"));
       return;
     }
+    if (this.asking) return;
+    this.asking = true;
     try {
       this.recorder = await Recorder.start();
       this.hum.textContent = "■ Stop humming";
@@ -174,6 +178,7 @@ export class Roll {
     } catch (error) {
       this.failed(error.message);
     }
+    this.asking = false;
   }
 
   async bring(file) {

@@ -50,13 +50,12 @@ export class Player {
     this.span = null;
   }
 
-  /** Bring a version from an address in place of one of the same name; gives whether it can be played here. */
-  async load(name, address) {
+  /** Bring a version, an address or a file, in place of one of the same name; gives whether it can be played here. */
+  async load(name, from) {
     let sound;
     try {
-      const answer = await fetch(address);
-      if (!answer.ok) return false;
-      sound = await new OfflineAudioContext(1, 1, 44100).decodeAudioData(await answer.arrayBuffer());
+      const bytes = from instanceof Blob ? from : await fetch(from);
+      sound = await new OfflineAudioContext(1, 1, 44100).decodeAudioData(await bytes.arrayBuffer());
     } catch {
       return false;
     }

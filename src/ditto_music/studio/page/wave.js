@@ -1,28 +1,32 @@
-// A waveform with a play head, marked regions, and joins.
+// A waveform with a play head, moved by pointer or keys, and marked regions.
 
 import { clamp, colour, el, onWidth, short } from "./dom.js";
 
-const HEIGHT = 120, EDGE = 8;
+const HEIGHT = 120, EDGE = 8, STEP = 0.5; // pixels; seconds of an arrow key
 
 export class Wave {
-  /** pick: called with seconds where it is pressed; mark: whether regions are drawn by dragging. */
+  /** pick: called with the seconds that are chosen; mark: whether regions are drawn by dragging. */
   constructor(place, { label, pick, mark = null }) {
     Object.assign(this, { pick, mark });
     this.columns = [];
     this.seconds = 1;
     this.regions = [];
     this.head = 0;
-    this.canvas = el("canvas", { role: "img", "aria-label": label, height: HEIGHT });
+    this.canvas = el("canvas", {
+      role: "slider", tabindex: 0, "aria-label": label, "aria-valuemin": 0, height: HEIGHT,
+      onpointerdown: (event) => this.begin(event),
+      onkeydown: (event) => this.key(event),
+    });
+    this.tell();
     if (mark) this.canvas.classList.add("marks");
     place.classList.add("wave");
     place.append(this.canvas);
-    this.canvas.addEventListener("pointerdown", (event) => this.begin(event));
     onWidth(this.canvas, () => this.draw());
   }
 
   show(columns, seconds, regions = []) {
-    Object.assign(this, { columns, seconds, regions, head: 0 });
-    this.draw();
+    Object.assign(this, { columns, seconds, regions });
+    this.moveTo(0);
   }
 
   at(event) {
@@ -59,9 +63,28 @@ export class Wave {
     this.canvas.addEventListener("pointercancel", end);
   }
 
+  key(event) {
+    const { head, seconds } = this;
+    const moves = {
+      ArrowRight: head + STEP, ArrowUp: head + STEP, ArrowLeft: head - STEP, ArrowDown: head - STEP,
+      Home: 0, End: seconds,
+    };
+    if (!(event.key in moves) || !this.columns.length) return;
+    event.preventDefault();
+    this.pick(clamp(moves[event.key], 0, seconds));
+  }
+
   moveTo(seconds) {
     this.head = seconds;
+    this.tell();
     this.draw();
+  }
+
+  /** The place for those who listen, in tenths of a second. */
+  tell() {
+    const [head, seconds] = [short(this.head, 1), short(this.seconds, 1)];
+    const told = { valuenow: head, valuemax: seconds, valuetext: `${head} of ${seconds} seconds`, disabled: !this.columns.length };
+    for (const [name, value] of Object.entries(told)) this.canvas.setAttribute(`aria-${name}`, value);
   }
 
   draw() {

@@ -1,0 +1,107 @@
+"""The page with a recording in it, in a real browser: dropped, heard, marked, moved through."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mido
+import pytest
+
+from ditto_music.audio import write_recording
+from tests.editing.sounds import music
+from tests.studio.conftest import OpenPage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.slow
+
+DROPPED = """([place, name, bytes]) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+  const told = { dataTransfer, bubbles: true, cancelable: true };
+  const by = (kind) => document.querySelector(place).dispatchEvent(new DragEvent(kind, told));
+  return ["dragover", "drop"].every((kind) => !by(kind));
+}"""
+
+
+def drop(page: Page, place: str, file: Path) -> None:
+    """Let a file fall somewhere; the browser is kept from opening it in the page's stead."""
+    assert page.evaluate(DROPPED, [place, file.name, list(file.read_bytes())])
+
+
+def take(folder: Path, seconds: float) -> Path:
+    path = folder / "take.wav"
+    write_recording(path, music(seconds, 8_000, 1))
+    return path
+
+
+def here(page: Page) -> None:
+    page.locator("#said", has_text="take.wav is here").wait_for(state="attached")
+
+
+def edited(page: Page, file: Path) -> None:
+    page.locator(".top button", has_text="Edit").click()
+    page.set_input_files("#file", file)
+    here(page)
+
+
+def linked(settings: dict[str, Any]) -> str:
+    return "#settings=" + base64.urlsafe_b64encode(json.dumps(settings).encode()).decode()
+
+
+def test_a_recording_that_was_brought_is_heard(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    edited(page, take(tmp_path, 3))
+    page.locator("#hear-source").click()
+    page.locator("#hear-source", has_text="Stop").wait_for()
+    page.wait_for_function("+document.querySelector('#source-wave canvas').dataset.head > 0")
+
+
+def test_a_file_dropped_anywhere_is_taken_in_and_never_opened(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page()
+    drop(page, "h1", take(tmp_path, 2))
+    file, track = mido.MidiFile(), mido.MidiTrack()
+    track.append(mido.Message("note_on", note=60, velocity=64, time=0))
+    track.append(mido.Message("note_off", note=60, velocity=0, time=480))
+    file.tracks.append(track)
+    file.save(tmp_path / "tune.mid")
+    page.locator("#on-melody").check()
+    drop(page, "#melody svg", tmp_path / "tune.mid")
+    page.wait_for_selector("#melody .note")
+    page.locator(".top button", has_text="Edit").click()
+    assert page.locator("#dropped").inner_text().startswith("WAV")
+    drop(page, "h1", take(tmp_path, 2))
+    here(page)
+
+
+def test_parts_that_a_link_marks_wait_for_the_recording(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page(linked({"task": "redo", "regions": [[0.5, 1.25], [2.5, 9]]}))
+    edited(page, take(tmp_path, 3))
+    assert page.locator("#regions li").count() == 1  # the other lies beyond its end
+    assert page.get_by_label("Part 1 begins").input_value() == "0.5"
+    assert page.get_by_label("Part 1 ends").input_value() == "1.25"
+    page.set_input_files("#file", take(tmp_path, 2))
+    page.wait_for_function("document.querySelector('#dropped').textContent.includes('2 s')")
+    assert page.locator("#regions li").count() == 0
+
+
+def test_the_place_that_is_heard_is_moved_by_keys(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    edited(page, take(tmp_path, 3))
+    place = page.get_by_role("slider", name="recording")
+    place.focus()
+    for key, seconds in (("ArrowRight", 0.5), ("ArrowUp", 1), ("ArrowLeft", 0.5), ("End", 3)):
+        page.keyboard.press(key)
+        assert float(place.get_attribute("aria-valuenow") or "nan") == seconds
+    assert place.get_attribute("aria-valuemax") == "3"
+    assert place.get_attribute("aria-valuetext") == "3 of 3 seconds"
+    page.keyboard.press("Home")
+    assert place.get_attribute("aria-valuenow") == "0"
