@@ -131,11 +131,16 @@ def activation_bytes(denoise: Denoise, x_t: Tensor, t: Tensor) -> int:
     return sum(size for pointer, size in second.items() if pointer not in first)
 
 
-def memory_budget(device: torch.device, gigabytes: float | None) -> int:
-    """Bytes that activations may take: what was asked, or half of what is free now."""
+def memory_budget(device: torch.device, gigabytes: float | None, coming: int = 0) -> int:
+    """Bytes that activations may take: what was asked, or half of what is free now.
+
+    Parameters
+    ----------
+    coming : bytes of weights that are still to come there and so leave less free.
+    """
     if gigabytes is not None:
         return round(gigabytes * 1e9)
-    return round(SHARE * free_memory(device))
+    return max(0, round(SHARE * (free_memory(device) - coming)))
 
 
 def free_memory(device: torch.device) -> int:

@@ -311,10 +311,16 @@ def test_blocks_give_the_same_bits_for_less_memory(folders: dict[str, Path], nam
     )
 
 
-def test_auto_goes_by_blocks_where_no_step_fits(folders: dict[str, Path]) -> None:
+@pytest.mark.parametrize("offload", ["text", "all"])
+def test_auto_goes_by_blocks_where_no_step_fits(folders: dict[str, Path], offload: Any) -> None:
+    """Where parts move a call keeps nothing, but takes all of a step when it is made again."""
     model = loaded(folders, "StableAudioPipeline")
+    Elsewhere.here = set()
+    if offload == "all":
+        model.parts = Elsewhere(model.pipe, torch.device("cuda"), None, offload)
     plans: list[tuple[str, int]] = []
-    for budget in (1.0, 0.0):
+    problem = Problem(model, "calm", None, 0, Settings(SECONDS, 3))
+    for budget in (1.0, 0.9e-9 * problem.bytes_a_call()):
         problem = Problem(model, "calm", None, 0, Settings(SECONDS, 3, memory_budget=budget))
         plans.append(problem.plan([0], 3, torch.float32))
     assert plans == [("auto", 3), ("blocks", 0)]
