@@ -25,7 +25,7 @@ from ditto_music.models.hub.mel import EVERYTHING
 from ditto_music.models.hub.parts import Parts
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
-from ditto_music.sampling.plans import free_memory, memory_budget
+from ditto_music.sampling.plans import free_memory, left_in_container, memory_budget
 from tests.models.hub.checkpoints import MODELS
 
 SECONDS = 0.64
@@ -646,6 +646,36 @@ def test_what_a_gpus_allocator_holds_unused_is_free(monkeypatch: pytest.MonkeyPa
         check(Estimate(0, 0, 8 * 10**9, 0, 0), card, 30.0)
     with pytest.raises(InputError, match=r"needs 8\.8 GB .* cuda has 7\.0 GB free"):
         check_memory("one", 8 * 10**9, card, torch.bfloat16)
+
+
+@pytest.mark.parametrize(
+    ("folder", "limit", "usage", "prefix"),
+    [
+        (".", "memory.max", "memory.current", ""),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
+    ],
+)
+def test_no_more_is_free_than_a_container_may_take(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+    limit: str,
+    usage: str,
+    prefix: str,
+) -> None:
+    """Of 8 GB 7 are in use, 3 of them by what is held of files."""
+    home = tmp_path / folder
+    home.mkdir(exist_ok=True)
+    assert left_in_container(tmp_path) is None
+    (home / limit).write_text("8000000000\n")
+    (home / usage).write_text("7000000000\n")
+    files = f"{prefix}active_file 1000000000\n{prefix}inactive_file 2000000000\n"
+    (home / "memory.stat").write_text(f"anon 4000000000\n{files}")
+    assert left_in_container(tmp_path) == 4 * 10**9
+    monkeypatch.setattr("ditto_music.sampling.plans.left_in_container", lambda: 1000)
+    assert free_memory(torch.device("cpu")) == 1000
+    (home / limit).write_text("max\n")
+    assert left_in_container(tmp_path) is None
 
 
 def test_too_much_is_refused_before_any_work(
