@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.descent import DESCENTS, Descent
+from ditto_music.ending import concluded
 from ditto_music.item import Row, Stopped
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
@@ -316,12 +317,7 @@ def optimize(
     histories = [track.history for track in tracks]
     latents = [track.latent for track in tracks if track.latent is not None]
     grown = torch.stack(latents) if len(latents) == len(tracks) else None
-    try:
-        return problem.finish("ditto", best, stopped, histories, grown)
-    except KeyboardInterrupt:  # the search is over: give what it found, unless asked twice
-        if "interrupted" in stopped:
-            raise
-        return problem.finish("ditto", best, stopped, histories, grown).interrupted()
+    return concluded(lambda: problem.finish("ditto", best, stopped, histories, grown), stopped)
 
 
 class Stage(NamedTuple):

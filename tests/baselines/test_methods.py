@@ -15,6 +15,7 @@ from torch import Tensor
 from ditto_music import InputError, Intensity, Progress, generate
 from ditto_music.baselines import METHODS, freedom, walking
 from ditto_music.baselines.walking import Place, Walk
+from ditto_music.item import Item
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
@@ -78,6 +79,41 @@ def test_an_interrupt_gives_what_there_is(model: SmallModel, name: str, how: str
     assert item.stopped == "interrupted"
     assert len(item.history) == 2
     assert bool(torch.isfinite(item.audio).all())
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "last"),
+    [
+        ("dps", walking, "measured"),
+        *((name, Problem, "packed") for name in ("dps", "doodl", "best-of")),
+    ],
+)
+def test_an_interrupt_at_the_end_does_not_lose_what_was_found(
+    model: SmallModel, name: str, owner: object, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless one is asked for twice."""
+    inner, cuts = getattr(owner, last), 0
+
+    def cut(*arguments: Any) -> Any:
+        nonlocal cuts
+        cuts -= 1
+        if cuts >= 0:
+            raise KeyboardInterrupt
+        return inner(*arguments)
+
+    def made() -> Item:
+        return METHODS[name](model, "calm", RISE, steps=3, **FAST).items[0]
+
+    whole = made()
+    monkeypatch.setattr(owner, last, cut)
+    cuts = 1
+    item = made()
+    assert item.stopped == "interrupted"
+    assert len(item.history) == len(whole.history)
+    assert torch.equal(item.audio, whole.audio)
+    cuts = 2
+    with pytest.raises(KeyboardInterrupt):
+        made()
 
 
 @pytest.mark.parametrize("name", [*GUIDED, "doodl"])

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ditto_music.ending import concluded, once_more
 from ditto_music.errors import InputError
 from ditto_music.item import Row, Stopped
 from ditto_music.memory import Weighed
@@ -263,7 +264,7 @@ def steered(
 
     Of an item that counts as met the first walk that did is kept, while others are still walked.
     Where the limit has no room for one walk it is made with fewer steps. An interrupted walk ends
-    without the rule.
+    without the rule, and what comes after the walks is made nevertheless, unless interrupted twice.
 
     Parameters
     ----------
@@ -290,8 +291,7 @@ def steered(
         began = time.monotonic()
         walk.start, walk.total = noise, total and total * (runs + 1)
         x, interrupted = walked(walk, rule, noise)
-        with torch.no_grad():
-            losses, rows = problem.measure(problem.clip(x), walk.items)
+        (losses, rows), interrupted = once_more(lambda x=x: measured(problem, x), interrupted)
         losses = torch.nan_to_num(losses, nan=math.inf).cpu()
         meets = torch.tensor([problem.met(i, row) for i, row in enumerate(rows)])
         better = ~met & (meets | (losses < lowest))
@@ -315,7 +315,13 @@ def steered(
     if not bool(torch.isfinite(lowest).all()):
         raise FloatingPointError("the loss was never a finite number: lower the guidance")
     stopped: list[Stopped] = ["tolerance" if each else ended for each in met.tolist()]
-    return problem.packed(method, starts, best, stopped, walk.histories)
+    return concluded(lambda: problem.packed(method, starts, best, stopped, walk.histories), stopped)
+
+
+@torch.no_grad()
+def measured(problem: Problem, latent: Tensor) -> tuple[Tensor, list[Row]]:
+    """The losses (B,) of clean latents (B, ...) of all items, and their rows."""
+    return problem.measure(problem.clip(latent), range(len(problem)))
 
 
 def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> float:
