@@ -133,7 +133,7 @@ class Problem:
         InputError
             If what is given is not noise of these items.
         """
-        x_T = self.noise() if given is None else self._fitted(given.detach())
+        x_T = self.fitted(given)
         first, later = self.parted(x_T)
         if not self.settings.later_noises:
             self.later = later
@@ -141,18 +141,25 @@ class Problem:
             return first
         return torch.cat([first[:, None], later], dim=1)
 
-    def _fitted(self, noise: Tensor) -> Tensor:
-        """Noise that was given, for each item its own or one for all; errors as of `start`."""
+    def fitted(self, given: Tensor | None, *, later: bool = True) -> Tensor:
+        """The seeds' own noise, or what was given, for each item its own or one for all.
+
+        Parameters
+        ----------
+        later : whether later noises may come with it; else, and in all else, errors as of `start`.
+        """
+        if given is None:
+            return self.noise()
         latent = self.form.latent_shape
-        lead, sizes = noise.shape[: -len(latent)], noise.shape[-len(latent) :]
-        if tuple(sizes) != tuple(latent) or len(lead) not in (1, 2):
+        lead, sizes = given.shape[: -len(latent)], given.shape[-len(latent) :]
+        if tuple(sizes) != tuple(latent) or len(lead) not in ((1, 2) if later else (1,)):
             raise InputError(
-                f"x_T is of shape {tuple(noise.shape)}: {self.model.name} begins "
+                f"x_T is of shape {tuple(given.shape)}: {self.model.name} begins "
                 f"{self.form.seconds:g} s with (items, {', '.join(map(str, latent))})"
             )
         if lead[0] not in (1, len(self)):
             raise InputError(f"x_T has {lead[0]} items for {len(self)}: give one, or one an item")
-        return noise.to(self.model.device).expand(len(self), *noise.shape[1:])
+        return given.detach().to(self.model.device).expand(len(self), *given.shape[1:])
 
     def parted(self, noise: Tensor, items: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Initial noise (B, ...) and later ones (B, steps - 1, ...) of a search's variable."""

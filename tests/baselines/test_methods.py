@@ -81,6 +81,22 @@ def test_an_interrupt_gives_what_there_is(model: SmallModel, name: str, how: str
     assert bool(torch.isfinite(item.audio).all())
 
 
+@pytest.mark.parametrize("name", ["plain", *CONTROLLING])
+def test_noise_that_was_given_is_one_for_all_or_one_an_item(model: SmallModel, name: str) -> None:
+    one = torch.randn(1, *model.latent_shape(0.7), generator=torch.Generator().manual_seed(0))
+    asked = {"seed": [1, 2], "steps": 2, "duration": 0.7, "iterations": 1}
+    result = METHODS[name](model, "calm", RISE, x_T=one, **asked)
+    each = METHODS[name](model, "calm", RISE, x_T=torch.cat([one, one]), **asked)
+    assert torch.equal(result.audio, each.audio)
+    with pytest.raises(InputError, match="x_T has 3 items for 2: give one, or one an item"):
+        METHODS[name](model, "calm", RISE, x_T=torch.cat([one, one, one]), **asked)
+    with pytest.raises(InputError, match=r"x_T is of shape .* with \(items, "):
+        METHODS[name](model, "calm", RISE, x_T=one[..., 1:], **asked)
+    if name in (*GUIDED, "doodl"):
+        with pytest.raises(InputError, match=r"x_T is of shape .* with \(items, "):
+            METHODS[name](model, "calm", RISE, x_T=one[:, None].repeat(1, 2, 1, 1), **asked)
+
+
 @pytest.mark.parametrize(
     ("name", "owner", "last"),
     [

@@ -231,13 +231,12 @@ def places_of(problem: Problem) -> list[Place]:
     return [Place(schedule, t, s, number, steps) for number, (t, s) in enumerate(pairs)]
 
 
-def starts_of(problem: Problem, x_T: Tensor | None, made: Sequence[torch.Generator]) -> Redraw:
-    """The first noise (B, ...), the seeds' own or what was given, and then ever other ones.
+def starts_of(problem: Problem, noise: Tensor, made: Sequence[torch.Generator]) -> Redraw:
+    """The first noise (B, ...), and then ever other ones.
 
     An edit gives noise of the recording's own music: what stays of the recording is part of all of
     them, and of the rest what is not the seed's own noise, which is drawn again at its share.
     """
-    noise = problem.noise() if x_T is None else x_T.detach().to(problem.model.device)
     yield noise
     known = problem.known()
     if known is None:
@@ -269,19 +268,23 @@ def steered(
     Parameters
     ----------
     rule : the latent after a step, of the walk, the latent before it and the step.
+    x_T : (B, ...), or one for all; a guided walk draws its later noises itself.
     calls : of `Walk.estimate` at a step; None: the rule does not go down the loss, so that a second
         walk would be no better.
 
     Raises
     ------
+    InputError
+        If what is given is not noise of these items.
     FloatingPointError
         If no walk of an item had a finite loss.
     """
+    start = problem.fitted(x_T, later=False)
     limit = problem.settings.time_limit if calls else None
     end = fit(problem, rule, calls, limit) if limit is not None and calls else 0.0
     total = sum(map(calls, places_of(problem))) if calls else None
     walk = Walk(problem, callback, total)
-    redraw = starts_of(problem, x_T, walk.generators)
+    redraw = starts_of(problem, start, walk.generators)
     noise = next(redraw)
     best, lowest = noise, torch.full((len(problem),), math.inf)
     met = torch.zeros(len(problem), dtype=torch.bool)
