@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ditto_music import InputError, Match, load_model, optimize
-from ditto_music.baselines import dps
+from ditto_music.baselines import dps, plain
 from ditto_music.memory import Estimate, Ledger, check, estimated, rehearsed
 from ditto_music.models.hub.base import HubModel, audio_like
 from ditto_music.models.hub.blocks import stretches
@@ -592,6 +592,10 @@ def test_it_is_told_and_reported(folders: dict[str, Path]) -> None:
     assert told.estimate is not None
     assert report["estimated_memory_bytes"]["peak"] == told.estimate.peak > 0
     assert "weights" in str(told.estimate) and "MB" in str(told.estimate)
+    searched = told.estimate
+    alone = plain(model, "calm", match, duration=2.0, steps=2, callback=told)
+    assert alone.estimate == told.estimate
+    assert told.estimate.working < searched.working  # nothing is kept for a way back
     small = optimize(load_model("debug"), "calm", Match(torch.zeros(8, 24), torch.ones(24)),
                      duration=0.5, steps=2, iterations=1)  # fmt: skip
     assert small.report()["estimated_memory_bytes"] is None
@@ -684,9 +688,11 @@ def test_too_much_is_refused_before_any_work(
     model = loaded(folders, "StableAudioPipeline")
     monkeypatch.setattr("ditto_music.memory.free_memory", lambda device: 1000)
     shape = model.latent_shape(1.0)
+    match = Match(torch.zeros(shape), torch.ones(shape[-1]))
 
     def never(progress: object) -> None:
         raise AssertionError
 
-    with pytest.raises(InputError, match=r"this needs .* free: take --gradient blocks"):
-        optimize(model, "calm", Match(torch.zeros(shape), torch.ones(shape[-1])), callback=never)
+    for method in (optimize, plain):
+        with pytest.raises(InputError, match=r"this needs .* free: take "):
+            method(model, "calm", match, callback=never)
