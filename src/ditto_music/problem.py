@@ -47,6 +47,10 @@ class Problem:
     ----------
     prompt, control, seed : one for all, or one an item; the longest list sets the batch.
 
+    Attributes
+    ----------
+    started : the time from which its seconds count, targets made and prompts read.
+
     Raises
     ------
     InputError
@@ -62,7 +66,6 @@ class Problem:
         seed: int | Sequence[int],
         settings: Settings,
     ) -> None:
-        self.started = time.monotonic()
         self.model = model
         if model.baked:  # it is in the weights: none is applied, and none is told
             settings = replace(settings, guidance=Guidance(1.0))
@@ -90,6 +93,7 @@ class Problem:
             for each in _one_each("controls", controls, size)
         ]
         self.condition, self.negative = self._conditions(settings.duration)
+        self.started = time.monotonic()
 
     def __len__(self) -> int:
         return len(self.prompts)

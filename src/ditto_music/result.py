@@ -124,7 +124,7 @@ class Result:
     model, method : their names.
     sample_rate : of the audio, in Hz.
     items : a clip each, with how its search went.
-    seconds : that all of it took.
+    seconds : that all of it took once prompts were read.
     revision : of the model's weights.
     estimate : of the memory, made before the work began; None of a model that needs none.
     """

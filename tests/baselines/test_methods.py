@@ -81,6 +81,26 @@ def test_an_interrupt_gives_what_there_is(model: SmallModel, name: str, how: str
     assert bool(torch.isfinite(item.audio).all())
 
 
+@pytest.mark.parametrize("name", ["ditto", "dps", "doodl", "best-of"])
+def test_time_counts_once_prompts_are_read(
+    model: SmallModel, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever method reads one first: the others find it read."""
+    condition, now, seen = SmallModel.condition, 0.0, list[float]()
+
+    def slowly(*arguments: Any) -> Any:
+        nonlocal now
+        now += 100.0
+        return condition(*arguments)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(SmallModel, "condition", slowly)
+    more = {"steps": 2, "duration": 0.7, "iterations": 1}
+    result = METHODS[name](model, "calm", RISE, callback=lambda at: seen.append(at.seconds), **more)
+    assert now > 0
+    assert {result.seconds, *seen} == {0.0}
+
+
 @pytest.mark.parametrize("name", ["plain", *CONTROLLING])
 def test_noise_that_was_given_is_one_for_all_or_one_an_item(model: SmallModel, name: str) -> None:
     one = torch.randn(1, *model.latent_shape(0.7), generator=torch.Generator().manual_seed(0))
