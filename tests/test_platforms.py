@@ -6,10 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from ditto_music import InputError
 from ditto_music.jobs.batch import run_batch
-from ditto_music.result import peak_memory
+from ditto_music.result import forget_peak, peak_memory
 from tests.jobs.test_jobs import Scribe, jobs
 
 
@@ -32,6 +33,23 @@ def test_the_peak_of_memory_is_that_of_windows(
     told = SimpleNamespace(memory_info=lambda: SimpleNamespace(peak_wset=5))
     monkeypatch.setattr("psutil.Process", lambda: told)
     assert peak_memory() == 5
+
+
+def test_the_peak_of_memory_is_that_of_whichever_gpu_was_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    peaks = [0, 7]
+    for name, told in (
+        ("is_available", lambda: True),
+        ("device_count", lambda: 2),
+        ("init", lambda: None),
+        ("max_memory_allocated", lambda gpu=0: peaks[gpu]),
+        ("reset_peak_memory_stats", lambda gpu=0: peaks.__setitem__(gpu, 1)),
+    ):
+        monkeypatch.setattr(torch.cuda, name, told)
+    assert peak_memory() == 7
+    assert forget_peak()
+    assert peaks == [1, 1]
 
 
 def test_a_batch_keeps_others_out_by_the_lock_of_windows(

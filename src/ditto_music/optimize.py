@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.descent import DESCENTS, Descent
+from ditto_music.ending import concluded
 from ditto_music.item import Row, Stopped
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
@@ -62,7 +63,7 @@ class Progress:
         the sampler ``steps`` they were measured on.
     noise : (n, ...), theirs, that this iteration judged; with later noises (n, steps, ...).
     clip : their clips; ``clip.audio`` decodes on demand.
-    seconds : since the start.
+    seconds : since prompts were read.
     total : iterations there will be, where that is known and not what was asked.
     """
 
@@ -219,7 +220,7 @@ def optimize(
         papers', "adam-cosine" with warm restarts, and "ngd", normalised gradient descent.
     lr : size of a step in units of the noise: Adam's rate, or the (of L-BFGS the longest) step's
         root mean square. None: 0.15 for L-BFGS, 0.005 for "adam-plain", 0.03 for the others.
-    time_limit : seconds after which no new iteration starts.
+    time_limit : seconds, once prompts are read, after which no new iteration starts.
     gradient : a plan of `ditto_music.sampling.plans`: "auto" makes denoiser calls again in backward
         for the steps whose activations memory has no room for, "checkpoint" for all, "plain" for
         none, with the same result; "reversible" keeps nothing, with the sampler "edict"; "last-K"
@@ -270,11 +271,11 @@ def optimize(
     start = problem.start(x_T)
     problem.expect(getattr(callback, "expect", None))
     tracks = [Track(noise, DESCENTS[optimizer](lr)) for noise in start]
-    count, started = 0, time.monotonic()
+    count, began = 0, time.monotonic()
     try:
         parts = stages(settings, several=problem.several)
         for before, stage in zip([None, *parts[:-1]], parts, strict=True):
-            if count and time.monotonic() - started > (time_limit or math.inf):
+            if count and time.monotonic() - problem.started > (time_limit or math.inf):
                 for track in tracks:
                     track.cut("time", steps)
                 break
@@ -299,11 +300,12 @@ def optimize(
                         if tracks[i].goes_on:
                             tracks[i].move(loss, slope)
 
-                count, spent = count + 1, time.monotonic() - started
+                count, now = count + 1, time.monotonic()
+                spent, each = now - problem.started, (now - began) / count
                 if callback and callback(Progress(count, items, rows, noise.detach(), clip, spent)):
                     raise KeyboardInterrupt
                 del clip, losses  # or the next stage's graph would be built beside this one's
-                if spent * (count + 1) / count > stage.seconds:
+                if spent + each > stage.seconds:
                     for track in tracks:
                         track.stopped = track.stopped or "time"
     except KeyboardInterrupt:
@@ -316,12 +318,7 @@ def optimize(
     histories = [track.history for track in tracks]
     latents = [track.latent for track in tracks if track.latent is not None]
     grown = torch.stack(latents) if len(latents) == len(tracks) else None
-    try:
-        return problem.finish("ditto", best, stopped, histories, grown)
-    except KeyboardInterrupt:  # the search is over: give what it found, unless asked twice
-        if "interrupted" in stopped:
-            raise
-        return problem.finish("ditto", best, stopped, histories, grown).interrupted()
+    return concluded(lambda: problem.finish("ditto", best, stopped, histories, grown), stopped)
 
 
 class Stage(NamedTuple):

@@ -47,6 +47,10 @@ class Problem:
     ----------
     prompt, control, seed : one for all, or one an item; the longest list sets the batch.
 
+    Attributes
+    ----------
+    started : the time from which its seconds count, targets made and prompts read.
+
     Raises
     ------
     InputError
@@ -62,7 +66,6 @@ class Problem:
         seed: int | Sequence[int],
         settings: Settings,
     ) -> None:
-        self.started = time.monotonic()
         self.model = model
         if model.baked:  # it is in the weights: none is applied, and none is told
             settings = replace(settings, guidance=Guidance(1.0))
@@ -77,7 +80,7 @@ class Problem:
         self.estimate: Estimate | None = None
         self._uses: dict[tuple[int, bool], Use] = {}
         self._given = False  # whether later noises are used that are not the seeds' own
-        self._room: int | None = None  # steps of one item that memory holds; measured when needed
+        self._room: tuple[int, int] | None = None  # of memory: steps of one item, items of a call
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         seeds = [seed] if isinstance(seed, int) else list(seed)
         controls = [*control] if isinstance(control, Sequence) else [control]
@@ -90,6 +93,7 @@ class Problem:
             for each in _one_each("controls", controls, size)
         ]
         self.condition, self.negative = self._conditions(settings.duration)
+        self.started = time.monotonic()
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -133,7 +137,7 @@ class Problem:
         InputError
             If what is given is not noise of these items.
         """
-        x_T = self.noise() if given is None else self._fitted(given.detach())
+        x_T = self.fitted(given)
         first, later = self.parted(x_T)
         if not self.settings.later_noises:
             self.later = later
@@ -141,18 +145,25 @@ class Problem:
             return first
         return torch.cat([first[:, None], later], dim=1)
 
-    def _fitted(self, noise: Tensor) -> Tensor:
-        """Noise that was given, for each item its own or one for all; errors as of `start`."""
+    def fitted(self, given: Tensor | None, *, later: bool = True) -> Tensor:
+        """The seeds' own noise, or what was given, for each item its own or one for all.
+
+        Parameters
+        ----------
+        later : whether later noises may come with it; else, and in all else, errors as of `start`.
+        """
+        if given is None:
+            return self.noise()
         latent = self.form.latent_shape
-        lead, sizes = noise.shape[: -len(latent)], noise.shape[-len(latent) :]
-        if tuple(sizes) != tuple(latent) or len(lead) not in (1, 2):
+        lead, sizes = given.shape[: -len(latent)], given.shape[-len(latent) :]
+        if tuple(sizes) != tuple(latent) or len(lead) not in ((1, 2) if later else (1,)):
             raise InputError(
-                f"x_T is of shape {tuple(noise.shape)}: {self.model.name} begins "
+                f"x_T is of shape {tuple(given.shape)}: {self.model.name} begins "
                 f"{self.form.seconds:g} s with (items, {', '.join(map(str, latent))})"
             )
         if lead[0] not in (1, len(self)):
             raise InputError(f"x_T has {lead[0]} items for {len(self)}: give one, or one an item")
-        return noise.to(self.model.device).expand(len(self), *noise.shape[1:])
+        return given.detach().to(self.model.device).expand(len(self), *given.shape[1:])
 
     def parted(self, noise: Tensor, items: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Initial noise (B, ...) and later ones (B, steps - 1, ...) of a search's variable."""
@@ -271,22 +282,39 @@ class Problem:
         return lambda x_t: denoise(x_t, start)
 
     def _fitting(self, items: Sequence[int], dtype: torch.dtype) -> int:
-        """How many sampler steps may keep their activations within the budget."""
+        """How many sampler steps may keep their activations within the budget: none where it has
+        no room for the way back through a single call.
+        """
         if self._room is None:
-            device, asked = self.model.device, self.settings.memory_budget
-            self._room = memory_budget(device, asked) // max(1, self.bytes_a_step(dtype))
-        return self._room // len(items)
+            kept, most = max(1, self.bytes_a_step(dtype)), max(1, self.bytes_a_call(dtype))
+            model = self.model
+            coming = model.moved_bytes("denoise") if isinstance(model, Weighed) else 0
+            budget = memory_budget(model.device, self.settings.memory_budget, coming)
+            self._room = budget // kept, budget // most
+        steps, at_once = self._room
+        return steps // len(items) if len(items) <= at_once else 0
 
     def bytes_a_step(self, dtype: torch.dtype = torch.float32) -> int:
         """What one sampler step of one item keeps for backward."""
-        x_T = self.noise()[:1].to(dtype)
+        x_T, items = self._tried(dtype)
         calls = CALLS_A_STEP.get(self.settings.sampler, 1)
+        if isinstance(self.model, Weighed):  # too large to be tried
+            return calls * self.use(items, x_T).kept
+        start = self._costliest().to(x_T)
+        return calls * activation_bytes(self.denoiser(items), x_T, start)
+
+    def bytes_a_call(self, dtype: torch.dtype = torch.float32) -> int:
+        """The most that one denoiser call of one item takes, forward and back: more than it keeps
+        where it is made again on the way back. Of models that are not `Weighed` it is not known: 0.
+        """
+        x_T, items = self._tried(dtype)
+        return self.use(items, x_T).peak if isinstance(self.model, Weighed) else 0
+
+    def _tried(self, dtype: torch.dtype) -> tuple[Tensor, list[int]]:
+        """Noise and place of one item that takes as much as any: a guided one, if some are."""
         unwanted = self.settings.negative_prompt
         guided = next((i for i, prompt in enumerate(self.prompts) if prompt != unwanted), 0)
-        if isinstance(self.model, Weighed):  # too large to be tried
-            return calls * self.use([guided], x_T).kept
-        start = self._costliest().to(x_T)
-        return calls * activation_bytes(self.denoiser([guided]), x_T, start)
+        return self.noise()[:1].to(dtype), [guided]
 
     def _costliest(self) -> Tensor:
         """A time at which a call takes as much as any: one that is guided, if some are."""

@@ -124,7 +124,7 @@ class Result:
     model, method : their names.
     sample_rate : of the audio, in Hz.
     items : a clip each, with how its search went.
-    seconds : that all of it took.
+    seconds : that all of it took once prompts were read.
     revision : of the model's weights.
     estimate : of the memory, made before the work began; None of a model that needs none.
     """
@@ -273,14 +273,19 @@ def _of(guidance: Guidance) -> dict[str, Any]:
 
 def peak_memory() -> int:
     """Most memory this process has held, in bytes (of the GPU where one was used)."""
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return torch.cuda.max_memory_allocated()
+    if held := max(map(torch.cuda.max_memory_allocated, gpus()), default=0):
+        return held
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
     import resource  # Windows has none
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def gpus() -> range:
+    """The numbers of the GPUs."""
+    return range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
 
 
 def give_back() -> None:
@@ -295,7 +300,9 @@ def give_back() -> None:
 def forget_peak() -> bool:
     """Let `peak_memory` begin anew; whether this system can."""
     if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.init()  # or no GPU has been heard of
+        for gpu in gpus():
+            torch.cuda.reset_peak_memory_stats(gpu)
         return True
     try:
         Path("/proc/self/clear_refs").write_text("5")

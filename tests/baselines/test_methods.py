@@ -15,6 +15,7 @@ from torch import Tensor
 from ditto_music import InputError, Intensity, Progress, generate
 from ditto_music.baselines import METHODS, freedom, walking
 from ditto_music.baselines.walking import Place, Walk
+from ditto_music.item import Item
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
@@ -78,6 +79,77 @@ def test_an_interrupt_gives_what_there_is(model: SmallModel, name: str, how: str
     assert item.stopped == "interrupted"
     assert len(item.history) == 2
     assert bool(torch.isfinite(item.audio).all())
+
+
+@pytest.mark.parametrize("name", ["ditto", "dps", "doodl", "best-of"])
+def test_time_counts_once_prompts_are_read(
+    model: SmallModel, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever method reads one first: the others find it read."""
+    condition, now, seen = SmallModel.condition, 0.0, list[float]()
+
+    def slowly(*arguments: Any) -> Any:
+        nonlocal now
+        now += 100.0
+        return condition(*arguments)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(SmallModel, "condition", slowly)
+    more = {"steps": 2, "duration": 0.7, "iterations": 1}
+    result = METHODS[name](model, "calm", RISE, callback=lambda at: seen.append(at.seconds), **more)
+    assert now > 0
+    assert {result.seconds, *seen} == {0.0}
+
+
+@pytest.mark.parametrize("name", ["plain", *CONTROLLING])
+def test_noise_that_was_given_is_one_for_all_or_one_an_item(model: SmallModel, name: str) -> None:
+    one = torch.randn(1, *model.latent_shape(0.7), generator=torch.Generator().manual_seed(0))
+    asked = {"seed": [1, 2], "steps": 2, "duration": 0.7, "iterations": 1}
+    result = METHODS[name](model, "calm", RISE, x_T=one, **asked)
+    each = METHODS[name](model, "calm", RISE, x_T=torch.cat([one, one]), **asked)
+    assert torch.equal(result.audio, each.audio)
+    with pytest.raises(InputError, match="x_T has 3 items for 2: give one, or one an item"):
+        METHODS[name](model, "calm", RISE, x_T=torch.cat([one, one, one]), **asked)
+    with pytest.raises(InputError, match=r"x_T is of shape .* with \(items, "):
+        METHODS[name](model, "calm", RISE, x_T=one[..., 1:], **asked)
+    if name in (*GUIDED, "doodl"):
+        with pytest.raises(InputError, match=r"x_T is of shape .* with \(items, "):
+            METHODS[name](model, "calm", RISE, x_T=one[:, None].repeat(1, 2, 1, 1), **asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "last"),
+    [
+        ("dps", walking, "measured"),
+        *((name, Problem, "packed") for name in ("dps", "doodl", "best-of")),
+    ],
+)
+def test_an_interrupt_at_the_end_does_not_lose_what_was_found(
+    model: SmallModel, name: str, owner: object, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless one is asked for twice."""
+    inner, cuts = getattr(owner, last), 0
+
+    def cut(*arguments: Any) -> Any:
+        nonlocal cuts
+        cuts -= 1
+        if cuts >= 0:
+            raise KeyboardInterrupt
+        return inner(*arguments)
+
+    def made() -> Item:
+        return METHODS[name](model, "calm", RISE, steps=3, **FAST).items[0]
+
+    whole = made()
+    monkeypatch.setattr(owner, last, cut)
+    cuts = 1
+    item = made()
+    assert item.stopped == "interrupted"
+    assert len(item.history) == len(whole.history)
+    assert torch.equal(item.audio, whole.audio)
+    cuts = 2
+    with pytest.raises(KeyboardInterrupt):
+        made()
 
 
 @pytest.mark.parametrize("name", [*GUIDED, "doodl"])

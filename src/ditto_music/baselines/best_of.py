@@ -57,7 +57,8 @@ def best_of(
     )
     settings = problem.settings
     most = draws or max(1, math.ceil(PASSES * steps_searched(problem) / settings.steps))
-    redraw = starts_of(problem, x_T, generators(problem))
+    start = problem.fitted(x_T, later=problem.known() is None)
+    redraw = starts_of(problem, start, generators(problem))
     noise = next(redraw)
     keeper = Keeper(problem, noise, most, callback)
     try:

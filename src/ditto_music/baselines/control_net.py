@@ -80,7 +80,7 @@ def control_net(
     told = torch.cat([told_of(each.objectives(form), form, small) for each in controls])
     listening = Branched(small, branch, told, files)
     problem = problem_of(listening, prompt, control, seed, duration, search)
-    noise = problem.noise() if x_T is None else x_T.detach().to(model.device)
+    noise = problem.start(x_T)
     everyone = range(len(problem))
     steps = problem.settings.steps
     with torch.no_grad():

@@ -73,7 +73,7 @@ def doodl(
         sampler="edict", surrogate_steps=None,
         gradient="reversible" if plan == "auto" else plan,
     )  # fmt: skip
-    x = (problem.noise() if x_T is None else x_T.detach()).to(model.device).clone()
+    x = problem.fitted(x_T, later=False).clone()
     limit = problem.settings.time_limit
     if limit is not None and problem.settings.steps > FEWEST:
         fit(problem, x, limit)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ditto_music.baselines.walking import Callback
+from ditto_music.ending import concluded
 from ditto_music.item import Row, Stopped
 from ditto_music.optimize import Progress
 from ditto_music.problem import Problem
@@ -85,9 +86,13 @@ class Keeper:
         ------
         FloatingPointError
             If an item was seen and never had a finite loss.
+        KeyboardInterrupt
+            On Ctrl-C, if one had stopped the search.
         """
         pairs = zip(self.lowest, self.histories, strict=True)
         if any(seen and not math.isfinite(loss) for loss, seen in pairs):
             raise FloatingPointError("the loss was never a finite number: lower the guidance")
         ended: list[Stopped] = [why or "iterations" for why in self.stopped]
-        return self.problem.finish(method, self.best, ended, self.histories)
+        return concluded(
+            lambda: self.problem.finish(method, self.best, ended, self.histories), ended
+        )

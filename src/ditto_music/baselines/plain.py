@@ -26,4 +26,5 @@ def plain(
 ) -> Result:
     """Sample once. Arguments and errors as of `optimize`; what concerns a search is ignored."""
     problem = problem_of(model, prompt, control, seed, duration, search)
-    return problem.finish("plain", problem.noise() if x_T is None else x_T.to(model.device))
+    problem.expect(getattr(callback, "expect", None), searches=False)
+    return problem.finish("plain", problem.start(x_T))

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ditto_music.ending import concluded, once_more
 from ditto_music.errors import InputError
 from ditto_music.item import Row, Stopped
 from ditto_music.memory import Weighed
@@ -230,13 +231,12 @@ def places_of(problem: Problem) -> list[Place]:
     return [Place(schedule, t, s, number, steps) for number, (t, s) in enumerate(pairs)]
 
 
-def starts_of(problem: Problem, x_T: Tensor | None, made: Sequence[torch.Generator]) -> Redraw:
-    """The first noise (B, ...), the seeds' own or what was given, and then ever other ones.
+def starts_of(problem: Problem, noise: Tensor, made: Sequence[torch.Generator]) -> Redraw:
+    """The first noise (B, ...), and then ever other ones.
 
     An edit gives noise of the recording's own music: what stays of the recording is part of all of
     them, and of the rest what is not the seed's own noise, which is drawn again at its share.
     """
-    noise = problem.noise() if x_T is None else x_T.detach().to(problem.model.device)
     yield noise
     known = problem.known()
     if known is None:
@@ -263,24 +263,28 @@ def steered(
 
     Of an item that counts as met the first walk that did is kept, while others are still walked.
     Where the limit has no room for one walk it is made with fewer steps. An interrupted walk ends
-    without the rule.
+    without the rule, and what comes after the walks is made nevertheless, unless interrupted twice.
 
     Parameters
     ----------
     rule : the latent after a step, of the walk, the latent before it and the step.
+    x_T : (B, ...), or one for all; a guided walk draws its later noises itself.
     calls : of `Walk.estimate` at a step; None: the rule does not go down the loss, so that a second
         walk would be no better.
 
     Raises
     ------
+    InputError
+        If what is given is not noise of these items.
     FloatingPointError
         If no walk of an item had a finite loss.
     """
+    start = problem.fitted(x_T, later=False)
     limit = problem.settings.time_limit if calls else None
     end = fit(problem, rule, calls, limit) if limit is not None and calls else 0.0
     total = sum(map(calls, places_of(problem))) if calls else None
     walk = Walk(problem, callback, total)
-    redraw = starts_of(problem, x_T, walk.generators)
+    redraw = starts_of(problem, start, walk.generators)
     noise = next(redraw)
     best, lowest = noise, torch.full((len(problem),), math.inf)
     met = torch.zeros(len(problem), dtype=torch.bool)
@@ -290,8 +294,7 @@ def steered(
         began = time.monotonic()
         walk.start, walk.total = noise, total and total * (runs + 1)
         x, interrupted = walked(walk, rule, noise)
-        with torch.no_grad():
-            losses, rows = problem.measure(problem.clip(x), walk.items)
+        (losses, rows), interrupted = once_more(lambda x=x: measured(problem, x), interrupted)
         losses = torch.nan_to_num(losses, nan=math.inf).cpu()
         meets = torch.tensor([problem.met(i, row) for i, row in enumerate(rows)])
         better = ~met & (meets | (losses < lowest))
@@ -315,7 +318,13 @@ def steered(
     if not bool(torch.isfinite(lowest).all()):
         raise FloatingPointError("the loss was never a finite number: lower the guidance")
     stopped: list[Stopped] = ["tolerance" if each else ended for each in met.tolist()]
-    return problem.packed(method, starts, best, stopped, walk.histories)
+    return concluded(lambda: problem.packed(method, starts, best, stopped, walk.histories), stopped)
+
+
+@torch.no_grad()
+def measured(problem: Problem, latent: Tensor) -> tuple[Tensor, list[Row]]:
+    """The losses (B,) of clean latents (B, ...) of all items, and their rows."""
+    return problem.measure(problem.clip(latent), range(len(problem)))
 
 
 def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> float:

@@ -20,6 +20,7 @@ only the sampler's own linear path leads from there to the noise: approximate.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import psutil
 import torch
@@ -30,6 +31,7 @@ from ditto_music.sampling.checkpointing import Denoise, checkpointed
 
 PLANS = ("auto", "plain", "checkpoint", "blocks", "reversible", "last-K")
 SHARE = 0.5  # of the memory that is free, where no budget is given
+CONTAINER = Path("/sys/fs/cgroup")  # says what this process's may take
 
 
 def last_steps(plan: str) -> int | None:
@@ -131,11 +133,16 @@ def activation_bytes(denoise: Denoise, x_t: Tensor, t: Tensor) -> int:
     return sum(size for pointer, size in second.items() if pointer not in first)
 
 
-def memory_budget(device: torch.device, gigabytes: float | None) -> int:
-    """Bytes that activations may take: what was asked, or half of what is free now."""
+def memory_budget(device: torch.device, gigabytes: float | None, coming: int = 0) -> int:
+    """Bytes that activations may take: what was asked, or half of what is free now.
+
+    Parameters
+    ----------
+    coming : bytes of weights that are still to come there and so leave less free.
+    """
     if gigabytes is not None:
         return round(gigabytes * 1e9)
-    return round(SHARE * free_memory(device))
+    return max(0, round(SHARE * (free_memory(device) - coming)))
 
 
 def free_memory(device: torch.device) -> int:
@@ -143,4 +150,27 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0]
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return psutil.virtual_memory().available
+    free, left = psutil.virtual_memory().available, left_in_container()
+    return free if left is None else min(free, left)
+
+
+def left_in_container(root: Path = CONTAINER) -> int | None:
+    """Bytes of main memory that a container's limit leaves, on Linux; None where there is no limit.
+
+    What is held of files is given up when it is needed, so it counts as free, as it does of a
+    machine.
+    """
+    for folder, limit, usage in (
+        (root, "memory.max", "memory.current"),
+        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),  # of cgroups v1
+    ):
+        try:
+            most, used = (int((folder / name).read_text()) for name in (limit, usage))
+            lines = (folder / "memory.stat").read_text().splitlines()
+        except (OSError, ValueError):  # no such files, or "max"
+            continue
+        told = dict(line.split() for line in lines)
+        kinds = ("active_file", "inactive_file")
+        files = sum(int(told.get(f"total_{kind}", told.get(kind, 0))) for kind in kinds)
+        return max(0, most - used + files)
+    return None

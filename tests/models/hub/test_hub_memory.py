@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ditto_music import InputError, Match, load_model, optimize
-from ditto_music.baselines import dps
+from ditto_music.baselines import dps, plain
 from ditto_music.memory import Estimate, Ledger, check, estimated, rehearsed
 from ditto_music.models.hub.base import HubModel, audio_like
 from ditto_music.models.hub.blocks import stretches
@@ -25,7 +25,7 @@ from ditto_music.models.hub.mel import EVERYTHING
 from ditto_music.models.hub.parts import Parts
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
-from ditto_music.sampling.plans import free_memory, memory_budget
+from ditto_music.sampling.plans import free_memory, left_in_container, memory_budget
 from tests.models.hub.checkpoints import MODELS
 
 SECONDS = 0.64
@@ -92,12 +92,34 @@ class Elsewhere(Parts):
         (self.here.add if device.type == "cuda" else self.here.discard)(id(module))
 
 
+class Emptying(Elsewhere):
+    """With weights that are no numbers once they have left, also where a graph has them still."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.away: dict[int, Tensor] = {}
+
+    def move(self, module: torch.nn.Module, device: torch.device) -> None:
+        """In place."""
+        here = id(module) in self.here
+        for weight in module.parameters():
+            if device.type == "cuda" and not here:
+                weight.data.copy_(self.away.pop(id(weight), weight.data))
+            elif device.type != "cuda" and here:
+                self.away[id(weight)] = weight.data.clone()
+                weight.data.fill_(torch.nan)
+        super().move(module, device)
+
+
+@pytest.mark.parametrize(("plan", "calls"), [("plain", 2), ("checkpoint", 3), ("blocks", 3)])
 @pytest.mark.parametrize("name", MODELS)
-def test_only_the_part_at_work_is_on_the_device(folders: dict[str, Path], name: str) -> None:
+def test_only_the_part_at_work_is_on_the_device(
+    folders: dict[str, Path], name: str, plan: str, calls: int
+) -> None:
     """And the gradient is what it is with all of them there, under any plan."""
     plain, model = loaded(folders, name), loaded(folders, name)
     Elsewhere.here = set()
-    model.parts = Elsewhere(model.pipe, torch.device("cuda"), None, "all")
+    model.parts = Emptying(model.pipe, torch.device("cuda"), None, "all")
     assert not Elsewhere.here
     seen: list[set[str]] = []
 
@@ -116,13 +138,13 @@ def test_only_the_part_at_work_is_on_the_device(folders: dict[str, Path], name: 
     spied(model.DECODERS[0], "decoded")
     gradients: list[Tensor] = []
     for each in (plain, model):
-        problem = Problem(each, "calm", None, 0, Settings(SECONDS, 2, 2.0, gradient="plain"))
+        problem = Problem(each, "calm", None, 0, Settings(SECONDS, 2, 2.0, gradient=plan))
         x = noise(each).requires_grad_()
         loss = problem.clip(problem.sample(x, [0], 2)).audio.square().sum()
         gradients.append(torch.autograd.grad(loss, x)[0])
     assert apart(gradients[1], gradients[0]) < 1e-5
     assert all(parts in ({model.NETWORK}, set(model.DECODERS)) for parts in seen)
-    assert len(seen) == 6  # two steps and a decode, each again on the way back
+    assert len(seen) == 2 * calls + 2  # two steps and a decode, which is made again on the way back
     assert not Elsewhere.here
 
 
@@ -289,10 +311,16 @@ def test_blocks_give_the_same_bits_for_less_memory(folders: dict[str, Path], nam
     )
 
 
-def test_auto_goes_by_blocks_where_no_step_fits(folders: dict[str, Path]) -> None:
+@pytest.mark.parametrize("offload", ["text", "all"])
+def test_auto_goes_by_blocks_where_no_step_fits(folders: dict[str, Path], offload: Any) -> None:
+    """Where parts move a call keeps nothing, but takes all of a step when it is made again."""
     model = loaded(folders, "StableAudioPipeline")
+    Elsewhere.here = set()
+    if offload == "all":
+        model.parts = Elsewhere(model.pipe, torch.device("cuda"), None, offload)
     plans: list[tuple[str, int]] = []
-    for budget in (1.0, 0.0):
+    problem = Problem(model, "calm", None, 0, Settings(SECONDS, 3))
+    for budget in (1.0, 0.9e-9 * problem.bytes_a_call()):
         problem = Problem(model, "calm", None, 0, Settings(SECONDS, 3, memory_budget=budget))
         plans.append(problem.plan([0], 3, torch.float32))
     assert plans == [("auto", 3), ("blocks", 0)]
@@ -564,6 +592,10 @@ def test_it_is_told_and_reported(folders: dict[str, Path]) -> None:
     assert told.estimate is not None
     assert report["estimated_memory_bytes"]["peak"] == told.estimate.peak > 0
     assert "weights" in str(told.estimate) and "MB" in str(told.estimate)
+    searched = told.estimate
+    alone = plain(model, "calm", match, duration=2.0, steps=2, callback=told)
+    assert alone.estimate == told.estimate
+    assert told.estimate.working < searched.working  # nothing is kept for a way back
     small = optimize(load_model("debug"), "calm", Match(torch.zeros(8, 24), torch.ones(24)),
                      duration=0.5, steps=2, iterations=1)  # fmt: skip
     assert small.report()["estimated_memory_bytes"] is None
@@ -620,15 +652,47 @@ def test_what_a_gpus_allocator_holds_unused_is_free(monkeypatch: pytest.MonkeyPa
         check_memory("one", 8 * 10**9, card, torch.bfloat16)
 
 
+@pytest.mark.parametrize(
+    ("folder", "limit", "usage", "prefix"),
+    [
+        (".", "memory.max", "memory.current", ""),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
+    ],
+)
+def test_no_more_is_free_than_a_container_may_take(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+    limit: str,
+    usage: str,
+    prefix: str,
+) -> None:
+    """Of 8 GB 7 are in use, 3 of them by what is held of files."""
+    home = tmp_path / folder
+    home.mkdir(exist_ok=True)
+    assert left_in_container(tmp_path) is None
+    (home / limit).write_text("8000000000\n")
+    (home / usage).write_text("7000000000\n")
+    files = f"{prefix}active_file 1000000000\n{prefix}inactive_file 2000000000\n"
+    (home / "memory.stat").write_text(f"anon 4000000000\n{files}")
+    assert left_in_container(tmp_path) == 4 * 10**9
+    monkeypatch.setattr("ditto_music.sampling.plans.left_in_container", lambda: 1000)
+    assert free_memory(torch.device("cpu")) == 1000
+    (home / limit).write_text("max\n")
+    assert left_in_container(tmp_path) is None
+
+
 def test_too_much_is_refused_before_any_work(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = loaded(folders, "StableAudioPipeline")
     monkeypatch.setattr("ditto_music.memory.free_memory", lambda device: 1000)
     shape = model.latent_shape(1.0)
+    match = Match(torch.zeros(shape), torch.ones(shape[-1]))
 
     def never(progress: object) -> None:
         raise AssertionError
 
-    with pytest.raises(InputError, match=r"this needs .* free: take --gradient blocks"):
-        optimize(model, "calm", Match(torch.zeros(shape), torch.ones(shape[-1])), callback=never)
+    for method in (optimize, plain):
+        with pytest.raises(InputError, match=r"this needs .* free: take "):
+            method(model, "calm", match, callback=never)

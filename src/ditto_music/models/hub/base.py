@@ -14,7 +14,7 @@ from torch import Tensor
 from ditto_music.memory import Task
 from ditto_music.models.hub.blocks import decoded_by_stretches, encoded_by_stretches
 from ditto_music.models.hub.parts import Offload, Parts, Reader
-from ditto_music.sampling import Condition, Schedule, checkpointed
+from ditto_music.sampling import Condition, Denoise, Schedule, checkpointed
 from ditto_music.sampling.guidance import Guidance
 
 STRETCH_SECONDS = 4.0  # of audio that the decoder makes at once
@@ -120,22 +120,28 @@ class HubModel:
         spare = self.by_blocks if self._sparing else nullcontext  # also where it is run again
 
         def call(x_t: Tensor, t: Tensor) -> Tensor:
-            with self.parts.at_work(self.NETWORK), spare():
+            with spare():
                 return self.denoised(x_t, t, condition)
 
-        # A graph would hold on to weights that have moved: what moves is run again in backward.
-        return checkpointed(call)(x_t, t) if self.parts.offload == "all" else call(x_t, t)
+        return self._at_work(call, self.NETWORK)(x_t, t)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Latents (B, ..., T) to audio (B, channels, hop T), at the level the model gave."""
-        if self.parts.offload != "all":
-            return self.in_stretches(latent)
 
         def call(latent: Tensor, _: Tensor) -> Tensor:
-            with self.parts.at_work(*self.DECODERS):
-                return self.in_stretches(latent)
+            return self.in_stretches(latent)
 
-        return checkpointed(call)(latent, latent.new_zeros(()))
+        return self._at_work(call, *self.DECODERS)(latent, latent.new_zeros(()))
+
+    def _at_work(self, call: Denoise, *parts: str) -> Denoise:
+        """A call that has the parts it takes where they work.
+
+        Its graph would hold on to weights that have left: parts that move come again in backward,
+        for the call made again and all the way back through it.
+        """
+        if self.parts.offload != "all":
+            return call
+        return checkpointed(call, lambda: self.parts.at_work(*parts))
 
     def encode(self, audio: Tensor) -> Tensor:
         """Audio (B, channels, N) to latents (B, ...); N is padded to whole frames. No gradient."""
