@@ -11,11 +11,13 @@ import multiprocessing
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from ditto_music.errors import InputError
@@ -104,7 +106,7 @@ class Local:
 
 @dataclass(frozen=True)
 class Ray:
-    """Actors of a Ray cluster, restarted and their work done again by Ray itself.
+    """Actors of a Ray cluster, restarted and their work done again, thrice, by Ray itself.
 
     Parameters
     ----------
@@ -128,7 +130,7 @@ class Ray:
         """
         try:
             import ray
-            from ray.util import ActorPool
+            from ray.exceptions import OutOfMemoryError, RayActorError
         except ImportError:
             raise InputError("engine 'ray' needs pip install 'ditto-music[ray]'") from None
         started = not ray.is_initialized()
@@ -139,19 +141,29 @@ class Ray:
                 raise InputError(f"no Ray cluster at {self.address} ({error})") from None
         threads = max(1, int(self.cpus))
         remote = ray.remote(
-            num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=-1, max_task_retries=-1
+            num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=-1, max_task_retries=TRIES - 1
         )(_Actor)
-        pool = ActorPool([remote.remote(perform, threads) for _ in range(self.workers)])
-        running = 0
+        running: dict[Any, tuple[Any, Group]] = {}
+        waiting = deque[Group]()
+
+        def give(actor: Any) -> None:
+            group = waiting.popleft() if waiting else next(groups, None)
+            if group is not None:
+                running[actor.perform.remote(group)] = actor, group
+
         try:
-            for group in groups:
-                if running == AHEAD * self.workers:
-                    yield pool.get_next_unordered()
-                    running -= 1
-                pool.submit(lambda actor, value: actor.perform.remote(value), group)  # pyright: ignore
-                running += 1
-            for _ in range(running):
-                yield pool.get_next_unordered()
+            for _ in range(self.workers):
+                give(remote.remote(perform, threads))
+            while running:
+                waiting.extend(islice(groups, (AHEAD - 1) * self.workers - len(waiting)))
+                future = ray.wait(list(running))[0][0]
+                actor, group = running.pop(future)
+                try:
+                    outcomes = ray.get(future)
+                except (RayActorError, OutOfMemoryError):
+                    outcomes = _lost(group)
+                give(actor)
+                yield outcomes
         finally:
             if started:
                 ray.shutdown()
