@@ -15,9 +15,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from ditto_music.errors import InputError
@@ -153,7 +155,7 @@ class Ray:
 
         try:
             for _ in range(self.workers):
-                give(remote.remote(perform, threads))
+                give(remote.remote(perform, threads, str(Path.cwd())))
             while running:
                 waiting.extend(islice(groups, (AHEAD - 1) * self.workers - len(waiting)))
                 future = ray.wait(list(running))[0][0]
@@ -170,12 +172,19 @@ class Ray:
 
 
 class _Actor:
-    """Holds whatever the performer keeps, most of all a model."""
+    """Holds whatever the performer keeps, most of all a model.
 
-    def __init__(self, perform: Perform, threads: int) -> None:
+    Parameters
+    ----------
+    folder : that jobs' paths start from, on machines that have it; Ray's own is another.
+    """
+
+    def __init__(self, perform: Perform, threads: int, folder: str) -> None:
         import torch
 
         torch.set_num_threads(threads)
+        with suppress(OSError):
+            os.chdir(folder)
         self._perform = perform
 
     def perform(self, group: Group) -> list[Outcome]:
