@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,38 @@ def test_alternatives_are_named_by_the_id(tmp_path: Path) -> None:
     assert outcome.report["out"] == ["try-1.wav", "try-2.wav"]
     assert [item["out"] for item in outcome.report["items"]] == outcome.report["out"]
     assert all((tmp_path / name).is_file() for name in outcome.report["out"])
+
+
+@pytest.mark.parametrize(
+    ("count", "kept", "says"),
+    [
+        (1, ["try.wav"], "line 1: try.wav is written as far as it was made, but: no numbers"),
+        (
+            2,
+            ["try-1.wav"],
+            "line 1: 1 of 2 alternatives are written, the last as far as it was finished, but: no "
+            "numbers",
+        ),
+    ],
+)
+def test_what_an_edit_made_before_it_broke_off_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, kept: list[str], says: str
+) -> None:
+    module = import_module("ditto_music.editing.inpaint")
+    fill = module.fill
+
+    def once(*args: Any, seed: int, **kwargs: Any) -> Any:
+        if seed == 1:
+            raise FloatingPointError("no numbers")
+        return fill(*args, seed=seed, **kwargs)
+
+    monkeypatch.setattr(module, "fill", once)
+    edit = {"command": "inpaint", "recording": str(RECORDING), "from": [2, 3], "to": [2.6, 3.6]}
+    quick = {name: QUICK[name] for name in ("model", "steps", "iterations")}
+    job = {"id": "try", "prompt": "drums", "count": count, **edit, **quick}
+    (outcome,) = run_batch([job], tmp_path, performer=Commands())
+    assert outcome.error == says
+    assert sorted(path.name for path in tmp_path.glob("*.wav")) == kept
 
 
 def test_what_nobody_foresaw_fails_the_item_and_no_other(

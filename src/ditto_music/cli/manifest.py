@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -236,9 +237,13 @@ class Commands:
         )
 
     def _edit(self, order: Order, store: Store) -> dict[str, Any]:
-        """Any other command, as it runs by itself."""
+        """Any other command, as it runs by itself; what it made before it broke off is kept."""
         with store.draft() as folder, tempfile.TemporaryDirectory() as inputs:
-            status = self._alone(order.job, order.name, folder, Path(inputs)).run(self._model)
+            try:
+                status = self._alone(order.job, order.name, folder, Path(inputs)).run(self._model)
+            except Unfinished as error:
+                _hand_over(folder, store)
+                raise Unfinished(str(error).replace(f"{folder}{os.sep}", "")) from None
             if status == 130:
                 raise KeyboardInterrupt
             told = json.loads((Path(inputs) / REPORT).read_text(encoding="utf-8"))
