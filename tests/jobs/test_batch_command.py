@@ -275,6 +275,7 @@ def test_refusals(
         ([str(path), "-o", str(tmp_path / "out"), "--workers", "0"], "workers is 0"),
         ([str(path), "-o", str(tmp_path / "out"), "--batch", "0"], "batch is 0"),
         ([str(path), "-o", str(tmp_path / "out"), "--format", "xyz"], "xyz"),
+        ([str(path), "-o", str(tmp_path / "out"), "--gpus", "1"], "--gpus: of Ray workers alone"),
     ):
         assert main(["batch", *argv]) == 2
         assert words in capsys.readouterr().err
