@@ -22,6 +22,7 @@ from ditto_music import Intensity, load_model, optimize
 from ditto_music.cli import main
 from ditto_music.cli.commands.batch import teller
 from ditto_music.cli.manifest import Commands
+from ditto_music.cli.manifest import _load as load
 from ditto_music.jobs import Outcome, Tally, run_batch
 from ditto_music.problem import Problem
 
@@ -179,6 +180,27 @@ def test_what_nobody_foresaw_fails_the_item_and_no_other(
     outcomes = {one.line: one for one in run_batch(some, tmp_path, performer=Commands())}
     assert [outcomes[line].done for line in (1, 2, 3)] == [True, False, True]
     assert outcomes[2].error == "line 2: ValueError: nobody foresaw this"
+
+
+@pytest.mark.parametrize(("flags", "told"), [(("1",), 2), (("2",), 2), (("1", "--quiet"), 0)])
+def test_warnings_are_lines_of_the_command_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], flags: tuple[str, ...], told: int
+) -> None:
+    """Also those of workers, and of edits, which a batch runs quietly."""
+    quick = {name: QUICK[name] for name in ("model", "steps")}
+    long = quick | {"prompt": "slow calm piano jazz, drums, fast techno, 120 bpm"}
+    edit = {"command": "inpaint", "recording": str(RECORDING), "from": 2, "to": 2.6}
+    some = [
+        long | {"duration": 1},
+        long | edit | {"iterations": 1, "prompt": f"x {long['prompt']}"},
+    ]
+    path = manifest(tmp_path / "jobs.jsonl", some)
+    argv = ["batch", str(path), "-o", str(tmp_path / "out"), "--workers", *flags]
+    load.cache_clear()  # a model warns once of a prompt
+    assert main(argv) == 0
+    err = capfd.readouterr().err
+    assert err.count("ditto-music: warning: the prompt is longer") == told
+    assert err.count("the prompt is longer") == told
 
 
 def test_as_many_workers_as_cores_where_the_system_does_not_tell_which(

@@ -115,7 +115,7 @@ def batch(
         read_manifest(manifest),
         out,
         engine=_engine(engine, workers, address, cpus, gpus),
-        performer=Commands(f".{format}", plots, save_run, engine == "dry"),
+        performer=Commands(f".{format}", plots, save_run, engine == "dry", quiet),
         most=most,
         retry_failed=retry_failed,
         tally=tally,
