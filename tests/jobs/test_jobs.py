@@ -13,6 +13,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from ditto_music import InputError
 from ditto_music.jobs import Group, Job, Outcome, read_manifest, run_batch
@@ -350,6 +351,21 @@ def test_a_folder_that_is_closed_to_this_user(
     monkeypatch.setattr(os, "access", lambda path, how: Path(path) != results)
     with pytest.raises(InputError, match=r"results\.jsonl: is write-protected"):
         next(run_batch(jobs(1), tmp_path, performer=Scribe()))
+
+
+def test_an_address_that_refuses_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As S3 does without credentials, by an error of its own kind."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Exception("no credentials")
+
+    for name in ("_open", "makedirs"):
+        monkeypatch.setattr(MemoryFileSystem, name, refuse)
+    refused = r"memory://x: cannot be used \(no credentials\)"
+    with pytest.raises(InputError, match=refused):
+        list(read_manifest("memory://x"))
+    with pytest.raises(InputError, match=refused):
+        Store("memory://x")
 
 
 def test_places_that_cannot_be_used(tmp_path: Path) -> None:

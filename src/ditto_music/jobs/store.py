@@ -26,22 +26,21 @@ class Store:
     Raises
     ------
     InputError
-        If it cannot be a folder, or fsspec has no such kind of address here.
+        If it cannot be a folder, or the address cannot be used from here.
     """
 
     def __init__(self, address: str | Path) -> None:
         try:
             self.files, root = fsspec.core.url_to_fs(str(address))
-        except (ImportError, ValueError) as error:
-            raise InputError(f"{address}: cannot be used ({error})") from None
-        self.address, self.root = str(address), str(root).rstrip("/")
-        self.local = Path(self.root) if isinstance(self.files, LocalFileSystem) else None
-        try:
+            self.address, self.root = str(address), str(root).rstrip("/")
+            self.local = Path(self.root) if isinstance(self.files, LocalFileSystem) else None
             self.files.makedirs(self.root, exist_ok=True)
         except FileExistsError:
             raise InputError(f"{address}: is a file: give a folder") from None
         except OSError as error:
             raise InputError(f"{address}: cannot be made ({error.strerror})") from None
+        except Exception as error:  # each kind of address has errors of its own
+            raise InputError(f"{address}: cannot be used ({error})") from None
 
     @contextmanager
     def draft(self) -> Generator[Path]:
