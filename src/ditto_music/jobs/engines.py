@@ -18,7 +18,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +107,7 @@ class Local:
 
 @dataclass(frozen=True)
 class Ray:
-    """Actors of a Ray cluster, restarted and their work done again, thrice, by Ray itself.
+    """Actors of a Ray cluster.
 
     Parameters
     ----------
@@ -123,7 +122,7 @@ class Ray:
     gpus: float = 0.0
 
     def __call__(self, groups: Iterator[Group], perform: Perform) -> Iterator[list[Outcome]]:
-        """Outcomes, group by group.
+        """Outcomes, group by group; a group whose actor dies is given to a new one, thrice.
 
         Raises
         ------
@@ -132,7 +131,7 @@ class Ray:
         """
         try:
             import ray
-            from ray.exceptions import OutOfMemoryError, RayActorError
+            from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError
         except ImportError:
             raise InputError("engine 'ray' needs pip install 'ditto-music[ray]'") from None
         started = not ray.is_initialized()
@@ -142,28 +141,42 @@ class Ray:
             except ConnectionError as error:
                 raise InputError(f"no Ray cluster at {self.address} ({error})") from None
         threads = max(1, int(self.cpus))
-        remote = ray.remote(
-            num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=-1, max_task_retries=TRIES - 1
-        )(_Actor)
-        running: dict[Any, tuple[Any, Group]] = {}
-        waiting = deque[Group]()
+        hire = partial(
+            ray.remote(num_cpus=self.cpus, num_gpus=self.gpus)(_Actor).remote,
+            *(perform, threads, str(Path.cwd())),
+        )
+        waiting = deque[Tried]()
+        running: dict[Any, tuple[Any, Tried]] = {}
+
+        def look_ahead() -> None:
+            while len(waiting) < (AHEAD - 1) * self.workers and (following := _next(groups)):
+                waiting.append(following)
 
         def give(actor: Any) -> None:
-            group = waiting.popleft() if waiting else next(groups, None)
-            if group is not None:
-                running[actor.perform.remote(group)] = actor, group
+            if waiting:
+                following = waiting.popleft()
+                running[actor.perform.remote(following[0])] = actor, following
+            else:
+                ray.kill(actor)  # another may wait for its place
 
         try:
-            for _ in range(self.workers):
-                give(remote.remote(perform, threads, str(Path.cwd())))
+            look_ahead()
+            for _ in range(min(self.workers, len(waiting))):
+                give(hire())
             while running:
-                waiting.extend(islice(groups, (AHEAD - 1) * self.workers - len(waiting)))
+                look_ahead()
                 future = ray.wait(list(running))[0][0]
-                actor, group = running.pop(future)
+                actor, (group, tries) = running.pop(future)
+                outcomes: list[Outcome] = []
                 try:
                     outcomes = ray.get(future)
-                except (RayActorError, OutOfMemoryError):
-                    outcomes = _lost(group)
+                except (RayActorError, ObjectLostError, OutOfMemoryError):
+                    ray.kill(actor)
+                    actor = hire()
+                    if tries < TRIES:
+                        waiting.appendleft((group, tries + 1))
+                    else:
+                        outcomes = _lost(group)
                 give(actor)
                 yield outcomes
         finally:
