@@ -352,7 +352,7 @@ def test_operations_are_those_that_torch_counts(model: SmallModel) -> None:
 
     with FlopCounterMode(display=False) as counter:
         iteration()
-    assert counted(iteration)[1].operations == counter.get_total_flops() > 1e6
+    assert counted(iteration)[1] == counter.get_total_flops() > 1e6
 
 
 def test_points_are_packed_and_unpacked() -> None:

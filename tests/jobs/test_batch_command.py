@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ditto_music import Intensity, load_model, optimize
 from ditto_music.cli import main
 from ditto_music.cli.commands.batch import teller
 from ditto_music.cli.manifest import Commands
+from ditto_music.cli.manifest import _load as load
 from ditto_music.jobs import Outcome, Tally, run_batch
 from ditto_music.problem import Problem
 
@@ -131,6 +133,38 @@ def test_alternatives_are_named_by_the_id(tmp_path: Path) -> None:
     assert all((tmp_path / name).is_file() for name in outcome.report["out"])
 
 
+@pytest.mark.parametrize(
+    ("count", "kept", "says"),
+    [
+        (1, ["try.wav"], "line 1: try.wav is written as far as it was made, but: no numbers"),
+        (
+            2,
+            ["try-1.wav"],
+            "line 1: 1 of 2 alternatives are written, the last as far as it was finished, but: no "
+            "numbers",
+        ),
+    ],
+)
+def test_what_an_edit_made_before_it_broke_off_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, kept: list[str], says: str
+) -> None:
+    module = import_module("ditto_music.editing.inpaint")
+    fill = module.fill
+
+    def once(*args: Any, seed: int, **kwargs: Any) -> Any:
+        if seed == 1:
+            raise FloatingPointError("no numbers")
+        return fill(*args, seed=seed, **kwargs)
+
+    monkeypatch.setattr(module, "fill", once)
+    edit = {"command": "inpaint", "recording": str(RECORDING), "from": [2, 3], "to": [2.6, 3.6]}
+    quick = {name: QUICK[name] for name in ("model", "steps", "iterations")}
+    job = {"id": "try", "prompt": "drums", "count": count, **edit, **quick}
+    (outcome,) = run_batch([job], tmp_path, performer=Commands())
+    assert outcome.error == says
+    assert sorted(path.name for path in tmp_path.glob("*.wav")) == kept
+
+
 def test_what_nobody_foresaw_fails_the_item_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +180,27 @@ def test_what_nobody_foresaw_fails_the_item_and_no_other(
     outcomes = {one.line: one for one in run_batch(some, tmp_path, performer=Commands())}
     assert [outcomes[line].done for line in (1, 2, 3)] == [True, False, True]
     assert outcomes[2].error == "line 2: ValueError: nobody foresaw this"
+
+
+@pytest.mark.parametrize(("flags", "told"), [(("1",), 2), (("2",), 2), (("1", "--quiet"), 0)])
+def test_warnings_are_lines_of_the_command_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], flags: tuple[str, ...], told: int
+) -> None:
+    """Also those of workers, and of edits, which a batch runs quietly."""
+    quick = {name: QUICK[name] for name in ("model", "steps")}
+    long = quick | {"prompt": "slow calm piano jazz, drums, fast techno, 120 bpm"}
+    edit = {"command": "inpaint", "recording": str(RECORDING), "from": 2, "to": 2.6}
+    some = [
+        long | {"duration": 1},
+        long | edit | {"iterations": 1, "prompt": f"x {long['prompt']}"},
+    ]
+    path = manifest(tmp_path / "jobs.jsonl", some)
+    argv = ["batch", str(path), "-o", str(tmp_path / "out"), "--workers", *flags]
+    load.cache_clear()  # a model warns once of a prompt
+    assert main(argv) == 0
+    err = capfd.readouterr().err
+    assert err.count("ditto-music: warning: the prompt is longer") == told
+    assert err.count("the prompt is longer") == told
 
 
 def test_as_many_workers_as_cores_where_the_system_does_not_tell_which(
@@ -242,6 +297,7 @@ def test_refusals(
         ([str(path), "-o", str(tmp_path / "out"), "--workers", "0"], "workers is 0"),
         ([str(path), "-o", str(tmp_path / "out"), "--batch", "0"], "batch is 0"),
         ([str(path), "-o", str(tmp_path / "out"), "--format", "xyz"], "xyz"),
+        ([str(path), "-o", str(tmp_path / "out"), "--gpus", "1"], "--gpus: of Ray workers alone"),
     ):
         assert main(["batch", *argv]) == 2
         assert words in capsys.readouterr().err

@@ -5,12 +5,15 @@ import multiprocessing
 import os
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from ditto_music import InputError
 from ditto_music.jobs import Group, Job, Outcome, read_manifest, run_batch
@@ -215,6 +218,44 @@ def test_an_address_in_memory() -> None:
     assert new.line == 4
 
 
+@pytest.mark.parametrize("moment", range(1, 8))
+def test_a_ledger_at_an_address_outlives_a_kill(
+    moment: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is being done to files there, and half of what is being written is there."""
+
+    class Killed(BaseException):
+        pass
+
+    store, left = Store(f"memory://kill-{moment}"), moment
+    for name in ("put_file", "cp_file", "rm_file"):
+        act = getattr(store.files, name)
+
+        def dying(*given: Any, act: Callable[..., None] = act, **how: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                if act.__name__ == "put_file":
+                    whole = Path(given[0]).read_bytes()
+                    store.files.pipe_file(given[1], whole[: len(whole) // 2])
+                raise Killed
+            act(*given, **how)
+
+        monkeypatch.setattr(store.files, name, dying)
+    sent = 0
+    with suppress(Killed):
+        for start in range(2):  # one that goes on where the other ended
+            ledger = Ledger(store, "results.jsonl")
+            for number in range(1 + 2 * start, 3 + 2 * start):
+                ledger.add({"key": f"{number:032}"})
+                ledger.send()
+                sent = number
+            ledger.close()
+            assert not store.files.exists(f"{store.root}/.results.jsonl.new")
+    monkeypatch.undo()
+    assert len(list(Ledger(store, "results.jsonl").keys())) >= sent > 0 or moment == 1
+
+
 def test_memory_is_flat_over_a_long_manifest(tmp_path: Path) -> None:
     """Of a job that is done no more than its short key is kept."""
 
@@ -310,6 +351,21 @@ def test_a_folder_that_is_closed_to_this_user(
     monkeypatch.setattr(os, "access", lambda path, how: Path(path) != results)
     with pytest.raises(InputError, match=r"results\.jsonl: is write-protected"):
         next(run_batch(jobs(1), tmp_path, performer=Scribe()))
+
+
+def test_an_address_that_refuses_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As S3 does without credentials, by an error of its own kind."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise Exception("no credentials")
+
+    for name in ("_open", "makedirs"):
+        monkeypatch.setattr(MemoryFileSystem, name, refuse)
+    refused = r"memory://x: cannot be used \(no credentials\)"
+    with pytest.raises(InputError, match=refused):
+        list(read_manifest("memory://x"))
+    with pytest.raises(InputError, match=refused):
+        Store("memory://x")
 
 
 def test_places_that_cannot_be_used(tmp_path: Path) -> None:

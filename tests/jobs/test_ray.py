@@ -7,6 +7,7 @@ import pytest
 from ditto_music.jobs import run_batch
 from ditto_music.jobs.engines import Ray
 from tests.jobs.test_batch_command import heard, lines, ramps
+from tests.jobs.test_jobs import Scribe, jobs
 
 ray = pytest.importorskip("ray")
 
@@ -41,3 +42,26 @@ def test_a_node_that_dies_loses_nothing(tmp_path: Path) -> None:
     assert made.keys() == wanted.keys()
     for name, samples in wanted.items():
         assert abs(made[name] - samples).max() < 1e-3
+
+
+def test_paths_start_where_the_batch_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers start in the folder of whoever started Ray."""
+    ray.init(num_cpus=1, log_to_driver=False)
+    try:
+        monkeypatch.chdir(tmp_path)
+        Path("here").touch()
+        job = {"text": 1, "deadly": "here"}  # not where that file is
+        (outcome,) = run_batch([job], "out", engine=Ray(), performer=Scribe())
+        assert outcome.report is not None, outcome.error
+        assert (tmp_path / "out" / outcome.report["out"]).is_file()
+    finally:
+        ray.shutdown()
+
+
+def test_only_what_kills_its_worker_is_lost(tmp_path: Path) -> None:
+    some = [*jobs(1), {"text": 1, "deadly": "never"}, *jobs(4)[2:]]
+    outcomes = {
+        one.line: one for one in run_batch(some, tmp_path, engine=Ray(), performer=Scribe())
+    }
+    assert "line 2: its worker died 3 times" in outcomes[2].error
+    assert [outcomes[line].done for line in (1, 3, 4)] == [True] * 3

@@ -21,7 +21,7 @@ from cyclopts import CycloptsError, UnusedCliTokensError
 
 from ditto_music.cli.app import app
 from ditto_music.cli.run import Run, Unfinished
-from ditto_music.cli.say import say, unforeseen
+from ditto_music.cli.say import say, unforeseen, warned
 from ditto_music.errors import InputError
 
 TRACEBACK = "DITTO_MUSIC_TRACEBACK"
@@ -72,8 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     command, bound, injected = app.parse_args(arguments, print_error=False, exit_on_error=False)
-    run = {"run": Run(command.__name__, arguments)} if "run" in injected else {}
-    return command(*bound.args, **bound.kwargs, **run) or DONE
+    run = Run(command.__name__, arguments)
+    more = {"run": run} if "run" in injected else {}
+    with warned(None if run.gave("--quiet") else say):
+        return command(*bound.args, **bound.kwargs, **more) or DONE
 
 
 def _usage(error: CycloptsError) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from inspect import BoundArguments
@@ -21,7 +22,7 @@ from ditto_music.cli.app import app
 from ditto_music.cli.controls import Asked
 from ditto_music.cli.methods import method_named
 from ditto_music.cli.run import Run, Unfinished
-from ditto_music.cli.say import unforeseen
+from ditto_music.cli.say import say, unforeseen, warned
 from ditto_music.cli.shared import LARGEST_SEED, LOADER, Shared
 from ditto_music.cli.states import STATES, States
 from ditto_music.errors import InputError
@@ -88,12 +89,14 @@ class Commands:
     plot : whether to draw each item.
     save_run : keep the run of each, and the state of searches, from which a killed one goes on.
     dry : refuse whatever each command itself refuses before it loads a model.
+    quiet : whether Python's warnings stay untold; None leaves them as they are.
     """
 
     suffix: str = ".wav"
     plot: bool = False
     save_run: bool = False
     dry: bool = False
+    quiet: bool | None = None
     _model: Callable[..., Model] = field(default_factory=lambda: _load, repr=False)
 
     def revision(self, job: Job) -> str:
@@ -115,6 +118,11 @@ class Commands:
 
     def perform(self, group: Group, address: str) -> list[Outcome]:
         """The jobs as batches that fit the memory, or one by one where that fails."""
+        tell = None if self.quiet else say
+        with nullcontext() if self.quiet is None else warned(tell):
+            return self._perform(group, address)
+
+    def _perform(self, group: Group, address: str) -> list[Outcome]:
         store, orders = Store(address), group.orders
         together = orders[0].job.command in TOGETHER
         if not together:
@@ -237,9 +245,13 @@ class Commands:
         )
 
     def _edit(self, order: Order, store: Store) -> dict[str, Any]:
-        """Any other command, as it runs by itself."""
+        """Any other command, as it runs by itself; what it made before it broke off is kept."""
         with store.draft() as folder, tempfile.TemporaryDirectory() as inputs:
-            status = self._alone(order.job, order.name, folder, Path(inputs)).run(self._model)
+            try:
+                status = self._alone(order.job, order.name, folder, Path(inputs)).run(self._model)
+            except Unfinished as error:
+                _hand_over(folder, store)
+                raise Unfinished(str(error).replace(f"{folder}{os.sep}", "")) from None
             if status == 130:
                 raise KeyboardInterrupt
             told = json.loads((Path(inputs) / REPORT).read_text(encoding="utf-8"))

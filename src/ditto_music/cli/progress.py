@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from ditto_music.cli.controls import Figure
-from ditto_music.cli.say import say
+from ditto_music.cli.say import say, warned
 
 if TYPE_CHECKING:
     from ditto_music.cli.shared import Shared
@@ -175,17 +174,12 @@ def watching(
 ) -> Generator[Watch]:
     """Something to tell the progress of a command to, closed however the command ends.
 
-    Python's warnings are told to the same screen.
+    Python's warnings are told to the same screen; where that is quiet, whoever called says how.
     """
     live = sys.stderr.isatty()
     screen = Silent() if shared.quiet else Bar() if live else Lines()
-
-    def warn(message: Warning | str, *_: object, **__: object) -> None:
-        screen.note(f"warning: {message}")
-
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = warn
+        with nullcontext() if shared.quiet else warned(screen.note):
             yield Watch(screen, shared.iterations, shared.time_limit, figures, parts)
     finally:
         screen.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 
 NO_MEMORY = (
     "memory ran out: take --gradient blocks, --dtype bfloat16 or a shorter --duration, or on a GPU "
@@ -15,6 +17,19 @@ def say(text: str) -> None:
     """One line on standard error, if anyone is there to read it."""
     with suppress(OSError):
         print(f"ditto-music: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def warned(tell: Callable[[str], None] | None) -> Generator[None]:
+    """Python's warnings are told as one line each; None: not at all."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if tell:
+            tell(f"warning: {' '.join(str(message).split())}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def unforeseen(error: Exception) -> str:

@@ -103,7 +103,8 @@ def run_batch(
             bad: list[Outcome] = []
             orders = _orders(jobs, act, seen, failed, bad, count)
             groups = grouped(orders, most, WINDOW * most)
-            perform = partial(_nothing if dry else act.perform, address=store.address)
+            place = str(store.local or store.address)  # workers may start from another folder
+            perform = partial(_nothing if dry else act.perform, address=place)
             for outcomes in _with(bad, work(groups, perform)):
                 for outcome in outcomes:
                     if outcome.done:

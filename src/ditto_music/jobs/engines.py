@@ -11,11 +11,14 @@ import multiprocessing
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ditto_music.errors import InputError
@@ -104,7 +107,7 @@ class Local:
 
 @dataclass(frozen=True)
 class Ray:
-    """Actors of a Ray cluster, restarted and their work done again by Ray itself.
+    """Actors of a Ray cluster.
 
     Parameters
     ----------
@@ -119,7 +122,7 @@ class Ray:
     gpus: float = 0.0
 
     def __call__(self, groups: Iterator[Group], perform: Perform) -> Iterator[list[Outcome]]:
-        """Outcomes, group by group.
+        """Outcomes, group by group; a group whose actor dies is given to a new one, thrice.
 
         Raises
         ------
@@ -128,7 +131,7 @@ class Ray:
         """
         try:
             import ray
-            from ray.util import ActorPool
+            from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError
         except ImportError:
             raise InputError("engine 'ray' needs pip install 'ditto-music[ray]'") from None
         started = not ray.is_initialized()
@@ -138,32 +141,63 @@ class Ray:
             except ConnectionError as error:
                 raise InputError(f"no Ray cluster at {self.address} ({error})") from None
         threads = max(1, int(self.cpus))
-        remote = ray.remote(
-            num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=-1, max_task_retries=-1
-        )(_Actor)
-        pool = ActorPool([remote.remote(perform, threads) for _ in range(self.workers)])
-        running = 0
+        hire = partial(
+            ray.remote(num_cpus=self.cpus, num_gpus=self.gpus)(_Actor).remote,
+            *(perform, threads, str(Path.cwd())),
+        )
+        waiting = deque[Tried]()
+        running: dict[Any, tuple[Any, Tried]] = {}
+
+        def look_ahead() -> None:
+            while len(waiting) < (AHEAD - 1) * self.workers and (following := _next(groups)):
+                waiting.append(following)
+
+        def give(actor: Any) -> None:
+            if waiting:
+                following = waiting.popleft()
+                running[actor.perform.remote(following[0])] = actor, following
+            else:
+                ray.kill(actor)  # another may wait for its place
+
         try:
-            for group in groups:
-                if running == AHEAD * self.workers:
-                    yield pool.get_next_unordered()
-                    running -= 1
-                pool.submit(lambda actor, value: actor.perform.remote(value), group)  # pyright: ignore
-                running += 1
-            for _ in range(running):
-                yield pool.get_next_unordered()
+            look_ahead()
+            for _ in range(min(self.workers, len(waiting))):
+                give(hire())
+            while running:
+                look_ahead()
+                future = ray.wait(list(running))[0][0]
+                actor, (group, tries) = running.pop(future)
+                outcomes: list[Outcome] = []
+                try:
+                    outcomes = ray.get(future)
+                except (RayActorError, ObjectLostError, OutOfMemoryError):
+                    ray.kill(actor)
+                    actor = hire()
+                    if tries < TRIES:
+                        waiting.appendleft((group, tries + 1))
+                    else:
+                        outcomes = _lost(group)
+                give(actor)
+                yield outcomes
         finally:
             if started:
                 ray.shutdown()
 
 
 class _Actor:
-    """Holds whatever the performer keeps, most of all a model."""
+    """Holds whatever the performer keeps, most of all a model.
 
-    def __init__(self, perform: Perform, threads: int) -> None:
+    Parameters
+    ----------
+    folder : that jobs' paths start from, on machines that have it; Ray's own is another.
+    """
+
+    def __init__(self, perform: Perform, threads: int, folder: str) -> None:
         import torch
 
         torch.set_num_threads(threads)
+        with suppress(OSError):
+            os.chdir(folder)
         self._perform = perform
 
     def perform(self, group: Group) -> list[Outcome]:

@@ -144,19 +144,17 @@ def manifest_lines(address: str | Path) -> Iterator[str]:
     Raises
     ------
     InputError
-        If there is no such file, it is not text, or fsspec has no such kind of address here.
+        If there is no such file, it is not text, or the address cannot be read from here.
     """
     try:
-        manifest = fsspec.open(str(address), "rt", encoding="utf-8-sig")
-    except (ImportError, ValueError) as error:
-        raise InputError(f"{address}: cannot be used ({error})") from None
-    try:
-        with manifest as file:
+        with fsspec.open(str(address), "rt", encoding="utf-8-sig") as file:
             yield from cast("Iterable[str]", file)
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(f"{address}: no such manifest: give a file of one job a line") from None
     except UnicodeDecodeError:
         raise InputError(f"{address}: is not text: give a file of one JSON object a line") from None
+    except Exception as error:  # each kind of address has errors of its own
+        raise InputError(f"{address}: cannot be used ({error})") from None
 
 
 def is_address(value: str) -> bool:

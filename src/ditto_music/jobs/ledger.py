@@ -2,7 +2,8 @@
 
 A line is appended with a single write and flushed to the disk, so a killed process leaves at worst
 half a last line, which the next run takes away. An address that is no local folder cannot be
-appended to: there the file is kept here and sent anew every few seconds.
+appended to: there the file is kept here and sent anew every few seconds, in turn to its own name
+and to another, so that one of the two is whole whenever the process is killed.
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ class Ledger:
 
     def __init__(self, store: Store, name: str, *, anew: bool = False) -> None:
         self.store, self.name = store, name
-        self.path = store.local / name if store.local else _spool(store, name)
+        self.copies = [f".{name}.new", name]  # at an address; the first is the next to be sent
         self.sent = time.monotonic()
         if anew:
-            self.path.write_bytes(b"")
-        elif self.path.exists():
-            _mend(self.path)
+            for copy in self.copies:
+                store.remove(copy)
+        self.path = store.local / name if store.local else self._spool()
         self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        _mend(self.path)
 
     def keys(self) -> Iterator[int]:
         """Of the lines there are, short; the file is read as it goes."""
@@ -53,17 +55,28 @@ class Ledger:
             self.send()
 
     def send(self) -> None:
-        """Copy it to its address."""
+        """Copy it to its address, over the older of the two copies."""
         if not self.store.local:
-            self.store.put(self.path, self.name, keep=True)
+            self.store.put(self.path, self.copies[0])
+            self.copies.reverse()
             self.sent = time.monotonic()
 
     def close(self) -> None:
         """Nothing more will come."""
         os.close(self.file)
-        self.send()
         if not self.store.local:
+            self.send()
+            if self.copies[0] == self.name:
+                self.send()
+            self.store.remove(self.copies[0])
             self.path.unlink()
+
+    def _spool(self) -> Path:
+        """Here, the longer of the two copies; the shorter is the next to be sent."""
+        paths = {copy: _fetched(self.store, copy) for copy in self.copies}
+        self.copies.sort(key=lambda copy: paths[copy].stat().st_size)
+        paths[self.copies[0]].unlink()
+        return paths[self.copies[1]]
 
 
 def short(key: str) -> int:
@@ -88,8 +101,10 @@ def _mend(path: Path) -> None:
             file.truncate(at)
 
 
-def _spool(store: Store, name: str) -> Path:
+def _fetched(store: Store, name: str) -> Path:
+    """The whole lines of a file of the store, or of none, in one of this machine."""
     handle, path = tempfile.mkstemp(suffix=f"-{name}")
     os.close(handle)
     store.get(name, Path(path))
+    _mend(Path(path))
     return Path(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -27,22 +26,21 @@ class Store:
     Raises
     ------
     InputError
-        If it cannot be a folder, or fsspec has no such kind of address here.
+        If it cannot be a folder, or the address cannot be used from here.
     """
 
     def __init__(self, address: str | Path) -> None:
         try:
             self.files, root = fsspec.core.url_to_fs(str(address))
-        except (ImportError, ValueError) as error:
-            raise InputError(f"{address}: cannot be used ({error})") from None
-        self.address, self.root = str(address), str(root).rstrip("/")
-        self.local = Path(self.root) if isinstance(self.files, LocalFileSystem) else None
-        try:
+            self.address, self.root = str(address), str(root).rstrip("/")
+            self.local = Path(self.root) if isinstance(self.files, LocalFileSystem) else None
             self.files.makedirs(self.root, exist_ok=True)
         except FileExistsError:
             raise InputError(f"{address}: is a file: give a folder") from None
         except OSError as error:
             raise InputError(f"{address}: cannot be made ({error.strerror})") from None
+        except Exception as error:  # each kind of address has errors of its own
+            raise InputError(f"{address}: cannot be used ({error})") from None
 
     @contextmanager
     def draft(self) -> Generator[Path]:
@@ -56,19 +54,23 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def put(self, path: Path, name: str, *, keep: bool = False) -> None:
-        """Move a finished file or folder here under a name, in place of what was there."""
-        if self.local and not keep:
+    def put(self, path: Path, name: str) -> None:
+        """Bring a finished file or folder here under a name, in place of what was there.
+
+        To a folder it is moved, to an address copied; a file goes over the old one without taking
+        that away first, which object stores do in one.
+        """
+        if self.local:
             target = self.local / name
             if path.is_dir() and target.exists():
                 shutil.rmtree(target)
             path.replace(target)
-            return
-        beside = f"{self.root}/.{secrets.token_hex(8)}"
-        self.files.put(str(path), beside, recursive=path.is_dir())
-        with suppress(FileNotFoundError):
-            self.files.rm(f"{self.root}/{name}", recursive=True)
-        self.files.mv(beside, f"{self.root}/{name}", recursive=True)
+        elif path.is_dir():
+            with suppress(FileNotFoundError):
+                self.files.rm(f"{self.root}/{name}", recursive=True)
+            self.files.put(str(path), f"{self.root}/{name}", recursive=True)
+        else:
+            self.files.put_file(str(path), f"{self.root}/{name}")
 
     def get(self, name: str, path: Path) -> bool:
         """Copy a file from here, if there is one."""

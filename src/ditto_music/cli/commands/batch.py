@@ -53,7 +53,7 @@ def batch(
         Whole | None,
         Parameter(
             group=WORK,
-            help="Processes or actors, with a model each. By default: one a core or GPU.",
+            help="Processes or actors, with a model each. By default: one a core or GPU; on Ray 1.",
         ),
     ] = None,
     most: Annotated[
@@ -115,7 +115,7 @@ def batch(
         read_manifest(manifest),
         out,
         engine=_engine(engine, workers, address, cpus, gpus),
-        performer=Commands(f".{format}", plots, save_run, engine == "dry"),
+        performer=Commands(f".{format}", plots, save_run, engine == "dry", quiet),
         most=most,
         retry_failed=retry_failed,
         tally=tally,
@@ -144,6 +144,10 @@ def _engine(
 
     if engine == "ray":
         return Ray(address, workers or 1, cpus, gpus)
+    flags = {"--address": address is not None, "--cpus": cpus != 1.0, "--gpus": gpus != 0.0}
+    if any(flags.values()):
+        given = ", ".join(flag for flag, is_given in flags.items() if is_given)
+        raise InputError(f"{given}: of Ray workers alone: add --engine ray, or leave it out")
     import torch
 
     return Local(workers or torch.cuda.device_count() or _cores())

@@ -202,7 +202,7 @@ def measure(model: Model, item: Item) -> list[Row]:
             "heard": judged(made, "intensity", item) if task == "intensity" else None,
             "round": round_error(model, made) / max(round_error(model, free), 1e-12),
             "apart": apart(made, free),
-            "operations": _iteration(model, item, control) / one.operations,
+            "operations": _iteration(model, item, control) / one,
         }
     ]
 
@@ -231,7 +231,7 @@ def _iteration(model: Model, item: Item, control: Control) -> int:
         losses, _ = problem.measure(problem.clip(problem.sample(x_T, [0], scale.steps)), [0])
         _ = torch.autograd.grad(losses.sum(), x_T)
 
-    return counted(once)[1].operations
+    return counted(once)[1]
 
 
 def table(rows: Sequence[Row]) -> Table:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -90,20 +88,6 @@ def plain(
     return generate(model, [*prompts] or item.words, control, **(settings | own))
 
 
-@dataclass(frozen=True)
-class Counted:
-    """What some work took.
-
-    Attributes
-    ----------
-    operations : floating-point ones of matrix products and convolutions, as torch counts them (of
-        attention itself on a GPU only); unlike seconds they are the same on a busy machine.
-    """
-
-    operations: int
-    seconds: float
-
-
 class Operations(TorchDispatchMode):
     """Adds up what torch counts of each operation inside.
 
@@ -125,12 +109,16 @@ class Operations(TorchDispatchMode):
         return made
 
 
-def counted(work: Callable[[], T]) -> tuple[T, Counted]:
-    """What it returns and what it took."""
-    started = time.monotonic()
+def counted(work: Callable[[], T]) -> tuple[T, int]:
+    """What it returns, and how many operations it took.
+
+    They are the floating-point ones of matrix products and convolutions, as torch counts them (of
+    attention itself on a GPU only); unlike seconds, which counting inflates, they are the same on a
+    busy machine.
+    """
     with Operations() as counter:
         made = work()
-    return made, Counted(counter.total, time.monotonic() - started)
+    return made, counter.total
 
 
 def own_of(result: Result, name: str) -> float:

@@ -104,9 +104,9 @@ def measure(model: Model, item: Item) -> list[Row]:
             "added_mb": (after - before) / 1e6 if known else None,
             "peak_mb": after / 1e6,
             "counted_mb": ledger.peak / 1e6,
-            "sample_operations": sample_flops.operations,
-            "iteration_operations": iteration_flops.operations,
-            "operations": iteration_flops.operations / sample_flops.operations,
+            "sample_operations": sample_flops,
+            "iteration_operations": iteration_flops,
+            "operations": iteration_flops / sample_flops,
         }
     ]
 

@@ -86,7 +86,7 @@ def measure(model: Model, item: Item) -> list[Row]:
             "iterations": len(clip.history),
             "path": from_path(model, item, sampler, steps),
             "apart": apart(kept, start),
-            "operations": took.operations / one.operations,
+            "operations": took / one,
         }
     ]
 
