@@ -49,11 +49,11 @@ def test_samplers_are_compared_under_the_guidance_that_is_asked_for(
         seen.append(given[-1].guidance)
         return Problem(*given)
 
-    fakes = {"Problem": problem, "load_model": lambda name: model, "STEPS": (2,), "FULL": 2}
+    fakes = {"Problem": problem, "load_model": lambda name: model, "STEPS": (2,)}
     for name, fake in fakes.items():
         monkeypatch.setattr(samplers, name, fake)
     for asked in ([], ["--guidance", "4.5", "--guidance-interval", "0.3:0.8"]):
-        monkeypatch.setattr("sys.argv", ["-", "--reference", "2", *asked])
+        monkeypatch.setattr("sys.argv", ["-", "--reference", "2", "--full", "2", *asked])
         samplers.main()
     assert seen == [model.guidance, Guidance(4.5, (0.3, 0.8))]
 
