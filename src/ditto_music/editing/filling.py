@@ -271,7 +271,7 @@ def made_to_fit(
     reach = round(COLOUR_SECONDS * rate)
     both = slice(max(0, start - reach), start), slice(stop, min(stop + reach, old.shape[1]))
     sides = [side for side in both if np.abs(old[:, side]).max(initial=0) > SILENCE]
-    level = joins.rms(new[:, hole])
+    asked = new[:, hole]
     new = _coloured(old, new, sides, hole)
     if wish.within and sides and not wish.sets_level:
         beside = [old[:, side] for side in sides]
@@ -279,7 +279,7 @@ def made_to_fit(
     before, after = slice(max(0, start - rate), start), slice(stop, stop + rate)
     kept = kept_of(recording, window)
     if wish.sets_level:  # what was asked of the clip is asked of all channels, coloured as they are
-        own = level / joins.rms(spread(new[:, hole], kept, rate))
+        own = joins.level_gains(spread(new[:, hole], kept, rate), asked, rate)
         gains = _own_level(old, new, (before, after), own, rate)
     else:
         gains = _gains(old, new, (before, after), wish, rate)
@@ -317,11 +317,12 @@ def _gains(
 
 
 def _own_level(
-    old: joins.Audio, new: joins.Audio, sides: tuple[slice, slice], own: float, rate: int
+    old: joins.Audio, new: joins.Audio, sides: tuple[slice, slice], own: joins.Audio, rate: int
 ) -> joins.Audio:
     """Factors (n,) of the hole's samples: `own`, but for the level of either side close to it."""
-    away = np.arange(sides[1].start - sides[0].stop) / (EDGE_SECONDS * rate)
-    first, last = (np.log((gain or own) / own) for gain in _levels(old, new, sides))
+    away = np.arange(len(own)) / (EDGE_SECONDS * rate)
+    pairs = zip(_levels(old, new, sides), (own[0], own[-1]), strict=True)
+    first, last = (np.log((gain or end) / end) for gain, end in pairs)
     near = first * np.clip(1 - away, 0, None) + last * np.clip(1 - away[::-1], 0, None)
     return own * np.exp(near)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import lfilter, lfiltic
 
 from ditto_music.editing.seams import changes
@@ -23,6 +24,7 @@ SEARCH_SECONDS = 0.03
 GOES_ON_SECONDS = 0.35  # of a sound cut off, to fade out from
 LISTEN_SECONDS = 0.1  # on either side of a join
 MOST_GAIN_DB = 12.0
+LEVEL_SECONDS = 0.5  # of a level that changes
 LEAST_GAIN_DB = 24.0  # softer, of what is louder than all beside it
 LOUD = 0.9  # quantile of moments
 WEAK_DB = -50.0  # under the strongest band: left as it is
@@ -36,9 +38,27 @@ def rms(audio: Audio) -> float:
 
 def level_gain(new: Audio, old: Audio | float) -> float:
     """Factor that brings `new` to the level of `old`, or to an RMS, at most 12 dB either way."""
-    most = 10 ** (MOST_GAIN_DB / 20)
     wanted = rms(old) if isinstance(old, np.ndarray) else old
-    return float(np.clip(wanted / rms(new), 1 / most, most))
+    return float(_limited(np.array(wanted / rms(new))))
+
+
+def level_gains(new: Audio, old: Audio, rate: int) -> Audio:
+    """Factors (N,) that bring `new` (C, N) to the level of `old` (C', N) in the half second around
+    each sample, at most 12 dB either way.
+    """
+    return _limited(_levels(old, rate) / _levels(new, rate))
+
+
+def _levels(audio: Audio, rate: int) -> Audio:
+    """Root mean square (N,) of all channels in the half second around each sample, with a floor."""
+    power = np.square(audio, dtype=np.float64).mean(0)
+    size = max(1, round(LEVEL_SECONDS * rate))
+    return np.sqrt(uniform_filter1d(power, size, mode="nearest").clip(0) + 1e-10)
+
+
+def _limited(gain: Audio) -> Audio:
+    most = 10 ** (MOST_GAIN_DB / 20)
+    return np.clip(gain, 1 / most, most)
 
 
 def colour(new: Audio, old: Audio) -> Audio:
