@@ -18,8 +18,9 @@ demo: $(INSTALLED)  ## control the embedded model with an intensity curve; write
 	$(BIN)/ditto-music control "calm piano ballad, 80 bpm" --intensity=-38:-16 --seed 1 \
 		-o out/demo.wav --plot out/demo.png --report out/demo.json
 
-test: $(INSTALLED)  ## everything but the slow checks
-	$(BIN)/pytest -m "not slow"
+test: export OMP_NUM_THREADS = 1
+test: $(INSTALLED)  ## everything but the slow checks, a worker of one thread a core
+	$(BIN)/pytest -m "not slow" -n logical --maxprocesses 8 --dist worksteal
 
 test-slow: $(INSTALLED)  ## the checks that take minutes
 	$(BIN)/pytest -m slow
