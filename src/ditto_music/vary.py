@@ -2,7 +2,7 @@
 
 The noise that was found is sampled again: with fresh noise on the way, under another prompt, or a
 little beside it. What a control asked stays in the low frequencies of the noise and so survives in
-part (DITTO, section 5.6); a step down the control's gradient in each sampler step brings back more.
+part (DITTO, appendix I); a step down the control's gradient in each sampler step brings back more.
 """
 
 from __future__ import annotations

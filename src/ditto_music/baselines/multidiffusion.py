@@ -2,7 +2,7 @@
 
 At each step every window of the canvas is denoised by itself; the canvas after the step is the
 closed-form minimiser of ``sum_i |W_i (J - F_i)|^2``, the mean of all windows that see a frame. In
-DITTO's comparison (section 5.2) the known part is one more view: its noised reference. "MD-50"
+DITTO's comparison the known part is one more view: its noised reference. "MD-50"
 stops that half-way.
 """
 

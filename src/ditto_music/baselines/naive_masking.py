@@ -1,6 +1,6 @@
 """Naive masking: after each step what is known is put in place, as noisy as the rest.
 
-The simplest of DITTO's baselines for edits (section 5.2): RePaint (Lugmayr et al. 2022,
+The simplest of DITTO's baselines for edits: RePaint (Lugmayr et al. 2022,
 arXiv:2201.09865) without its resampling,
 
     x_s <- M N(alpha_s x_ref, sigma_s^2) + (1 - M) x_s

@@ -1,4 +1,4 @@
-"""Melody: make the music follow a tune by its pitch classes (DITTO, section 3.7)."""
+"""Melody: make the music follow a tune by its pitch classes (DITTO)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seamless: the end of a clip goes on at its beginning (DITTO, section 3.4)."""
+"""Seamless: the end of a clip goes on at its beginning (DITTO, appendix E)."""
 
 from __future__ import annotations
 

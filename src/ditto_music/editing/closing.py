@@ -1,4 +1,4 @@
-"""A clip whose end goes on at its beginning, cut to a loop (DITTO, section 3.4)."""
+"""A clip whose end goes on at its beginning, cut to a loop (DITTO, appendix E)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Outpainting: music that goes on where a recording ends, or leads to where it begins.
 
-DITTO, section 3.1: a clip is made whose beginning matches the recording's end, the *overlap*; what
+DITTO's outpainting: a clip is made whose beginning matches the recording's end, the *overlap*; what
 comes after is new. To any length by repeated windows, each continuing the one before.
 """
 

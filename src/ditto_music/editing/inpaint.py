@@ -1,4 +1,4 @@
-"""Inpainting: redo regions so that they fit what stands on either side (DITTO, section 3.2)."""
+"""Inpainting: redo regions so that they fit what stands on either side (DITTO)."""
 
 from __future__ import annotations
 

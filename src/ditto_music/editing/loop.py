@@ -1,8 +1,8 @@
 """Loops: music whose end goes on at its beginning.
 
 A recording is bent into a circle with a bridge from its end to its beginning, which is inpainted
-like any hole (DITTO, section 3.3); without one, the two ends of a clip are made to match each other
-(`Closing`, section 3.4).
+like any hole (DITTO); without one, the two ends of a clip are made to match each other
+(`Closing`, appendix E).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Melody: how strongly each pitch class sounds at each moment (DITTO, section 3.7).
+"""Melody: how strongly each pitch class sounds at each moment (DITTO, after Music ControlNet).
 
 The chain is Music ControlNet's (Wu et al. 2023), made soft: spectrum, high-pass at middle C, a bank
 of twelve chroma filters, log, softmax over the classes. Conventions: classes run C, C#, ... B in

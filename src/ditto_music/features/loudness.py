@@ -1,4 +1,4 @@
-"""Intensity: frame-wise RMS in dBFS, smoothed over about a second (DITTO, section 3.5).
+"""Intensity: frame-wise RMS in dBFS, smoothed over about a second (DITTO, after Music ControlNet).
 
 Conventions: 0 dBFS is a full-scale square wave, so a sine of amplitude A reads
 ``20 log10(A / sqrt 2)``. Frames last 2048 samples at 24 kHz and step by 512; both scale with the

@@ -1,4 +1,4 @@
-"""Self-similarity of a clip: how alike each two of its moments are (DITTO, section 3.8)."""
+"""Self-similarity of a clip: how alike each two of its moments are (DITTO)."""
 
 from __future__ import annotations
 

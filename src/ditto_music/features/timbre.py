@@ -1,4 +1,4 @@
-"""Timbre: mel-frequency cepstral coefficients without the first (DITTO, section 3.8).
+"""Timbre: mel-frequency cepstral coefficients without the first (DITTO).
 
 Conventions: 40 mel bands up to 8 kHz (or half the sample rate) of frames of 85 ms, stepping by
 43 ms, all scaled with the sample rate. The spectrum is taken relative to the clip's mean, with a

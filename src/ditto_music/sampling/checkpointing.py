@@ -1,7 +1,7 @@
 """Checkpoint each denoiser call: keep its input, drop its activations, run it again in backward.
 
 Peak memory is then the activations of one call plus a few latents a step, whatever the number of
-steps; the price is one more forward pass a step (DITTO, Novack et al. 2024, section 3). Only the
+steps; the price is one more forward pass a step (DITTO, Novack et al. 2024). Only the
 gradient with respect to the latent is computed: the weights are frozen.
 """
 

@@ -19,7 +19,7 @@ from ditto_music.sampling.checkpointing import Denoise
 from ditto_music.sampling.schedule import Schedule
 
 MIX = 0.93  # of 50 steps (EDICT)
-PAPERS = {50: MIX, 20: 0.83}  # DITTO, section 4.6
+PAPERS = {50: MIX, 20: 0.83}  # DITTO, table 5
 LEAST_SIGNAL = 1e-4  # alpha; below, float32 has no digits left for the model's own part
 CONTRACTION = 6.5e-4  # of the gap between the latents over a run, by either: 7.1e-4, 5.8e-4
 
