@@ -166,7 +166,8 @@ def test_every_network_hears_at_its_own_rate(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--embedding", "vggish"], "vggish: its weights"),
+        (["--embedding", "vggish"], "vggish: no weights come"),
+        (["--vggish", "nowhere.safetensors"], "nowhere.safetensors: no such file"),
         (["--embedding", "clap"], "clap: no weights come"),
         (["--reference", "nowhere"], "nowhere: no such folder"),
         (["--json", "nowhere/x.json"], "does not exist"),

@@ -1,7 +1,7 @@
 """What clips are compared by: networks that turn one into a vector.
 
-MusiCNN comes with this package. CLAP is used where its weights are given. Each hears a clip at its
-own rate, and brought to one level first: how loud it is, is no part of how it sounds.
+MusiCNN comes with this package. CLAP and VGGish are used where their weights are given. Each hears
+a clip at its own rate, and brought to one level first: how loud it is, is no part of how it sounds.
 """
 
 from __future__ import annotations
@@ -48,13 +48,16 @@ MUSICNN, CLAP, VGGISH = "musicnn", "clap", "vggish"
 NAMES = (MUSICNN, "musicnn-mtt", CLAP, VGGISH)
 
 
-def embedding_named(name: str, clap: str | Path | None = None) -> Embedding:
+def embedding_named(
+    name: str, clap: str | Path | None = None, vggish: str | Path | None = None
+) -> Embedding:
     """An embedding by its name.
 
     Parameters
     ----------
     name : of `NAMES`.
     clap : folder or hub name of CLAP's weights, see `ditto_music.features.clap.load_clap`.
+    vggish : file of VGGish's weights, see `ditto_music.features.vggish.load_vggish`.
 
     Raises
     ------
@@ -81,8 +84,13 @@ def embedding_named(name: str, clap: str | Path | None = None) -> Embedding:
             encoder.text,
         )
     if name == VGGISH:
-        raise InputError(
-            "vggish: its weights are published as TensorFlow and pickle files only, which are not "
-            "read here: take musicnn or clap"
+        if vggish is None:
+            raise InputError("vggish: no weights come with this package: give their file")
+        from ditto_music.features import vggish as hearing
+
+        network = hearing.load_vggish(Path(vggish), torch.device("cpu"))
+        return Embedding(
+            hearing.SAMPLE_RATE,
+            lambda audio, rate: hearing.embedding(network, levelled(audio), rate)[0],
         )
     raise InputError(f"embedding '{name}' is unknown: take {', '.join(NAMES)}")

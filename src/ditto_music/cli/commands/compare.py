@@ -76,6 +76,14 @@ def compare(
             help="Weights of CLAP, for its score of clip and prompt and for distances.",
         ),
     ] = None,
+    vggish: Annotated[
+        Path | None,
+        Parameter(
+            group=CONTEST,
+            metavar="FILE",
+            help="Weights of VGGish as safetensors, for distances.",
+        ),
+    ] = None,
     model: Annotated[str, Parameter(group=MUSIC, help="As of `control`.")] = "ditto-small",
     duration: Annotated[float, Parameter(group=MUSIC, help="Seconds of a clip.")] = 6.0,
     seed: Annotated[
@@ -126,8 +134,8 @@ def compare(
         {name: value for name, value in flags.items() if value is not None},
         recordings,
     )
-    names = ["musicnn", *(["clap"] if clap else [])]
-    embeddings = {name: embedding_named(name, clap) for name in names}
+    given = {"musicnn": True, "clap": clap, "vggish": vggish}
+    embeddings = {name: embedding_named(name, clap, vggish) for name in given if given[name]}
     tally = Tally()
     total = sum(plan.items * len(plan.methods_of(CONTESTS[name])) for name in plan.tasks)
     watch = teller(tally, total, watch=False, quiet=quiet)

@@ -29,7 +29,7 @@ def evaluate(
         list[Literal["musicnn", "musicnn-mtt", "clap", "vggish"]] | None,
         Parameter(
             help="Networks that distances are measured with, once for each. By default: musicnn, "
-            "and clap where --clap is given."
+            "and clap and vggish where their weights are given."
         ),
     ] = None,
     clap: Annotated[
@@ -38,6 +38,13 @@ def evaluate(
             metavar="FOLDER",
             help="Weights of CLAP, as for the control of that name; its score of clip and prompt "
             "is told where prompts are known.",
+        ),
+    ] = None,
+    vggish: Annotated[
+        Path | None,
+        Parameter(
+            metavar="FILE",
+            help="Weights of VGGish as safetensors, named as in torchvggish.",
         ),
     ] = None,
     seed: Annotated[Whole, Parameter(help="Number that intervals are drawn from.")] = 0,
@@ -63,8 +70,9 @@ def evaluate(
 
     if json:
         check_target(json)
-    names = dict.fromkeys(embedding or ["musicnn", *(["clap"] if clap else [])])
-    embeddings = {name: embedding_named(name, clap) for name in names}
+    given = {"clap": clap, "vggish": vggish}
+    names = dict.fromkeys(embedding or ["musicnn", *(name for name in given if given[name])])
+    embeddings = {name: embedding_named(name, clap, vggish) for name in names}
 
     def tell(line: str) -> None:
         if not quiet:
