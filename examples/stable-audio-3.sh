@@ -6,7 +6,7 @@ set -e
 
 MODEL=./stable-audio-3-medium
 
-# Searched on two steps, decoded on eight, the noises on the way searched too: DITTO-2's surrogate.
+# Searched on two steps, decoded on eight, the noises on the way searched too: in the manner of DITTO-2.
 ditto-music control "house music, 124 bpm" --model $MODEL --intensity "0=-30,15=-14,30=-24" --duration 30 --sampler ping-pong --later-noises --steps 8 --surrogate-steps 2 -o arch.wav --report arch.json
 
 # Eight more seconds of a recording.

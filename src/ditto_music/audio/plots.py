@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.floating[Any]]
 BLUE, ORANGE, INK, GRID = "#0072B2", "#D55E00", "#333333", "#E3E3E3"
 COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", INK)
 MARKS = "os^Dv<>P"  # one more than colours, so that no two of 56 lines look alike
+LINES = ("-", "--", ":")
 RANGE_DB = 80.0
 _WIDTH = 10.0  # inches
 _COLUMNS = 1200  # about as many as a figure has pixels to show
@@ -225,7 +226,7 @@ def compared(
 
 
 def series(ax: Axes, places: Floats, values: Floats, low: Floats, high: Floats, label: str) -> None:
-    """Draw a line through points with their intervals, in a colour and with marks of its own.
+    """Draw a line through points with their intervals, unlike all others on the axes.
 
     Parameters
     ----------
@@ -237,7 +238,8 @@ def series(ax: Axes, places: Floats, values: Floats, low: Floats, high: Floats, 
     colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
     known = np.isfinite(low) & np.isfinite(high)
     ax.vlines(places[known], low[known], high[known], color=colour, linewidth=3, alpha=0.3)
-    ax.plot(places, values, color=colour, marker=mark, markersize=4, linewidth=1.4, label=label)
+    line = LINES[number // len(COLOURS) % len(LINES)]
+    ax.plot(places, values, line, color=colour, marker=mark, ms=4, linewidth=1.4, label=label)
 
 
 def labelled(ax: Axes, x: str, y: str) -> None:

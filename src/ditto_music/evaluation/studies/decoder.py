@@ -245,9 +245,10 @@ def draw(rows: Sequence[Row]) -> Figure:
         f"{task}, decoder {way}": some
         for (task, way), some in grouped(rows, ["task", "decoder"]).items()
     }
-    before = {
+    before = {  # the same clips for either way
         f"{task}, uncontrolled": [{"error": row["error_before"], "round": 1.0} for row in some]
-        for (task,), some in grouped(rows, ["task"]).items()
+        for (task, way), some in grouped(rows, ["task", "decoder"]).items()
+        if way == "in"
     }
     picture, axes = plots.figure(2, height=2.6)
     for ax, column in zip(axes, (COLUMNS[3], COLUMNS[6]), strict=True):

@@ -127,6 +127,8 @@ def draw(rows: Sequence[Row]) -> Figure:
         aim = "less is better" if figure.less else "more is better"
         plots.labelled(ax, "cost, in plain samples", f"{control}: {figure.label}\n({aim})")
         ax.set_xscale("log")
+        if figure.less:
+            ax.set_yscale("log")
     return picture
 
 
