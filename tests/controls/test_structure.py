@@ -104,6 +104,17 @@ def test_a_louder_repeat_is_still_a_repeat(model: SmallModel) -> None:
     assert float(loss) < control.tolerance
 
 
+@pytest.mark.parametrize(("form", "part"), [("AABA", 0), ("AB", 1), ("ABA", 1)])
+def test_silence_is_no_sound_that_a_part_may_have(form: str, part: int, model: SmallModel) -> None:
+    control = Structure(form)
+    target = control.target(FORM)
+    music = song(form, 6 / len(form))
+    length = music.shape[-1] // len(form)
+    music[:, part * length : (part + 1) * length] = 0
+    loss = control.loss(control.feature(Sound(music, model)), target)
+    assert float(loss) > 2 * control.tolerance
+
+
 def test_a_recording_is_copied_in_detail(tmp_path: Path, model: SmallModel) -> None:
     audio = song("ABACAB", 1.1)
     soundfile.write(tmp_path / "song.wav", audio[0].numpy(), RATE, subtype="FLOAT")

@@ -1,4 +1,4 @@
-"""Structure: which parts of the music sound alike and which apart (DITTO, sections 3.8 and 3.9)."""
+"""Structure: which parts of the music sound alike and which apart (DITTO, also appendix F)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,9 @@ floor 60 dB below it, so neither a gain nor what is too quiet to be heard counts
 
 A moment of music is the mean of eight frames (0.3 s), one every 0.13 s, and its timbre is how it
 differs from the clip's mean, as a vector of length one: the paper's "normalised across the time
-axis". Were the mean left in, any two moments of music would be much alike.
+axis". Were the mean left in, any two moments of music would be much alike. Silence differs from the
+mean as well, and always in one way, so it would be a sound like any other: a vector is the shorter
+the less of its moment is heard, by half 40 dB below the clip's mean.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ BANDS, HIGHEST = 40, 8000.0  # Hz
 COEFFICIENTS = 20  # of which the first is dropped
 FLOOR = 1e-6  # of the clip's mean band
 SILENCE = 1e-10  # power: a mean band under this, about -110 dBFS, counts as silence
+HEARD = 1e-4  # of the clip's mean power: half of a moment as soft is heard
 FRAMES, STEP = 8, 3  # frames averaged into a moment, and from one moment to the next
 MOMENT_SECONDS = (FRAMES - 1) * HOP_SECONDS
 STEP_SECONDS = STEP * HOP_SECONDS
@@ -49,12 +52,7 @@ def mfcc(audio: Tensor, sample_rate: int) -> Tensor:
     InputError
         If the audio is shorter than half a frame (43 ms).
     """
-    hop = _hop(sample_rate)
-    power = power_spectrogram(audio, 2 * hop, hop)
-    bank = mel_filters(sample_rate, 2 * hop, BANDS, high=min(HIGHEST, sample_rate / 2))
-    bands = bank.to(audio) @ power
-    relative = bands / (bands.mean((1, 2), keepdim=True) + SILENCE)
-    return _cosines(BANDS, COEFFICIENTS)[1:].to(audio) @ (10 * torch.log10(relative + FLOOR))
+    return _cepstrum(_bands(audio, sample_rate))
 
 
 def timbre(audio: Tensor, sample_rate: int, weights: Tensor | None = None) -> Tensor:
@@ -68,8 +66,8 @@ def timbre(audio: Tensor, sample_rate: int, weights: Tensor | None = None) -> Te
 
     Returns
     -------
-    (B, 19, F) of length one, or less where a moment differs little from the mean, at the times
-    `timbre_times` gives. Differentiable everywhere.
+    (B, 19, F) of length one, or less where a moment differs little from the mean or is hardly
+    heard, at the times `timbre_times` gives. Differentiable everywhere.
 
     Raises
     ------
@@ -81,13 +79,16 @@ def timbre(audio: Tensor, sample_rate: int, weights: Tensor | None = None) -> Te
             f"audio of {audio.shape[-1] / sample_rate:.2f} s is shorter than one moment of timbre "
             f"({MOMENT_SECONDS:.2g} s): give at least that much"
         )
-    moments = F.avg_pool1d(mfcc(audio, sample_rate), FRAMES, STEP)
+    bands = _bands(audio, sample_rate)
+    moments = F.avg_pool1d(_cepstrum(bands), FRAMES, STEP)
     if weights is None:
         mean = moments.mean(-1, keepdim=True)
     else:
         mean = (moments * weights).sum(-1, keepdim=True)
     own = moments - mean
-    return own / (own.square().sum(1, keepdim=True) + BANDS * SLIGHT**2).sqrt()
+    power = F.avg_pool1d(bands.mean(1, keepdim=True), FRAMES, STEP)
+    heard = power / (power + HEARD)
+    return heard * own / (own.square().sum(1, keepdim=True) + BANDS * SLIGHT**2).sqrt()
 
 
 def timbre_times(samples: int, sample_rate: int) -> Tensor:
@@ -95,6 +96,19 @@ def timbre_times(samples: int, sample_rate: int) -> Tensor:
     hop = _hop(sample_rate)
     count = max(0, (samples // hop + 1 - FRAMES) // STEP + 1)
     return (torch.arange(count) * STEP + (FRAMES - 1) / 2) * (hop / sample_rate)
+
+
+def _bands(audio: Tensor, sample_rate: int) -> Tensor:
+    """Power of the mel bands over the clip's mean band, (B, 40, frames), of mono audio (B, N)."""
+    hop = _hop(sample_rate)
+    bank = mel_filters(sample_rate, 2 * hop, BANDS, high=min(HIGHEST, sample_rate / 2))
+    bands = bank.to(audio) @ power_spectrogram(audio, 2 * hop, hop)
+    return bands / (bands.mean((1, 2), keepdim=True) + SILENCE)
+
+
+def _cepstrum(bands: Tensor) -> Tensor:
+    """Coefficients (B, 19, frames), in dB, of such bands (B, 40, frames)."""
+    return _cosines(BANDS, COEFFICIENTS)[1:].to(bands) @ (10 * torch.log10(bands + FLOOR))
 
 
 @cache
