@@ -497,6 +497,24 @@ def test_what_knows_no_level_does_not_get_louder_than_the_ceiling(model: SmallMo
     assert loudest(free - 6, asked) > held + 0.5
 
 
+def test_what_a_file_would_clip_is_not_met(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"duration": 1.0, "steps": 3, "surrogate_steps": 3}
+    decode, clip = SmallModel.decode, generate(model, "calm", duration=1.0, steps=3)
+    gain = 1.08 / float(clip.audio.abs().max())
+    monkeypatch.setattr(SmallModel, "decode", lambda self, latent: gain * decode(self, latent))
+    met = {"iterations": 60, "tolerance": 9.0} | settings  # what is asked for is met from the start
+    loud = optimize(model, "calm", Brighter(), ceiling=20.0, **met)
+    assert len(loud.items[0].history) == 1
+    assert float(loud.audio.abs().max()) > 1
+    held = optimize(model, "calm", Brighter(), ceiling=10.0, **met)
+    assert len(held.items[0].history) == 1
+    held = optimize(model, "calm", Brighter(), ceiling=-1.0, **met)
+    assert held.items[0].stopped == "tolerance"
+    assert float(held.audio.abs().max()) <= 1
+
+
 class Stubborn(Control):
     """A loss that cannot fall below one."""
 

@@ -228,8 +228,9 @@ def optimize(
     memory_budget : for "auto", gigabytes that activations may take; None: half of what is free.
     sampler : a name of `ditto_music.sampling.SAMPLERS` or `NOISY_SAMPLERS`.
     later_noises : search the noises that a noisy sampler adds on the way too, not x_T alone.
-    ceiling : level in dBFS that no half second is to exceed, where nothing that is asked for says
-        how loud the music is to be: most losses know no level, and a search may drift up for ever.
+    ceiling : level in dBFS that no half second is to exceed, nor a peak full scale where it is
+        lower, where nothing that is asked for says how loud the music is to be: most losses know
+        no level, and a search may drift up for ever.
     x_T : (B, ...) noise to start from, instead of the seeds' own, of one item for all or of each;
         or (B, n, ...) with later noises.
     callback : called after each iteration; returning True stops and keeps the best so far, as

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.errors import InputError
-from ditto_music.features.loudness import loudness_over
+from ditto_music.features.loudness import loudness_over, peaks_over
 from ditto_music.item import Item, Row, Stopped
 from ditto_music.memory import Estimate, Use, Weighed, check, estimated, rehearsed
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
@@ -35,7 +35,10 @@ from ditto_music.sampling import (
 from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.plans import activation_bytes, last_steps, memory_budget, planned
 
-STEEPNESS = 3.0  # dB over the ceiling that weigh as much as what counts as met
+#: What is to be brought down, in dB over it that weigh as much as what counts as met: half seconds
+#: over the ceiling, and peaks over PEAK dBFS, unless the ceiling is higher. Steeper peaks take a
+#: search twice the iterations.
+STEEPNESS, PEAK_STEEPNESS, PEAK = 3.0, 12.0, -1.0
 
 T = TypeVar("T")
 
@@ -361,9 +364,9 @@ class Problem:
         With `starts`, an item's row of the search's start, each counts in units of what it was
         there, so all fall by equal shares; an empty row stands for this very clip.
 
-        With a `ceiling` in dBFS what is louder is to be brought down too, of items where nothing
-        says how loud they are to be: three dB over count about as much as what counts as met. The
-        row then has the dB as ``over``; no loss reported has it.
+        With a `ceiling` in dBFS half seconds that are louder are to be brought down too, and peaks
+        that a file could not hold, of items where nothing says how loud they are to be (see
+        `STEEPNESS`). The row then has the dB as ``over``; no loss reported has it.
         """
         totals: list[Tensor] = []
         rows: list[Row] = []
@@ -398,11 +401,14 @@ class Problem:
         objectives = self.objectives[item]
         if any(objective.sets_level for objective in objectives):
             return clip.latent.new_zeros(())
-        (over,) = loudness_over(clip.levels, clip.sample_rate, ceiling)
-        if float(over.detach()) > 0:
-            row["over"] = float(over.detach())
+        (loud,) = loudness_over(clip.levels, clip.sample_rate, ceiling)
+        (peaks,) = peaks_over(clip.levels, clip.sample_rate, max(PEAK, ceiling))
+        over = float(torch.maximum(loud, peaks).detach())
+        if over > 0:
+            row["over"] = over
         pairs = zip(objectives, self._shares(item, units), strict=True)
-        return sum(share * each.scale for each, share in pairs) * (over / STEEPNESS).square()
+        total = (loud / STEEPNESS).square() + (peaks / PEAK_STEEPNESS).square()
+        return sum(share * each.scale for each, share in pairs) * total
 
     def _units(self, item: int, start: Row | None) -> list[float]:
         """Of each control's loss in the sum: its scale, or what it is in a row, if that is more."""

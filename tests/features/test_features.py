@@ -9,7 +9,7 @@ from scipy.signal import savgol_coeffs, savgol_filter
 
 from ditto_music import InputError
 from ditto_music.features import intensity, intensity_times, savgol_kernel, smooth
-from ditto_music.features.loudness import loudness_over
+from ditto_music.features.loudness import loudness_over, peaks_over
 
 
 def test_kernel_values_of_the_literature() -> None:
@@ -102,6 +102,18 @@ def test_how_far_music_is_over_a_level() -> None:
     assert float(slope[:, int(1.25 * rate) :].abs().max()) == 0
     quiet = (0.1 * audio).detach().requires_grad_()
     under = loudness_over(quiet, rate, -16.0)
-    assert float(under) == 0
+    assert float(under.detach()) == 0
     (slope,) = torch.autograd.grad(under.sum(), quiet)
     assert float(slope.abs().max()) == 0
+
+
+def test_how_far_peaks_are_over_full_scale() -> None:
+    audio = torch.zeros(2, 2, 24_000)
+    audio[0, 0, 100], audio[0, 1, 5000], audio[0, 1, 5001] = 2.0, -4.0, 3.0
+    audio.requires_grad_()
+    over = peaks_over(audio, 24_000, 0.0)
+    six = 20 * math.log10(2)
+    assert over.tolist() == pytest.approx([(six**8 + (2 * six) ** 8) ** (1 / 8), 0], rel=1e-4)
+    (slope,) = torch.autograd.grad(over.sum(), audio)
+    assert slope.nonzero().tolist() == [[0, 0, 100], [0, 1, 5000]]
+    assert bool(slope.isfinite().all())

@@ -201,8 +201,8 @@ class Shared:
         Parameter(
             group=SEARCH,
             metavar="DBFS",
-            help="As loud as any half second is to get, where no intensity is asked for; 20 lets "
-            "it be.",
+            help="As loud as any half second is to get, where no intensity is asked for, its peaks "
+            "within the file's full scale; 20 lets both be.",
         ),
     ] = -12.0
     gradient: Annotated[

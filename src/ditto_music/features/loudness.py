@@ -17,6 +17,7 @@ from ditto_music.features.smoothing import smooth
 WINDOW_SECONDS = 2048 / 24_000
 HOP_SECONDS = 512 / 24_000
 SMOOTHING_SECONDS = 1.0
+PEAK_SECONDS = 0.02
 TINY = 1e-12  # dB^2
 FLOOR = 1e-10  # mean square added under the root: -100 dBFS, and a finite gradient at silence
 
@@ -77,6 +78,29 @@ def loudness_over(audio: Tensor, sample_rate: int, ceiling: float) -> Tensor:
     power = F.avg_pool1d(_power(audio), window, max(1, window // 2))[:, 0]
     beyond = F.relu(10 * torch.log10(power + FLOOR) - ceiling)
     return (beyond.square().mean(-1) + TINY).sqrt() - TINY**0.5
+
+
+def peaks_over(audio: Tensor, sample_rate: int, ceiling: float) -> Tensor:
+    """How far peaks are over a level: about the dB of the largest sample beyond it.
+
+    It is the 8-norm over stretches of 20 ms, each by its largest sample, so that all peaks that are
+    nearly as large come down together.
+
+    Parameters
+    ----------
+    audio : (B, N) or (B, channels, N), N of a stretch or more.
+    ceiling : dBFS; 0 is full scale.
+
+    Returns
+    -------
+    (B,) in dB, the largest sample's or up to twice that; 0, without a gradient, where no sample is
+    larger.
+    """
+    stretch = round(PEAK_SECONDS * sample_rate)
+    peaks = F.max_pool1d(audio.abs().reshape(len(audio), -1, audio.shape[-1]), stretch)
+    beyond = F.relu(20 * torch.log10(peaks + FLOOR) - ceiling).flatten(1)
+    largest = beyond.detach().amax(1, keepdim=True).clamp(min=TINY)
+    return (largest * (beyond / largest).norm(8, dim=1, keepdim=True))[:, 0]
 
 
 def intensity_times(samples: int, sample_rate: int) -> Tensor:
