@@ -67,6 +67,7 @@ class Problem:
         settings: Settings,
     ) -> None:
         self.model = model
+        self.named = model.name, model.revision  # a model without is refused before any work
         if model.baked:  # it is in the weights: none is applied, and none is told
             settings = replace(settings, guidance=Guidance(1.0))
         else:
@@ -515,15 +516,15 @@ class Problem:
                 )
             )
         seconds = time.monotonic() - self.started
-        rate = self.model.sample_rate
+        name, revision = self.named
         return Result(
-            self.model.name,
+            name,
             method,
             self.settings,
-            rate,
+            self.model.sample_rate,
             items,
             seconds,
-            revision=self.model.revision,
+            revision=revision,
             estimate=self.estimate,
         )
 

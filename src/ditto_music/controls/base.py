@@ -7,6 +7,7 @@ controls, in reports and plots.
 from __future__ import annotations
 
 import inspect
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
+from ditto_music.errors import InputError
 from ditto_music.panels import Panel
 from ditto_music.protocols import Clip, Form
 
@@ -132,7 +134,7 @@ class Control(Term):
 
     def objectives(self, form: Form) -> list[Aim]:
         """The control with its target made for `form`."""
-        return [Aim(self, self.target(form), form)]
+        return [Aim(self, tensor_of(self, "target", self.target(form)), form)]
 
 
 @dataclass(frozen=True)
@@ -180,9 +182,14 @@ class Aim:
         return self.control.metrics(self.control.feature(clip), self.target)
 
     def panels(self, clip: Clip) -> list[list[Panel]]:
-        """What to draw, a list an item."""
+        """What to draw, a list an item; nothing, and a warning, where the control cannot tell."""
         features, target = self.control.feature(clip).detach().cpu(), self.target.cpu()
-        return [self.control.panels(one, target, self.form) for one in features]
+        try:
+            return [self.control.panels(one, target, self.form) for one in features]
+        except Exception as error:  # what was found is worth more than its picture
+            why = f"{type(error).__name__}: {error}"
+            warnings.warn(f"control '{self.name}' is not drawn ({why})", stacklevel=2)
+            return [[] for _ in features]
 
 
 class Sum(Term):
@@ -208,3 +215,18 @@ class Sum(Term):
             for weight, term in self.terms
             for aim in term.objectives(form)
         ]
+
+
+def tensor_of(control: Control, what: str, value: object) -> Tensor:
+    """What a method of a control gave, which of one's own may be anything.
+
+    Raises
+    ------
+    InputError
+        If it is no tensor.
+    """
+    if isinstance(value, Tensor):
+        return value
+    raise InputError(
+        f"control '{control.name}': its {what} is a {type(value).__name__}: give a tensor"
+    )

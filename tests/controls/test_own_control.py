@@ -1,0 +1,75 @@
+"""Mistakes of an own control are told as one line, before the search and not after it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ditto_music import Control, InputError, Result, optimize
+from ditto_music.models.small import SmallModel
+from ditto_music.panels import Panel
+from ditto_music.protocols import Clip, Form
+
+FAST: dict[str, Any] = {"duration": 0.7, "steps": 3, "surrogate_steps": 3, "iterations": 2}
+
+
+class Own(Control):
+    """As it should be: mean square of the latent against a number."""
+
+    name = "own"
+
+    def target(self, form: Form) -> Tensor:
+        return torch.tensor(2.0)
+
+    def feature(self, clip: Clip) -> Tensor:
+        return clip.latent.square().mean((1, 2))
+
+    def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+        return (feature - target).square()
+
+
+def searched(model: SmallModel, control: object, seen: list[int] | None = None) -> Result:
+    def callback(progress: object) -> None:
+        if seen is not None:
+            seen.append(1)
+
+    return optimize(model, "calm", control, callback=callback, **FAST)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("target", [0.1, np.float32(0.1), None], ids=["float", "numpy", "none"])
+def test_a_target_that_is_no_tensor_is_refused(model: SmallModel, target: object) -> None:
+    class Wrong(Own):
+        def target(self, form: Form) -> Any:
+            return target
+
+    seen: list[int] = []
+    with pytest.raises(InputError, match=rf"'own': its target is a {type(target).__name__}: give"):
+        searched(model, Wrong(), seen)
+    assert not seen
+
+
+@pytest.mark.parametrize("missing", ["name", "revision"])
+def test_what_a_model_lacks_is_told_before_the_search(model: SmallModel, missing: str) -> None:
+    class Lacking:
+        def __getattr__(self, name: str) -> Any:
+            if name == missing:
+                raise AttributeError(name)
+            return getattr(model, name)
+
+    seen: list[int] = []
+    with pytest.raises(AttributeError, match=missing):
+        searched(Lacking(), Own(), seen)  # type: ignore[arg-type]
+    assert not seen
+
+
+def test_a_control_that_cannot_be_drawn_costs_a_line_and_no_result(model: SmallModel) -> None:
+    class Undrawn(Own):
+        def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
+            raise IndexError("no such axis")
+
+    with pytest.warns(match=r"'own' is not drawn \(IndexError: no such axis\)"):
+        result = searched(model, Undrawn())
+    assert len(result.items[0].history) == 2
+    assert result.items[0].panels == []
