@@ -10,6 +10,7 @@ from torch import Tensor
 from ditto_music.panels import Panel
 
 Row = dict[str, float]
+RESERVED = ("loss", "steps", "over")  # of a row itself, which has a control's loss by its name
 Stopped = Literal["tolerance", "iterations", "time", "interrupted", "stalled", "diverged"]
 
 

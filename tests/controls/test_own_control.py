@@ -73,3 +73,12 @@ def test_a_control_that_cannot_be_drawn_costs_a_line_and_no_result(model: SmallM
         result = searched(model, Undrawn())
     assert len(result.items[0].history) == 2
     assert result.items[0].panels == []
+
+
+@pytest.mark.parametrize("taken", ["loss", "steps", "over"])
+def test_a_name_that_a_row_has_already_is_refused(model: SmallModel, taken: str) -> None:
+    class Taken(Own):
+        name = taken
+
+    with pytest.raises(InputError, match=f"cannot be named '{taken}'"):
+        searched(model, Taken() + Own())

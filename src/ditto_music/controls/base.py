@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.errors import InputError
+from ditto_music.item import RESERVED
 from ditto_music.panels import Panel
 from ditto_music.protocols import Clip, Form
 
@@ -134,6 +135,11 @@ class Control(Term):
 
     def objectives(self, form: Form) -> list[Aim]:
         """The control with its target made for `form`."""
+        if self.name in RESERVED:
+            raise InputError(
+                f"a control cannot be named '{self.name}': rows of a search have a figure of that "
+                "name; give it another"
+            )
         return [Aim(self, tensor_of(self, "target", self.target(form)), form)]
 
 
