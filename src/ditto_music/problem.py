@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -90,8 +90,7 @@ class Problem:
         self.seeds = _one_each("seeds", seeds, size)
         self.form = form_of(model, settings.duration)
         self.objectives: list[Sequence[Objective]] = [
-            each.objectives(self.form) if each else []
-            for each in _one_each("controls", controls, size)
+            _asked(each, self.form) for each in _one_each("controls", controls, size)
         ]
         self.condition, self.negative = self._conditions(settings.duration)
         self.started = time.monotonic()
@@ -557,6 +556,15 @@ def form_of(model: Model, seconds: float) -> Form:
             f"duration {seconds:g} s: {model.name} makes clips of {shortest:g} to {longest:g} s"
         )
     return Form(seconds, model.sample_rate, model.latent_shape(seconds), model.device)
+
+
+def _asked(control: object, form: Form) -> Sequence[Objective]:
+    """What a control asks of a clip of this form; nothing without one."""
+    if control is None:
+        return []
+    if isinstance(control, type) or not hasattr(control, "objectives"):
+        raise InputError(f"{control!r} is no control: give one such as Intensity([-35, -14])")
+    return cast("Control", control).objectives(form)
 
 
 def _one_each(what: str, values: Sequence[T], size: int) -> list[T]:

@@ -1,5 +1,6 @@
 """Mistakes of an own control are told as one line, before the search and not after it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -82,3 +83,41 @@ def test_a_name_that_a_row_has_already_is_refused(model: SmallModel, taken: str)
 
     with pytest.raises(InputError, match=f"cannot be named '{taken}'"):
         searched(model, Taken() + Own())
+
+
+@pytest.mark.parametrize(
+    ("loss", "says"),
+    [
+        (lambda loss: loss.mean(), r"its loss is of shape \(\): give one value an item, \(1,\)"),
+        (lambda loss: loss[:, None], r"its loss is of shape \(1, 1\)"),
+        (lambda loss: float(loss), "its loss is a float: give a tensor"),
+        (lambda loss: loss.detach(), "its loss has no gradient: leave out detach"),
+    ],
+    ids=["scalar", "column", "float", "detached"],
+)
+def test_a_loss_that_cannot_be_followed_is_refused(
+    model: SmallModel, loss: Callable[[Tensor], Any], says: str
+) -> None:
+    class Wrong(Own):
+        def loss(self, feature: Tensor, target: Tensor) -> Any:
+            return loss(super().loss(feature, target))
+
+    seen: list[int] = []
+    with pytest.raises(InputError, match=f"control 'own': {says}"):
+        searched(model, Wrong(), seen)
+    assert not seen
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, float("nan")])
+def test_a_scale_that_nothing_can_be_divided_by_is_refused(model: SmallModel, size: float) -> None:
+    class Scaled(Own):
+        scale = size  # type: ignore[assignment]
+
+    with pytest.raises(InputError, match=f"'own': its scale is {size:g}: give it above 0"):
+        searched(model, Scaled() + Own())
+
+
+@pytest.mark.parametrize("given", [Own, print, "AABA", 3], ids=["class", "function", "str", "int"])
+def test_what_is_no_control_is_refused(model: SmallModel, given: object) -> None:
+    with pytest.raises(InputError, match=r"is no control: give one such as Intensity"):
+        searched(model, given)

@@ -7,6 +7,7 @@ controls, in reports and plots.
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -140,6 +141,8 @@ class Control(Term):
                 f"a control cannot be named '{self.name}': rows of a search have a figure of that "
                 "name; give it another"
             )
+        if not 0 < self.scale < math.inf:
+            raise InputError(f"control '{self.name}': its scale is {self.scale:g}: give it above 0")
         return [Aim(self, tensor_of(self, "target", self.target(form)), form)]
 
 
@@ -181,7 +184,22 @@ class Aim:
         """The loss (B,) before the weight, in the graph, and the control's own figures."""
         feature = self.control.feature(clip)
         figures = self.control.metrics(feature.detach(), self.target)
-        return self.control.loss(feature, self.target), figures
+        return self._checked(self.control.loss(feature, self.target), clip), figures
+
+    def _checked(self, given: object, clip: Clip) -> Tensor:
+        """A loss (B,) that can be followed, or one line about what it is instead."""
+        loss, items = tensor_of(self.control, "loss", given), len(clip.latent)
+        if loss.shape != (items,):
+            raise InputError(
+                f"control '{self.name}': its loss is of shape {tuple(loss.shape)}: give one value "
+                f"an item, ({items},)"
+            )
+        if clip.latent.requires_grad and torch.is_grad_enabled() and not loss.requires_grad:
+            raise InputError(
+                f"control '{self.name}': its loss has no gradient: leave out detach, no_grad, "
+                "arg-max and rounding"
+            )
+        return loss
 
     def metrics(self, clip: Clip) -> dict[str, Tensor]:
         """The control's own figures, each (B,)."""
