@@ -12,7 +12,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
@@ -45,7 +45,11 @@ class Term(ABC):
 
     def __add__(self, other: Term) -> Sum:
         """Ask for both."""
-        return Sum([(1.0, self), (1.0, other)])
+        return Sum([(1.0, self), (1.0, other)]) if _is_term(other) else NotImplemented
+
+    def __radd__(self, nothing: Literal[0]) -> Term:
+        """It alone: where `sum` begins."""
+        return self if nothing == 0 else NotImplemented
 
     def __rmul__(self, weight: float) -> Sum:
         """Ask for it with this weight."""
@@ -239,6 +243,10 @@ class Sum(Term):
             for weight, term in self.terms
             for aim in term.objectives(form)
         ]
+
+
+def _is_term(value: object) -> bool:
+    return isinstance(value, Term)
 
 
 def tensor_of(control: Control, what: str, value: object) -> Tensor:
