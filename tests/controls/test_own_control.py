@@ -90,7 +90,7 @@ def test_a_name_that_a_row_has_already_is_refused(model: SmallModel, taken: str)
     [
         (lambda loss: loss.mean(), r"its loss is of shape \(\): give one value an item, \(1,\)"),
         (lambda loss: loss[:, None], r"its loss is of shape \(1, 1\)"),
-        (lambda loss: float(loss), "its loss is a float: give a tensor"),
+        (lambda loss: loss.item(), "its loss is a float: give a tensor"),
         (lambda loss: loss.detach(), "its loss has no gradient: leave out detach"),
     ],
     ids=["scalar", "column", "float", "detached"],
@@ -111,7 +111,7 @@ def test_a_loss_that_cannot_be_followed_is_refused(
 @pytest.mark.parametrize("size", [0.0, -1.0, float("nan")])
 def test_a_scale_that_nothing_can_be_divided_by_is_refused(model: SmallModel, size: float) -> None:
     class Scaled(Own):
-        scale = size  # type: ignore[assignment]
+        scale = size
 
     with pytest.raises(InputError, match=f"'own': its scale is {size:g}: give it above 0"):
         searched(model, Scaled() + Own())

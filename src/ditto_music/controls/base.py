@@ -12,7 +12,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -26,7 +26,14 @@ SLACK = 0.05  # seconds by which what is asked for may miss the clip's end: edit
 
 
 class Term(ABC):
-    """What can be added and weighted: a control, or a sum of them."""
+    """What can be added and weighted: a control, or a sum of them.
+
+    Attributes
+    ----------
+    sets_level : whether it asks for a loudness, which nothing may change afterwards.
+    """
+
+    sets_level: bool = False
 
     @abstractmethod
     def objectives(self, form: Form) -> list[Aim]:
@@ -38,16 +45,11 @@ class Term(ABC):
             If a target cannot be made for such a clip: one line, what and how to mend it.
         """
 
-    @property
-    def sets_level(self) -> bool:
-        """Whether it asks for a loudness, which nothing may change afterwards."""
-        return False
-
     def __add__(self, other: Term) -> Sum:
         """Ask for both."""
         return Sum([(1.0, self), (1.0, other)]) if _is_term(other) else NotImplemented
 
-    def __radd__(self, nothing: Literal[0]) -> Term:
+    def __radd__(self, nothing: int) -> Term:
         """It alone: where `sum` begins."""
         return self if nothing == 0 else NotImplemented
 
@@ -65,14 +67,16 @@ class Control(Term):
     ----------
     name : in reports and plots.
     tolerance : a loss this small counts as met, in the units of `loss`.
+    scale : a loss of this size counts for one in a sum; None: the tolerance, where there is one.
     arguments : what it was made with, by name.
 
     In a sum each control counts by ``weight * loss / scale``, so weights mean the same whatever the
-    units: see `scale` and `Sum`.
+    units: see `Sum`.
     """
 
     name: ClassVar[str]
     tolerance: float = 0.0
+    scale: float | None = None
     arguments: Mapping[str, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -82,11 +86,6 @@ class Control(Term):
         kept = {name: value for name, value in given.items() if value is not self}
         object.__setattr__(self, "arguments", kept)  # a frozen dataclass has no other way
         return self
-
-    @property
-    def scale(self) -> float:
-        """A loss of this size counts for one in a sum: the tolerance, where there is one."""
-        return self.tolerance or 1.0
 
     @abstractmethod
     def target(self, form: Form) -> Tensor:
@@ -145,9 +144,10 @@ class Control(Term):
                 f"a control cannot be named '{self.name}': rows of a search have a figure of that "
                 "name; give it another"
             )
-        if not 0 < self.scale < math.inf:
-            raise InputError(f"control '{self.name}': its scale is {self.scale:g}: give it above 0")
-        return [Aim(self, tensor_of(self, "target", self.target(form)), form)]
+        aim = Aim(self, tensor_of(self, "target", self.target(form)), form)
+        if not 0 < aim.scale < math.inf:
+            raise InputError(f"control '{self.name}': its scale is {aim.scale:g}: give it above 0")
+        return [aim]
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,9 @@ class Aim:
 
     @property
     def scale(self) -> float:
-        """The control's."""
-        return self.control.scale
+        """The control's, or its tolerance; without either 1."""
+        own = self.control.scale
+        return self.tolerance or 1.0 if own is None else own
 
     @property
     def sets_level(self) -> bool:
@@ -230,11 +231,7 @@ class Sum(Term):
 
     def __init__(self, terms: Sequence[tuple[float, Term]]) -> None:
         self.terms = list(terms)
-
-    @property
-    def sets_level(self) -> bool:
-        """Whether one of them does."""
-        return any(term.sets_level for _, term in self.terms)
+        self.sets_level = any(term.sets_level for _, term in self.terms)
 
     def objectives(self, form: Form) -> list[Aim]:
         """Those of every term, weights multiplied through."""
