@@ -209,8 +209,9 @@ def optimize(
         an interval; of a rule of projection (ACE-Step base) it is the scale, where it is above 1:
         for plain guidance there give a `Guidance`.
     negative_prompt : what guidance moves away from.
-    iterations : at most this many updates of the noise; a stage, and with the last one the search,
-        ends early where ten of them gain less than 2%.
+    iterations : at most this many noises are judged, with those that stages begin with: of 1 or 2
+        that may be none but the seed's own. A stage, and with the last one the search, ends early
+        where ten of them gain less than 2%.
     tolerance : an item stops when its total loss is this small; None: when each of its controls
         counts as met.
     optimizer : a name of `ditto_music.descent.DESCENTS`: "lbfgs" keeps the norm of each octave
