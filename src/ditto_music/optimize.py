@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ditto_music.descent import DESCENTS, Descent
 from ditto_music.ending import concluded
-from ditto_music.item import Row, Stopped
+from ditto_music.item import Row, Stopped, broken
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
 from ditto_music.result import CEILING, Result, Settings, fewer
@@ -150,7 +150,7 @@ class Track:
             self.lowest, self.best, self.latent = loss, self.noise, latent
         if not math.isfinite(loss):
             if len(self.history) == 1:
-                raise FloatingPointError("the loss is not a finite number: lower the guidance")
+                raise broken(row)
             self.stopped = "diverged"
         elif met:
             self.stopped = "tolerance"

@@ -1,5 +1,6 @@
 """Mistakes of an own control are told as one line, before the search and not after it."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ditto_music import Control, InputError, Result, optimize
+from ditto_music.baselines import METHODS
 from ditto_music.models.small import SmallModel
 from ditto_music.panels import Panel
 from ditto_music.protocols import Clip, Form
@@ -121,3 +123,22 @@ def test_a_scale_that_nothing_can_be_divided_by_is_refused(model: SmallModel, si
 def test_what_is_no_control_is_refused(model: SmallModel, given: object) -> None:
     with pytest.raises(InputError, match=r"is no control: give one such as Intensity"):
         searched(model, given)
+
+
+@pytest.mark.parametrize("method", ["ditto", "best-of", "doodl", "dps"])
+def test_the_control_whose_loss_is_no_number_is_named(model: SmallModel, method: str) -> None:
+    class Broken(Own):
+        name = "broken"
+
+        def loss(self, feature: Tensor, target: Tensor) -> Tensor:
+            return super().loss(feature, target) * math.nan
+
+    asked: dict[str, Any] = {"duration": 0.7, "steps": 3, "iterations": 2}
+    with pytest.raises(FloatingPointError, match=r"the loss of broken is not a finite number: "):
+        METHODS[method](model, "calm", Own() + Broken(), **asked)
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf])
+def test_a_weight_is_a_number(weight: float) -> None:
+    with pytest.raises(InputError, match=f"the weight of a control is {weight:g}"):
+        weight * Own()

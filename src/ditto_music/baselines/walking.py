@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ditto_music.ending import concluded, once_more
 from ditto_music.errors import InputError
-from ditto_music.item import Row, Stopped
+from ditto_music.item import Row, Stopped, broken
 from ditto_music.memory import Weighed
 from ditto_music.optimize import Progress, Search
 from ditto_music.problem import Problem
@@ -315,8 +315,9 @@ def steered(
             ended = "time"
             break
         noise = next(redraw)
-    if not bool(torch.isfinite(lowest).all()):
-        raise FloatingPointError("the loss was never a finite number: lower the guidance")
+    for loss, row in zip(lowest.tolist(), rows, strict=True):
+        if not math.isfinite(loss):
+            raise broken(row)
     stopped: list[Stopped] = ["tolerance" if each else ended for each in met.tolist()]
     return concluded(lambda: problem.packed(method, starts, best, stopped, walk.histories), stopped)
 
