@@ -62,7 +62,7 @@ class Progress:
     rows : of each of them the total ``loss``, each control's own, metrics as ``name.metric``, and
         the sampler ``steps`` they were measured on.
     noise : (n, ...), theirs, that this iteration judged; with later noises (n, steps, ...).
-    clip : their clips; ``clip.audio`` decodes on demand.
+    clip : their clips, out of the graph; ``clip.audio`` decodes on demand.
     seconds : since prompts were read.
     total : iterations there will be, where that is known and not what was asked.
     """
@@ -303,7 +303,9 @@ def optimize(
 
                 count, now = count + 1, time.monotonic()
                 spent, each = now - problem.started, (now - began) / count
-                if callback and callback(Progress(count, items, rows, noise.detach(), clip, spent)):
+                if callback and callback(
+                    Progress(count, items, rows, noise.detach(), clip.apart(), spent)
+                ):
                     raise KeyboardInterrupt
                 del clip, losses  # or the next stage's graph would be built beside this one's
                 if spent + each > stage.seconds:

@@ -63,7 +63,7 @@ class Keeper:
         self.count += 1
         now = time.monotonic()
         spent, each = now - problem.started, (now - self.began) / self.count
-        at = Progress(self.count, [*items], [*rows], noise, clip, spent, self.total)
+        at = Progress(self.count, [*items], [*rows], noise, clip.apart(), spent, self.total)
         if self.callback and self.callback(at):
             raise KeyboardInterrupt
         if spent + each > (problem.settings.time_limit or math.inf):

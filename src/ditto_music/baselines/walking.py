@@ -140,7 +140,7 @@ class Walk:
             history.append(row | {"steps": float(place.steps)})
         count = len(self.histories[0])
         spent = time.monotonic() - self.problem.started
-        at = Progress(count, [*self.items], rows, self.start, clip, spent, self.total)
+        at = Progress(count, [*self.items], rows, self.start, clip.apart(), spent, self.total)
         if self.callback and self.callback(at):
             raise KeyboardInterrupt
         kept = None if added is None else added.detach()
