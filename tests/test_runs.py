@@ -81,6 +81,22 @@ def test_a_run_is_read_as_it_was_written(model: SmallModel, tmp_path: Path) -> N
     assert again.items[0].final == pytest.approx(made.items[0].final)
 
 
+def test_each_item_of_a_run_has_its_own_control(model: SmallModel, tmp_path: Path) -> None:
+    asked = [Intensity([-30, -20]), Loud(), Intensity([-20, -30])]
+    made = optimize(model, "calm", asked, seed=[0, 1, 2], duration=1.0, **FAST)
+    save_run(tmp_path / "run", run_of(made, [asked[0], asked[2], asked[2]]))
+    run = load_run(tmp_path / "run")
+    again = resume(model, run, iterations=1)
+    assert isinstance(again, Result)
+    assert [list(item.metrics) for item in again.items] == [["intensity"]] * 3
+    assert again.items[2].history[0] == pytest.approx(made.items[2].final | {"steps": 3.0})
+    assert [take.control for take in run_of(made, asked).takes] == asked
+    with pytest.raises(InputError, match="2 controls for 3 items: give one for all or one an item"):
+        run_of(made, asked[:2])
+    with pytest.raises(InputError, match="the music was asked for intensity: give run_of the con"):
+        run_of(made)
+
+
 def test_a_rule_of_guidance_is_read_as_it_was_written(model: SmallModel, tmp_path: Path) -> None:
     how = Guidance(4.0, (0.2, 0.9), projection=Projection("flow", -0.5, 2.0, 0.5))
     made = generate(model, "calm", duration=1.0, steps=3, guidance=how)

@@ -86,11 +86,11 @@ class Problem:
         seeds = [seed] if isinstance(seed, int) else list(seed)
         controls = [*control] if isinstance(control, Sequence) else [control]
         size = max(len(prompts), len(seeds), len(controls))
-        self.prompts = _one_each("prompts", prompts, size)
-        self.seeds = _one_each("seeds", seeds, size)
+        self.prompts = one_each("prompts", prompts, size)
+        self.seeds = one_each("seeds", seeds, size)
         self.form = form_of(model, settings.duration)
         self.objectives: list[Sequence[Objective]] = [
-            _asked(each, self.form) for each in _one_each("controls", controls, size)
+            _asked(each, self.form) for each in one_each("controls", controls, size)
         ]
         self.condition, self.negative = self._conditions(settings.duration)
         self.started = time.monotonic()
@@ -567,7 +567,8 @@ def _asked(control: object, form: Form) -> Sequence[Objective]:
     return cast("Control", control).objectives(form)
 
 
-def _one_each(what: str, values: Sequence[T], size: int) -> list[T]:
+def one_each(what: str, values: Sequence[T], size: int) -> list[T]:
+    """What is given once for all items, or once an item."""
     if len(values) not in (1, size):
         raise InputError(f"{len(values)} {what} for {size} items: give one for all or one an item")
     return [*values] * (size // len(values))
