@@ -23,6 +23,7 @@ from ditto_music import (
     optimize,
 )
 from ditto_music.audio import write_recording
+from ditto_music.baselines import dps
 from ditto_music.controls import Control, Match
 from ditto_music.editing import inpaint, invert, loop, loop_from_prompt, outpaint
 from ditto_music.editing.edit import Edit
@@ -95,6 +96,17 @@ def test_each_item_of_a_run_has_its_own_control(model: SmallModel, tmp_path: Pat
         run_of(made, asked[:2])
     with pytest.raises(InputError, match="the music was asked for intensity: give run_of the con"):
         run_of(made)
+
+
+def test_only_music_of_the_noise_found_makes_a_run(model: SmallModel) -> None:
+    asked = Intensity([-30, -20])
+    short: dict[str, Any] = {"duration": 1.0, "steps": 3}
+    guided = dps(model, "calm", asked, **short)
+    with pytest.raises(InputError, match="method 'dps' finds none: ditto, plain, best-of, doodl"):
+        run_of(guided, asked)
+    varied = vary(model, run_of(generate(model, "calm", **short)), count=1).results[0]
+    with pytest.raises(InputError, match="method 'vary' finds none"):
+        run_of(varied)
 
 
 def test_a_rule_of_guidance_is_read_as_it_was_written(model: SmallModel, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ditto_music._version import __version__
 from ditto_music.audio import Recording, read_recording, write_recording
+from ditto_music.baselines import METHODS
 from ditto_music.controls.base import Term
 from ditto_music.controls.specs import FILES, Store, from_spec, to_spec
 from ditto_music.editing.closing import Closing
@@ -99,9 +100,16 @@ def run_of(
     Raises
     ------
     InputError
-        If it is not told what was asked of a result.
+        If it is not told what was asked of a result, or the music is not that of its noise.
     """
     results = [made] if isinstance(made, Result) else made.results
+    finding = [name for name, method in METHODS.items() if method.finds]
+    for result in results:
+        if result.method not in finding:
+            raise InputError(
+                f"a run keeps the noise found, and method '{result.method}' finds none: "
+                f"{', '.join(finding)} do"
+            )
     tasks = made.tasks if isinstance(made, Edit) else []
     items = [item for result in results for item in result.items]
     if tasks:
