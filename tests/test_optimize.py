@@ -365,7 +365,13 @@ def test_report_has_the_stable_names(model: SmallModel, tmp_path: Path) -> None:
         ({"duration": -1}, "duration"),
         ({"duration": math.nan}, "duration"),
         ({"duration": 1e9}, "makes clips of"),
+        ({"duration": "1"}, "duration is '1': it must be above 0 seconds"),
         ({"steps": 0}, "steps"),
+        ({"steps": 4.0}, "steps is 4.0: it must be whole, from 1 to 1000"),
+        ({"surrogate_steps": 1.5}, "surrogate-steps is 1.5: it must be whole"),
+        ({"iterations": 2.5}, "iterations is 2.5: it must be whole"),
+        ({"guidance": "3"}, "guidance is '3': it must be 0 or more"),
+        ({"gradient": None}, "gradient 'None' is unknown"),
         ({"surrogate_steps": 0}, "surrogate-steps"),
         ({"lr": 0}, "lr"),
         ({"optimizer": "newton"}, "lbfgs-norm or lbfgs-free or adam"),
@@ -383,6 +389,11 @@ def test_bad_settings_are_one_clear_line(
     with pytest.raises(InputError, match=says) as caught:
         optimize(model, control=Energy(1.0), **call)
     assert "\n" not in str(caught.value)
+
+
+def test_nothing_asked_for_is_refused(model: SmallModel) -> None:
+    with pytest.raises(InputError, match="0 prompts for 0 items: give one for all or one an item"):
+        optimize(model, [], [], seed=[], **FAST)
 
 
 def test_the_surrogate_hands_over_to_all_steps(model: SmallModel) -> None:

@@ -569,6 +569,6 @@ def _asked(control: object, form: Form) -> Sequence[Objective]:
 
 def one_each(what: str, values: Sequence[T], size: int) -> list[T]:
     """What is given once for all items, or once an item."""
-    if len(values) not in (1, size):
+    if not values or len(values) not in (1, size):
         raise InputError(f"{len(values)} {what} for {size} items: give one for all or one an item")
     return [*values] * (size // len(values))
