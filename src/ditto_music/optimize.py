@@ -196,7 +196,8 @@ def optimize(
 
     Parameters
     ----------
-    model : of `ditto_music.load_model`.
+    model : of `ditto_music.load_model`, or your own: a `ditto_music.protocols.Model`, as
+        docs/own-model.md shows.
     prompt, control, seed : the music in words, what is asked of it, and the number its noise is
         drawn from; one for all, or one an item.
     duration : seconds of audio.

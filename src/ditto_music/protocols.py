@@ -110,7 +110,10 @@ class Model(Protocol):
         ...
 
     def encode(self, audio: Tensor) -> Tensor:
-        """Audio (B, channels, N) to latents (B, ...); N is padded to whole frames. No gradient."""
+        """Audio (B, channels, N) to latents (B, ...), without a gradient.
+
+        The channels are a recording's own, whatever the model's; N is padded to whole frames.
+        """
         ...
 
     def decode(self, latent: Tensor) -> Tensor:
