@@ -72,10 +72,15 @@ def test_a_control_that_cannot_be_drawn_costs_a_line_and_no_result(model: SmallM
         def panels(self, feature: Tensor, target: Tensor, form: Form) -> list[Panel]:
             raise IndexError("no such axis")
 
-    with pytest.warns(match=r"'own' is not drawn \(IndexError: no such axis\)"):
-        result = searched(model, Undrawn())
-    assert len(result.items[0].history) == 2
-    assert result.items[0].panels == []
+    class Nothing(Own):
+        def panels(self, feature: Tensor, target: Tensor, form: Form) -> Any:
+            return None
+
+    for control, why in ((Undrawn(), "IndexError: no such axis"), (Nothing(), "TypeError: .*None")):
+        with pytest.warns(match=rf"'own' is not drawn \({why}"):
+            result = searched(model, control)
+        assert len(result.items[0].history) == 2
+        assert result.items[0].panels == []
 
 
 @pytest.mark.parametrize("taken", ["loss", "steps", "over"])

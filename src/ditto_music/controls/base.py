@@ -216,7 +216,7 @@ class Aim:
         """What to draw, a list an item; nothing, and a warning, where the control cannot tell."""
         features, target = self.control.feature(clip).detach().cpu(), self.target.cpu()
         try:
-            return [self.control.panels(one, target, self.form) for one in features]
+            return [[*self.control.panels(one, target, self.form)] for one in features]
         except Exception as error:  # what was found is worth more than its picture
             why = f"{type(error).__name__}: {error}"
             warnings.warn(f"control '{self.name}' is not drawn ({why})", stacklevel=2)
