@@ -2,15 +2,18 @@
 
 import math
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import ditto_music
 from ditto_music import Result
-from ditto_music.editing import outpaint
+from ditto_music.editing import inpaint, outpaint
 from ditto_music.models.small import SmallModel
 from tests.editing.sounds import music
 
@@ -29,17 +32,26 @@ def snippets(page: str) -> list[str]:
 
 
 @pytest.fixture
-def own_control(
+def run_page(
     model: SmallModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> dict[str, Any]:
-    """What the page about own controls defines, run on the tiny model."""
+) -> Callable[[str], dict[str, Any]]:
+    """Runs what a page has, quickly and on the tiny model, and gives what it defines."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ditto_music, "load_model", lambda: model)
     monkeypatch.setattr(ditto_music, "optimize", partial(ditto_music.optimize, **QUICK))
-    names: dict[str, Any] = {}
-    for code in snippets("own-control.md"):
-        exec(compile(code, "own-control.md", "exec"), names)
-    return names
+
+    def run(page: str) -> dict[str, Any]:
+        names: dict[str, Any] = {}
+        for code in snippets(page):
+            exec(compile(code, page, "exec"), names)
+        return names
+
+    return run
+
+
+@pytest.fixture
+def own_control(run_page: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    return run_page("own-control.md")
 
 
 def test_an_own_control_is_followed_alone_and_in_a_sum(own_control: dict[str, Any]) -> None:
@@ -71,3 +83,22 @@ def test_the_own_control_is_about_twenty_lines() -> None:
     code = snippets("own-control.md")[0]
     body = code[code.index("class ") :]
     assert len([line for line in body.splitlines() if line.strip()]) <= 22
+
+
+def test_an_own_model_is_searched_and_edits_with_it(
+    run_page: Callable[[str], dict[str, Any]],
+) -> None:
+    names = run_page("own-model.md")
+    result: Result = names["result"]
+    item, model = result.items[0], names["Waves"]()
+    assert (result.model, result.sample_rate) == ("waves", 16_000)
+    assert item.final["loss"] < 0.5 * item.history[0]["loss"]
+    assert Path("waves.wav").stat().st_size > 0
+    latent = torch.randn(2, *model.latent_shape(1.0))
+    assert torch.allclose(model.encode(model.decode(latent)), latent, atol=1e-5)
+    original = music(3.0, 44_100, 2)
+    edit = inpaint(model, original, [(1.0, 1.5)], "", steps=3, surrogate_steps=3, iterations=2)
+    assert np.array_equal(edit.recording.samples[:44_100], original.samples[:44_100])
+    assert not np.array_equal(
+        edit.recording.samples[44_100:66_150], original.samples[44_100:66_150]
+    )

@@ -23,6 +23,7 @@ from ditto_music import (
     optimize,
 )
 from ditto_music.audio import write_recording
+from ditto_music.baselines import dps
 from ditto_music.controls import Control, Match
 from ditto_music.editing import inpaint, invert, loop, loop_from_prompt, outpaint
 from ditto_music.editing.edit import Edit
@@ -79,6 +80,33 @@ def test_a_run_is_read_as_it_was_written(model: SmallModel, tmp_path: Path) -> N
     )  # fmt: skip
     assert torch.equal(again.audio, made.audio)
     assert again.items[0].final == pytest.approx(made.items[0].final)
+
+
+def test_each_item_of_a_run_has_its_own_control(model: SmallModel, tmp_path: Path) -> None:
+    asked = [Intensity([-30, -20]), Loud(), Intensity([-20, -30])]
+    made = optimize(model, "calm", asked, seed=[0, 1, 2], duration=1.0, **FAST)
+    save_run(tmp_path / "run", run_of(made, [asked[0], asked[2], asked[2]]))
+    run = load_run(tmp_path / "run")
+    again = resume(model, run, iterations=1)
+    assert isinstance(again, Result)
+    assert [list(item.metrics) for item in again.items] == [["intensity"]] * 3
+    assert again.items[2].history[0] == pytest.approx(made.items[2].final | {"steps": 3.0})
+    assert [take.control for take in run_of(made, asked).takes] == asked
+    with pytest.raises(InputError, match="2 controls for 3 items: give one for all or one an item"):
+        run_of(made, asked[:2])
+    with pytest.raises(InputError, match="the music was asked for intensity: give run_of the con"):
+        run_of(made)
+
+
+def test_only_music_of_the_noise_found_makes_a_run(model: SmallModel) -> None:
+    asked = Intensity([-30, -20])
+    short: dict[str, Any] = {"duration": 1.0, "steps": 3}
+    guided = dps(model, "calm", asked, **short)
+    with pytest.raises(InputError, match="method 'dps' finds none: ditto, plain, best-of, doodl"):
+        run_of(guided, asked)
+    varied = vary(model, run_of(generate(model, "calm", **short)), count=1).results[0]
+    with pytest.raises(InputError, match="method 'vary' finds none"):
+        run_of(varied)
 
 
 def test_a_rule_of_guidance_is_read_as_it_was_written(model: SmallModel, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ditto_music.controls import (
     Style,
     StyleLike,
     Tempo,
+    Term,
 )
 from ditto_music.errors import InputError
 from ditto_music.generate import generate
@@ -40,6 +41,7 @@ __all__ = [
     "Style",
     "StyleLike",
     "Tempo",
+    "Term",
     "__version__",
     "generate",
     "load_model",

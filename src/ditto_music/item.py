@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from ditto_music.panels import Panel
 
 Row = dict[str, float]
+RESERVED = ("loss", "steps", "over")  # of a row itself, which has a control's loss by its name
 Stopped = Literal["tolerance", "iterations", "time", "interrupted", "stalled", "diverged"]
 
 
@@ -40,3 +42,13 @@ class Item:
     final: Row = field(default_factory=Row)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     panels: list[Panel] = field(default_factory=list[Panel])
+
+
+def broken(row: Row) -> FloatingPointError:
+    """The error of a row whose loss is no number: of which controls."""
+    losses = [name for name in row if name not in RESERVED and "." not in name]
+    names = [name for name in losses if not math.isfinite(row[name])]
+    of = f" of {' and '.join(names)}" if names else ""
+    return FloatingPointError(
+        f"the loss{of} is not a finite number: lower the guidance, or mend a control of your own"
+    )

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ditto_music.descent import DESCENTS, Descent
 from ditto_music.ending import concluded
-from ditto_music.item import Row, Stopped
+from ditto_music.item import Row, Stopped, broken
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
 from ditto_music.result import CEILING, Result, Settings, fewer
@@ -62,7 +62,7 @@ class Progress:
     rows : of each of them the total ``loss``, each control's own, metrics as ``name.metric``, and
         the sampler ``steps`` they were measured on.
     noise : (n, ...), theirs, that this iteration judged; with later noises (n, steps, ...).
-    clip : their clips; ``clip.audio`` decodes on demand.
+    clip : their clips, out of the graph; ``clip.audio`` decodes on demand.
     seconds : since prompts were read.
     total : iterations there will be, where that is known and not what was asked.
     """
@@ -150,7 +150,7 @@ class Track:
             self.lowest, self.best, self.latent = loss, self.noise, latent
         if not math.isfinite(loss):
             if len(self.history) == 1:
-                raise FloatingPointError("the loss is not a finite number: lower the guidance")
+                raise broken(row)
             self.stopped = "diverged"
         elif met:
             self.stopped = "tolerance"
@@ -196,7 +196,8 @@ def optimize(
 
     Parameters
     ----------
-    model : of `ditto_music.load_model`.
+    model : of `ditto_music.load_model`, or your own: a `ditto_music.protocols.Model`, as
+        docs/own-model.md shows.
     prompt, control, seed : the music in words, what is asked of it, and the number its noise is
         drawn from; one for all, or one an item.
     duration : seconds of audio.
@@ -209,8 +210,9 @@ def optimize(
         an interval; of a rule of projection (ACE-Step base) it is the scale, where it is above 1:
         for plain guidance there give a `Guidance`.
     negative_prompt : what guidance moves away from.
-    iterations : at most this many updates of the noise; a stage, and with the last one the search,
-        ends early where ten of them gain less than 2%.
+    iterations : at most this many noises are judged, with those that stages begin with: of 1 or 2
+        that may be none but the seed's own. A stage, and with the last one the search, ends early
+        where ten of them gain less than 2%.
     tolerance : an item stops when its total loss is this small; None: when each of its controls
         counts as met.
     optimizer : a name of `ditto_music.descent.DESCENTS`: "lbfgs" keeps the norm of each octave
@@ -303,7 +305,9 @@ def optimize(
 
                 count, now = count + 1, time.monotonic()
                 spent, each = now - problem.started, (now - began) / count
-                if callback and callback(Progress(count, items, rows, noise.detach(), clip, spent)):
+                if callback and callback(
+                    Progress(count, items, rows, noise.detach(), clip.apart(), spent)
+                ):
                     raise KeyboardInterrupt
                 del clip, losses  # or the next stage's graph would be built beside this one's
                 if spent + each > stage.seconds:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -70,6 +70,7 @@ class Problem:
         settings: Settings,
     ) -> None:
         self.model = model
+        self.named = model.name, model.revision  # a model without is refused before any work
         if model.baked:  # it is in the weights: none is applied, and none is told
             settings = replace(settings, guidance=Guidance(1.0))
         else:
@@ -88,12 +89,11 @@ class Problem:
         seeds = [seed] if isinstance(seed, int) else list(seed)
         controls = [*control] if isinstance(control, Sequence) else [control]
         size = max(len(prompts), len(seeds), len(controls))
-        self.prompts = _one_each("prompts", prompts, size)
-        self.seeds = _one_each("seeds", seeds, size)
+        self.prompts = one_each("prompts", prompts, size)
+        self.seeds = one_each("seeds", seeds, size)
         self.form = form_of(model, settings.duration)
         self.objectives: list[Sequence[Objective]] = [
-            each.objectives(self.form) if each else []
-            for each in _one_each("controls", controls, size)
+            _asked(each, self.form) for each in one_each("controls", controls, size)
         ]
         self.condition, self.negative = self._conditions(settings.duration)
         self.started = time.monotonic()
@@ -521,15 +521,15 @@ class Problem:
                 )
             )
         seconds = time.monotonic() - self.started
-        rate = self.model.sample_rate
+        name, revision = self.named
         return Result(
-            self.model.name,
+            name,
             method,
             self.settings,
-            rate,
+            self.model.sample_rate,
             items,
             seconds,
-            revision=self.model.revision,
+            revision=revision,
             estimate=self.estimate,
         )
 
@@ -564,7 +564,17 @@ def form_of(model: Model, seconds: float) -> Form:
     return Form(seconds, model.sample_rate, model.latent_shape(seconds), model.device)
 
 
-def _one_each(what: str, values: Sequence[T], size: int) -> list[T]:
-    if len(values) not in (1, size):
+def _asked(control: object, form: Form) -> Sequence[Objective]:
+    """What a control asks of a clip of this form; nothing without one."""
+    if control is None:
+        return []
+    if isinstance(control, type) or not hasattr(control, "objectives"):
+        raise InputError(f"{control!r} is no control: give one such as Intensity([-35, -14])")
+    return cast("Control", control).objectives(form)
+
+
+def one_each(what: str, values: Sequence[T], size: int) -> list[T]:
+    """What is given once for all items, or once an item."""
+    if not values or len(values) not in (1, size):
         raise InputError(f"{len(values)} {what} for {size} items: give one for all or one an item")
     return [*values] * (size // len(values))

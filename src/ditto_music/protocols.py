@@ -110,7 +110,10 @@ class Model(Protocol):
         ...
 
     def encode(self, audio: Tensor) -> Tensor:
-        """Audio (B, channels, N) to latents (B, ...); N is padded to whole frames. No gradient."""
+        """Audio (B, channels, N) to latents (B, ...), without a gradient.
+
+        The channels are a recording's own, whatever the model's; N is padded to whole frames.
+        """
         ...
 
     def decode(self, latent: Tensor) -> Tensor:
@@ -146,6 +149,13 @@ class Clip:
         latent = self.latent[..., : needed + model.decoder_reach]
         return model.decode(latent)[..., : self.frames]
 
+    def apart(self) -> Clip:
+        """The batch out of the graph, for those who only look; what is decoded stays so."""
+        seen = _Apart(self.model, self.latent.detach(), self.frames)
+        if "audio" in vars(self):
+            seen.audio = self.audio.detach()
+        return seen
+
     def item(self, index: int) -> Clip:
         """One item of the batch as a batch of one; the audio is decoded for all at once."""
         return _Item(self, index)
@@ -166,6 +176,15 @@ class Clip:
         The mean of channels that differ is quieter than they are.
         """
         return self.audio if self.audio.shape[1] > 1 else self.mono
+
+
+class _Apart(Clip):
+    """A batch that is decoded without a gradient."""
+
+    @cached_property
+    @torch.no_grad()
+    def audio(self) -> Tensor:
+        return super().audio
 
 
 class _Part(Clip):

@@ -7,8 +7,9 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from ditto_music.sampling import NOISY_SAMPLERS, SAMPLERS
 from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.plans import last_steps
 from ditto_music.whole import whole
+
+Check = tuple[str, Any, type, Callable[[Any], bool], str]  # name, value, kind, range, what it says
 
 CEILING = -12.0  # dBFS: as loud as mixes with some headroom are
 
@@ -63,22 +66,21 @@ class Settings:
 
     def __post_init__(self) -> None:
         surrogate = self.steps if self.surrogate_steps is None else self.surrogate_steps
-        checks = (
-            ("duration", self.duration, self.duration > 0, "above 0 seconds"),
-            ("steps", self.steps, 1 <= self.steps <= 1000, "from 1 to 1000"),
-            ("iterations", self.iterations, self.iterations >= 0, "0 or more"),
-            ("surrogate-steps", surrogate, surrogate >= 1, "1 or more"),
-            ("ceiling", self.ceiling, True, "a level in dBFS"),
-        )
-        if self.tolerance is not None:
-            checks += (("tolerance", self.tolerance, self.tolerance >= 0, "0 or more"),)
-        if self.lr is not None:
-            checks += (("lr", self.lr, self.lr > 0, "above 0"),)
-        if self.time_limit is not None:
-            checks += (("time-limit", self.time_limit, self.time_limit > 0, "above 0 seconds"),)
-        if self.memory_budget is not None:
-            budget = self.memory_budget
-            checks += (("memory-budget", budget, budget >= 0, "0 gigabytes or more"),)
+        plain = None if isinstance(self.guidance, Guidance) else self.guidance
+        checks: list[Check] = [
+            ("duration", self.duration, Real, lambda x: x > 0, "above 0 seconds"),
+            ("steps", self.steps, Integral, lambda x: 1 <= x <= 1000, "whole, from 1 to 1000"),
+            ("iterations", self.iterations, Integral, lambda x: x >= 0, "whole, 0 or more"),
+            ("surrogate-steps", surrogate, Integral, lambda x: x >= 1, "whole, 1 or more"),
+            ("ceiling", self.ceiling, Real, lambda x: True, "a level in dBFS"),
+        ]
+        unless_none: list[Check] = [
+            ("guidance", plain, Real, lambda x: x >= 0, "0 or more"),
+            ("tolerance", self.tolerance, Real, lambda x: x >= 0, "0 or more"),
+            ("lr", self.lr, Real, lambda x: x > 0, "above 0"),
+            ("time-limit", self.time_limit, Real, lambda x: x > 0, "above 0 seconds"),
+            ("memory-budget", self.memory_budget, Real, lambda x: x >= 0, "0 gigabytes or more"),
+        ]
         samplers = (*SAMPLERS, *NOISY_SAMPLERS)
         if self.sampler not in samplers:
             raise InputError(f"sampler '{self.sampler}' is unknown: take {' or '.join(samplers)}")
@@ -96,9 +98,11 @@ class Settings:
                 f"gradient 'reversible' undoes what sampler 'edict' does, not '{self.sampler}': "
                 "take that sampler, or gradient 'auto'"
             )
-        for name, value, good, wanted in checks:
-            if not good or not math.isfinite(value):
-                raise InputError(f"{name} is {value:g}: it must be {wanted}")
+        checks += [check for check in unless_none if check[1] is not None]
+        for name, value, kind, good, wanted in checks:
+            if not (isinstance(value, kind) and math.isfinite(value) and good(value)):
+                shown = f"{value:g}" if isinstance(value, kind) else repr(value)
+                raise InputError(f"{name} is {shown}: it must be {wanted}")
 
         _ = self.guiding
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ditto_music._version import __version__
 from ditto_music.audio import Recording, read_recording, write_recording
+from ditto_music.baselines import METHODS
 from ditto_music.controls.base import Term
 from ditto_music.controls.specs import FILES, Store, from_spec, to_spec
 from ditto_music.editing.closing import Closing
@@ -27,6 +28,7 @@ from ditto_music.editing.edit import Edit
 from ditto_music.editing.filling import Task, Wish
 from ditto_music.editing.windows import Window
 from ditto_music.errors import InputError
+from ditto_music.problem import one_each
 from ditto_music.result import Result, Settings, finite
 from ditto_music.sampling import Guidance, Projection
 from ditto_music.whole import check_folder, whole_folder
@@ -83,23 +85,49 @@ class Run:
     revision: str | None = None
 
 
-def run_of(made: Result | Edit, control: Term | None = None, command: Sequence[str] = ()) -> Run:
+def run_of(
+    made: Result | Edit,
+    control: Term | Sequence[Term] | None = None,
+    command: Sequence[str] = (),
+) -> Run:
     """What is worth saving of a result or an edit.
 
     Parameters
     ----------
     made : what `optimize`, `generate` or an edit gave.
-    control : what was asked of a result; an edit knows its own.
+    control : what was asked of a result, one for all or one an item; an edit knows its own.
+
+    Raises
+    ------
+    InputError
+        If it is not told what was asked of a result, or the music is not that of its noise.
     """
     results = [made] if isinstance(made, Result) else made.results
+    finding = [name for name, method in METHODS.items() if method.finds]
+    for result in results:
+        if result.method not in finding:
+            raise InputError(
+                f"a run keeps the noise found, and method '{result.method}' finds none: "
+                f"{', '.join(finding)} do"
+            )
     tasks = made.tasks if isinstance(made, Edit) else []
     items = [item for result in results for item in result.items]
+    if tasks:
+        goals: list[Term | None] = [task.goal() for task in tasks]
+    else:
+        given = [*control] if isinstance(control, Sequence) else [control]
+        goals = one_each("controls", given, len(items))
+    for item, goal in zip(items, goals, strict=True):
+        if item.metrics and goal is None:
+            raise InputError(
+                f"the music was asked for {' and '.join(item.metrics)}: give run_of the control too"
+            )
     takes = [
         Take(
             item.prompt,
             item.seed,
             item.x_T,
-            tasks[i].goal() if tasks else control,
+            goals[i],
             tasks[i] if tasks else None,
             item.later,
         )

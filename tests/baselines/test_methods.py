@@ -12,7 +12,7 @@ import torch
 from gaussian import SECONDS, Distance, Gaussian
 from torch import Tensor
 
-from ditto_music import InputError, Intensity, Progress, generate
+from ditto_music import Control, InputError, Intensity, Progress, generate
 from ditto_music.baselines import METHODS, freedom, walking
 from ditto_music.baselines.walking import Place, Walk
 from ditto_music.item import Item
@@ -46,6 +46,17 @@ def test_the_loss_is_lower_than_that_of_plain_sampling(model: SmallModel, name: 
     for item, free in zip(result.items, plain.items, strict=True):
         assert item.final["loss"] < free.final["loss"]
     assert result.method == name
+
+
+@pytest.mark.parametrize("name", ["ditto", "best-of", "doodl", "dps"])
+@pytest.mark.parametrize("control", [RISE, Distance(torch.ones(1))], ids=["audio", "latent"])
+def test_who_watches_sees_no_graph(model: SmallModel, name: str, control: Control) -> None:
+    seen: list[tuple[int, ...]] = []
+    METHODS[name](
+        *(model, "calm", control), duration=0.7, steps=3, iterations=2,
+        callback=lambda progress: seen.append(progress.clip.audio.numpy().shape),
+    )  # fmt: skip
+    assert set(seen) == {(1, 1, 16_800)}
 
 
 @pytest.mark.parametrize("name", [*GUIDED, "doodl", "best-of"])

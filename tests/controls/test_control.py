@@ -12,6 +12,8 @@ from torch import Tensor
 from ditto_music import controls
 from ditto_music.controls import Control
 from ditto_music.controls.specs import Store, to_spec
+from ditto_music.models.small import SmallModel
+from ditto_music.problem import form_of
 from ditto_music.protocols import Clip, Form
 
 LOOP = Path(__file__).parents[1] / "recordings" / "loop_compus.flac"
@@ -47,6 +49,11 @@ class Level(Control):
         return (feature - target).square()
 
 
+@pytest.fixture
+def form(model: SmallModel) -> Form:
+    return form_of(model, 2.0)
+
+
 @pytest.mark.parametrize("made", [*MADE, Level(-12.0)], ids=lambda made: type(made).__name__)
 def test_controls_can_be_copied_and_pickled(made: controls.Control, tmp_path: Path) -> None:
     for copied in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
@@ -55,7 +62,8 @@ def test_controls_can_be_copied_and_pickled(made: controls.Control, tmp_path: Pa
 
 
 def test_every_control_but_the_one_that_needs_weights_is_tried() -> None:
-    assert {type(made).__name__ for made in MADE} == set(controls.__all__) - {"Control", "Clap"}
+    others = {"Control", "Term", "Clap"}
+    assert {type(made).__name__ for made in MADE} == set(controls.__all__) - others
 
 
 def test_a_control_can_be_a_frozen_dataclass() -> None:
@@ -66,3 +74,16 @@ def test_a_control_can_be_a_frozen_dataclass() -> None:
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(TypeError, match="bpm"):
         controls.Tempo()  # type: ignore[call-arg]
+
+
+def test_what_is_no_control_cannot_be_added(form: Form) -> None:
+    for wrong in (1, None, "jazz", Level):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            Level() + wrong  # type: ignore[operator]
+    with pytest.raises(TypeError, match="unsupported operand"):
+        1 + Level()  # type: ignore[operator]
+
+
+def test_sum_adds_controls(form: Form) -> None:
+    aims = sum([Level(), controls.Tempo(240), Level(-12.0)]).objectives(form)  # type: ignore[union-attr]
+    assert [(aim.name, aim.weight) for aim in aims] == [("level", 1), ("tempo", 1), ("level", 1)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ditto_music import InputError, Intensity, Tempo
 from ditto_music.audio import Recording
-from ditto_music.editing import BrokenOff, inpaint, joins, measure_seam
+from ditto_music.editing import BrokenOff, inpaint, invert, joins, loop, measure_seam, outpaint
 from ditto_music.editing.describe import describe
 from ditto_music.editing.edit import Edit
 from ditto_music.editing.filling import Task, Wish, made_to_fit
@@ -148,12 +148,28 @@ def test_the_new_part_takes_the_level_and_balance_of_its_surroundings() -> None:
         ([(1.0, math.nan)], "two numbers"),
         ([(0.0, 2.9)], "less than half a second"),
         ([(0.5, 1.5), (1.2, 2.0)], "overlap"),
+        ([1.0, 2.0], "pairs of seconds"),
+        ([(1, 2, 3)], "pairs of seconds"),
+        (np.array([1.0, 2.0]), "pairs of seconds"),
     ],
 )
 def test_bad_regions_are_one_clear_line(regions: list[tuple[float, float]], says: str) -> None:
     with pytest.raises(InputError, match=says) as caught:
         check_regions(music(3.0, 8_000, 1), regions, 24.0)
     assert "\n" not in str(caught.value)
+
+
+def test_regions_may_be_an_array() -> None:
+    regions: Any = np.array([[1.0, 2.0], [0.2, 0.5]])
+    assert check_regions(music(3.0, 8_000, 1), regions, 24.0) == [(0.2, 0.5), (1.0, 2.0)]
+
+
+@pytest.mark.parametrize("what", ["take.wav", np.zeros((1, 8_000))], ids=["path", "array"])
+@pytest.mark.parametrize("edit", [inpaint, outpaint, loop, invert])
+def test_what_is_no_recording_is_told(model: SmallModel, edit: Any, what: object) -> None:
+    more = {inpaint: [[(0.5, 1.0)]], outpaint: [2.0]}.get(edit, [])
+    with pytest.raises(InputError, match=f"a {type(what).__name__} is no recording: give what"):
+        edit(model, what, *more)
 
 
 def test_a_region_may_end_where_the_recording_is_said_to() -> None:
@@ -347,9 +363,7 @@ def test_a_length_of_half_a_sample_at_the_model_s_rate_is_a_clip_like_any(
     assert edit.recording.frames == sound.frames
 
 
-def test_a_region_that_fails_leaves_those_before_it_and_a_caller_s_own_error_is_its_own(
-    model: SmallModel,
-) -> None:
+def test_a_region_that_fails_leaves_those_before_it(model: SmallModel) -> None:
     original, seen = music(4.0, 24_000, 1), list[int]()
 
     def failing(error: Exception) -> Callable[[object], None]:
@@ -368,8 +382,10 @@ def test_a_region_that_fails_leaves_those_before_it_and_a_caller_s_own_error_is_
     assert edit.regions == regions[:1]
     assert np.array_equal(edit.recording.samples[24_000:], original.samples[24_000:])
     assert not np.array_equal(edit.recording.samples[:24_000], original.samples[:24_000])
-    with pytest.raises(KeyError, match="mine"):
+    with pytest.raises(BrokenOff, match="mine") as broken:
         inpaint(model, original, regions, callback=failing(KeyError("mine")), **asked)
+    assert isinstance(broken.value.__cause__, KeyError)
+    assert broken.value.edit.regions == regions[:1]
 
 
 def test_ctrl_c_keeps_the_regions_already_done(model: SmallModel) -> None:

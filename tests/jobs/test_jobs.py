@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
@@ -89,6 +90,17 @@ def test_a_bad_job_stops_nothing_and_is_tried_again_when_asked(tmp_path: Path) -
     (done,) = run_batch(mended, tmp_path, performer=Scribe(), retry_failed=True)
     assert done.done
     assert lines(tmp_path / "failures.jsonl") == []
+
+
+def test_what_is_no_job_stops_nothing(tmp_path: Path) -> None:
+    odd = [{"text": np.int64(2)}, 3, {"text": tmp_path}, Job(7, {"text": {4}})]
+    given: list[Any] = [{"text": 1}, *odd, {"text": 5}]
+    outcomes = {one.line: one for one in run_batch(given, tmp_path, performer=Scribe())}
+    assert [line for line, one in outcomes.items() if one.done] == [1, 6]
+    assert outcomes[2].error.startswith("line 2 has more than JSON can say (Object of type int64")
+    assert outcomes[3].error == 'line 3 is not an object like {"prompt": "calm piano"}'
+    assert "PosixPath" in outcomes[4].error and "line 7 has more" in outcomes[7].error
+    assert len(lines(tmp_path / "failures.jsonl")) == 4
 
 
 def test_an_input_that_changed_is_another_job(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ditto_music.baselines.walking import Callback
 from ditto_music.ending import concluded
-from ditto_music.item import Row, Stopped
+from ditto_music.item import Row, Stopped, broken
 from ditto_music.optimize import Progress
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip
@@ -63,7 +63,7 @@ class Keeper:
         self.count += 1
         now = time.monotonic()
         spent, each = now - problem.started, (now - self.began) / self.count
-        at = Progress(self.count, [*items], [*rows], noise, clip, spent, self.total)
+        at = Progress(self.count, [*items], [*rows], noise, clip.apart(), spent, self.total)
         if self.callback and self.callback(at):
             raise KeyboardInterrupt
         if spent + each > (problem.settings.time_limit or math.inf):
@@ -89,9 +89,9 @@ class Keeper:
         KeyboardInterrupt
             On Ctrl-C, if one had stopped the search.
         """
-        pairs = zip(self.lowest, self.histories, strict=True)
-        if any(seen and not math.isfinite(loss) for loss, seen in pairs):
-            raise FloatingPointError("the loss was never a finite number: lower the guidance")
+        for loss, seen in zip(self.lowest, self.histories, strict=True):
+            if seen and not math.isfinite(loss):
+                raise broken(seen[0])
         ended: list[Stopped] = [why or "iterations" for why in self.stopped]
         return concluded(
             lambda: self.problem.finish(method, self.best, ended, self.histories), ended

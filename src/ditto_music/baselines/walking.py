@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ditto_music.ending import concluded, once_more
 from ditto_music.errors import InputError
-from ditto_music.item import Row, Stopped
+from ditto_music.item import Row, Stopped, broken
 from ditto_music.memory import Weighed
 from ditto_music.optimize import Progress, Search
 from ditto_music.problem import Problem
@@ -140,7 +140,7 @@ class Walk:
             history.append(row | {"steps": float(place.steps)})
         count = len(self.histories[0])
         spent = time.monotonic() - self.problem.started
-        at = Progress(count, [*self.items], rows, self.start, clip, spent, self.total)
+        at = Progress(count, [*self.items], rows, self.start, clip.apart(), spent, self.total)
         if self.callback and self.callback(at):
             raise KeyboardInterrupt
         kept = None if added is None else added.detach()
@@ -315,8 +315,9 @@ def steered(
             ended = "time"
             break
         noise = next(redraw)
-    if not bool(torch.isfinite(lowest).all()):
-        raise FloatingPointError("the loss was never a finite number: lower the guidance")
+    for loss, row in zip(lowest.tolist(), rows, strict=True):
+        if not math.isfinite(loss):
+            raise broken(row)
     stopped: list[Stopped] = ["tolerance" if each else ended for each in met.tolist()]
     return concluded(lambda: problem.packed(method, starts, best, stopped, walk.histories), stopped)
 

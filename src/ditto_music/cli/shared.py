@@ -141,7 +141,10 @@ class Shared:
     ] = ""
 
     iterations: Annotated[
-        Whole, Parameter(group=SEARCH, help="Improve the music at most this many times.")
+        Whole,
+        Parameter(
+            group=SEARCH, help="Make and judge the music at most this often, the unimproved too."
+        ),
     ] = 60
     tolerance: Annotated[
         float | None,

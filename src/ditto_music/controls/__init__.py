@@ -1,6 +1,6 @@
 """Controls: a feature, a target and a loss each; added and weighted with ``+`` and ``*``."""
 
-from ditto_music.controls.base import Control, Sum
+from ditto_music.controls.base import Control, Sum, Term
 from ditto_music.controls.brightness import Brightness
 from ditto_music.controls.clap import Clap
 from ditto_music.controls.intensity import Intensity
@@ -26,4 +26,5 @@ __all__ = [
     "StyleLike",
     "Sum",
     "Tempo",
+    "Term",
 ]

@@ -7,6 +7,8 @@ controls, in reports and plots.
 from __future__ import annotations
 
 import inspect
+import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +17,8 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
+from ditto_music.errors import InputError
+from ditto_music.item import RESERVED
 from ditto_music.panels import Panel
 from ditto_music.protocols import Clip, Form
 
@@ -22,7 +26,14 @@ SLACK = 0.05  # seconds by which what is asked for may miss the clip's end: edit
 
 
 class Term(ABC):
-    """What can be added and weighted: a control, or a sum of them."""
+    """What can be added and weighted: a control, or a sum of them.
+
+    Attributes
+    ----------
+    sets_level : whether it asks for a loudness, which nothing may change afterwards.
+    """
+
+    sets_level: bool = False
 
     @abstractmethod
     def objectives(self, form: Form) -> list[Aim]:
@@ -34,17 +45,18 @@ class Term(ABC):
             If a target cannot be made for such a clip: one line, what and how to mend it.
         """
 
-    @property
-    def sets_level(self) -> bool:
-        """Whether it asks for a loudness, which nothing may change afterwards."""
-        return False
-
     def __add__(self, other: Term) -> Sum:
         """Ask for both."""
-        return Sum([(1.0, self), (1.0, other)])
+        return Sum([(1.0, self), (1.0, other)]) if _is_term(other) else NotImplemented
+
+    def __radd__(self, nothing: int) -> Term:
+        """It alone: where `sum` begins."""
+        return self if nothing == 0 else NotImplemented
 
     def __rmul__(self, weight: float) -> Sum:
         """Ask for it with this weight."""
+        if not math.isfinite(weight):
+            raise InputError(f"the weight of a control is {weight:g}: it must be finite")
         return Sum([(float(weight), self)])
 
     __mul__ = __rmul__
@@ -57,14 +69,16 @@ class Control(Term):
     ----------
     name : in reports and plots.
     tolerance : a loss this small counts as met, in the units of `loss`.
+    scale : a loss of this size counts for one in a sum; None: the tolerance, where there is one.
     arguments : what it was made with, by name.
 
     In a sum each control counts by ``weight * loss / scale``, so weights mean the same whatever the
-    units: see `scale` and `Sum`.
+    units: see `Sum`.
     """
 
     name: ClassVar[str]
     tolerance: float = 0.0
+    scale: float | None = None
     arguments: Mapping[str, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -74,11 +88,6 @@ class Control(Term):
         kept = {name: value for name, value in given.items() if value is not self}
         object.__setattr__(self, "arguments", kept)  # a frozen dataclass has no other way
         return self
-
-    @property
-    def scale(self) -> float:
-        """A loss of this size counts for one in a sum: the tolerance, where there is one."""
-        return self.tolerance or 1.0
 
     @abstractmethod
     def target(self, form: Form) -> Tensor:
@@ -132,7 +141,15 @@ class Control(Term):
 
     def objectives(self, form: Form) -> list[Aim]:
         """The control with its target made for `form`."""
-        return [Aim(self, self.target(form), form)]
+        if self.name in RESERVED:
+            raise InputError(
+                f"a control cannot be named '{self.name}': rows of a search have a figure of that "
+                "name; give it another"
+            )
+        aim = Aim(self, tensor_of(self, "target", self.target(form)), form)
+        if not 0 < aim.scale < math.inf:
+            raise InputError(f"control '{self.name}': its scale is {aim.scale:g}: give it above 0")
+        return [aim]
 
 
 @dataclass(frozen=True)
@@ -156,8 +173,9 @@ class Aim:
 
     @property
     def scale(self) -> float:
-        """The control's."""
-        return self.control.scale
+        """The control's, or its tolerance; without either 1."""
+        own = self.control.scale
+        return self.tolerance or 1.0 if own is None else own
 
     @property
     def sets_level(self) -> bool:
@@ -173,16 +191,36 @@ class Aim:
         """The loss (B,) before the weight, in the graph, and the control's own figures."""
         feature = self.control.feature(clip)
         figures = self.control.metrics(feature.detach(), self.target)
-        return self.control.loss(feature, self.target), figures
+        return self._checked(self.control.loss(feature, self.target), clip), figures
+
+    def _checked(self, given: object, clip: Clip) -> Tensor:
+        """A loss (B,) that can be followed, or one line about what it is instead."""
+        loss, items = tensor_of(self.control, "loss", given), len(clip.latent)
+        if loss.shape != (items,):
+            raise InputError(
+                f"control '{self.name}': its loss is of shape {tuple(loss.shape)}: give one value "
+                f"an item, ({items},)"
+            )
+        if clip.latent.requires_grad and torch.is_grad_enabled() and not loss.requires_grad:
+            raise InputError(
+                f"control '{self.name}': its loss has no gradient: leave out detach, no_grad, "
+                "arg-max and rounding"
+            )
+        return loss
 
     def metrics(self, clip: Clip) -> dict[str, Tensor]:
         """The control's own figures, each (B,)."""
         return self.control.metrics(self.control.feature(clip), self.target)
 
     def panels(self, clip: Clip) -> list[list[Panel]]:
-        """What to draw, a list an item."""
+        """What to draw, a list an item; nothing, and a warning, where the control cannot tell."""
         features, target = self.control.feature(clip).detach().cpu(), self.target.cpu()
-        return [self.control.panels(one, target, self.form) for one in features]
+        try:
+            return [[*self.control.panels(one, target, self.form)] for one in features]
+        except Exception as error:  # what was found is worth more than its picture
+            why = f"{type(error).__name__}: {error}"
+            warnings.warn(f"control '{self.name}' is not drawn ({why})", stacklevel=2)
+            return [[] for _ in features]
 
 
 class Sum(Term):
@@ -195,11 +233,7 @@ class Sum(Term):
 
     def __init__(self, terms: Sequence[tuple[float, Term]]) -> None:
         self.terms = list(terms)
-
-    @property
-    def sets_level(self) -> bool:
-        """Whether one of them does."""
-        return any(term.sets_level for _, term in self.terms)
+        self.sets_level = any(term.sets_level for _, term in self.terms)
 
     def objectives(self, form: Form) -> list[Aim]:
         """Those of every term, weights multiplied through."""
@@ -208,3 +242,22 @@ class Sum(Term):
             for weight, term in self.terms
             for aim in term.objectives(form)
         ]
+
+
+def _is_term(value: object) -> bool:
+    return isinstance(value, Term)
+
+
+def tensor_of(control: Control, what: str, value: object) -> Tensor:
+    """What a method of a control gave, which of one's own may be anything.
+
+    Raises
+    ------
+    InputError
+        If it is no tensor.
+    """
+    if isinstance(value, Tensor):
+        return value
+    raise InputError(
+        f"control '{control.name}': its {what} is a {type(value).__name__}: give a tensor"
+    )

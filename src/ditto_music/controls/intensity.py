@@ -58,6 +58,7 @@ class Intensity(Control):
                     f"keep between {QUIETEST:g} and {LOUDEST:g}"
                 )
         self.tolerance = 0.8 if loss == "mse" else 0.02
+        self.sets_level = loss == "mse"  # else only the curve's shape is followed
 
     def target(self, form: Form) -> Tensor:
         """The curve (F,) in dBFS on the intensity frames."""
@@ -73,11 +74,6 @@ class Intensity(Control):
         if self.kind == "correlation" and float(wanted.std()) < FLATTEST:
             raise InputError("intensity: a flat curve has no shape to correlate with: use mse")
         return wanted.to(form.device)
-
-    @property
-    def sets_level(self) -> bool:
-        """Unless only the curve's shape is followed."""
-        return self.kind == "mse"
 
     def times(self, form: Form) -> Tensor:
         """Of the frames (F,), in seconds."""

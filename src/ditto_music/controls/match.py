@@ -20,7 +20,8 @@ class Match(Control):
     Raises
     ------
     InputError
-        If the mask keeps nothing; with the clip known, if the shapes differ.
+        If the mask keeps nothing, or of the reference something is no number; with the clip known,
+        if the shapes differ.
     """
 
     name = "match"
@@ -29,6 +30,8 @@ class Match(Control):
     def __init__(self, reference: Tensor, mask: Tensor) -> None:
         if not float(mask.sum()) > 0:
             raise InputError("match: the mask keeps nothing of the reference")
+        if not bool(reference.isfinite().all()):
+            raise InputError("match: the reference must be finite numbers")
         self.reference = reference
         self.mask = mask
 
@@ -38,6 +41,11 @@ class Match(Control):
             raise InputError(
                 f"match: the reference latent is {tuple(self.reference.shape)}, "
                 f"the clip's {tuple(form.latent_shape)}: give both the same duration"
+            )
+        if self.mask.shape != self.reference.shape[-1:]:
+            raise InputError(
+                f"match: the mask is {tuple(self.mask.shape)}, the reference's frames are "
+                f"{self.reference.shape[-1]}: give a value for each"
             )
         return self.reference.to(form.device)
 

@@ -52,18 +52,9 @@ class Within(Control):
 
     def __init__(self, control: Control, start: int, frames: int) -> None:
         self.name = control.name  # type: ignore[misc]
-        self.tolerance = control.tolerance
+        self.tolerance, self.scale = control.tolerance, control.scale
+        self.sets_level = control.sets_level
         self.control, self.start, self.frames = control, start, frames
-
-    @property
-    def scale(self) -> float:
-        """The control's."""
-        return self.control.scale
-
-    @property
-    def sets_level(self) -> bool:
-        """Whether the control does."""
-        return self.control.sets_level
 
     def target(self, form: Form) -> Tensor:
         """The control's, for the form of the stretch."""

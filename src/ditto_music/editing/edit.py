@@ -16,12 +16,8 @@ from ditto_music.editing.closing import Closing
 from ditto_music.editing.drift import Drift, drift_panels
 from ditto_music.editing.filling import Filled, Task
 from ditto_music.editing.seams import Seam, measure_seam
-from ditto_music.errors import InputError
 from ditto_music.result import Result, finite
 from ditto_music.whole import whole
-
-#: What may stop a search at any window: its input, its numbers, memory.
-FAILURES = (InputError, FloatingPointError, MemoryError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -200,7 +196,7 @@ def gathered(windows: Iterable[Filled]) -> tuple[list[Filled], Exception | None]
         if not made:
             raise
         made[-1] = made[-1]._replace(result=made[-1].result.interrupted())
-    except FAILURES as error:
+    except Exception as error:  # whatever it is, also in a control or callback of one's own
         if not made:
             raise
         return made, error

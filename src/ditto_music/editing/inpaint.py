@@ -130,13 +130,16 @@ def check_regions(
 
     One that ends up to `SLACK` beyond the recording ends with it: lengths are told rounded.
     """
-    if not regions:
+    if not len(regions):
         raise InputError("no region to redo: give --from and --to in seconds")
     check_sound(recording)
     length = recording.seconds
+    try:
+        pairs = [(float(start), float(stop)) for start, stop in regions]
+    except (TypeError, ValueError):
+        raise InputError("regions are pairs of seconds: give them as in [(2.0, 3.5)]") from None
     ordered = sorted(
-        (float(start), length if length < stop <= length + SLACK else float(stop))
-        for start, stop in regions
+        (start, length if length < stop <= length + SLACK else stop) for start, stop in pairs
     )
     room = longest - 2 * CONTEXT_SECONDS[0]
     for start, stop in ordered:
@@ -183,7 +186,12 @@ def check_windows(
             Part(control, *span).objectives(form)
 
 
-def check_sound(recording: Recording) -> None:
-    """Refuse a recording with nothing in it to follow."""
+def check_sound(recording: object) -> None:
+    """Refuse a recording with nothing in it to follow, and what is none."""
+    if not isinstance(recording, Recording):
+        raise InputError(
+            f"a {type(recording).__name__} is no recording: give what "
+            "ditto_music.audio.read_recording reads, or Recording.of(samples, rate)"
+        )
     if is_silent(recording):
         raise InputError("the recording is silent, so there is nothing to follow: use generate")

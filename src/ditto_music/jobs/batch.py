@@ -15,7 +15,7 @@ from typing import Any
 from ditto_music.errors import InputError
 from ditto_music.jobs.engines import Local, Perform, Ray
 from ditto_music.jobs.grouping import grouped
-from ditto_music.jobs.job import Group, Job, Order, Outcome
+from ditto_music.jobs.job import Group, Job, Order, Outcome, job_of
 from ditto_music.jobs.ledger import Ledger, short
 from ditto_music.jobs.performer import Performer
 from ditto_music.jobs.store import Store
@@ -146,7 +146,7 @@ def _orders(
     """Jobs neither `seen` nor `failed` before; what cannot be understood goes to `bad`."""
     names: dict[int, int] = {}  # asked for so far, whose they are
     for number, given in enumerate(jobs, start=1):
-        one = Job(number, given) if isinstance(given, Mapping) else given
+        one = job_of(number, given)
         key = one.key if isinstance(one, Outcome) else key_of(one, act)
         own = short(key)
         asked = one.names if isinstance(one, Job) else []

@@ -171,10 +171,28 @@ def _jobs(lines: Iterable[str]) -> Iterator[Job | Outcome]:
         except ValueError as error:
             yield _bad(number, line, f"is not JSON ({error})")
             continue
-        if isinstance(value, dict):
-            yield Job(number, cast("dict[str, Any]", value))
-        else:
-            yield _bad(number, line, 'is not an object like {"prompt": "calm piano"}')
+        yield job_of(number, value, line)
+
+
+def job_of(number: int, given: object, line: str = "") -> Job | Outcome:
+    """What was given as a job or its fields, where it is one: plain values by name, as JSON has.
+
+    Parameters
+    ----------
+    line : of the manifest, where it is of one.
+    """
+    if isinstance(given, Outcome):
+        return given
+    line = line or repr(given)
+    if isinstance(given, Mapping):
+        given = Job(number, cast("Mapping[str, Any]", given))
+    if not isinstance(given, Job):
+        return _bad(number, line, 'is not an object like {"prompt": "calm piano"}')
+    try:
+        json.dumps(dict(given.fields), sort_keys=True)
+    except (TypeError, ValueError) as error:
+        return _bad(given.line, line, f"has more than JSON can say ({error})")
+    return given
 
 
 def _bad(number: int, line: str, why: str) -> Outcome:

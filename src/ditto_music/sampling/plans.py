@@ -44,7 +44,7 @@ def last_steps(plan: str) -> int | None:
     """
     if plan in PLANS[:-1]:
         return None
-    found = re.fullmatch(r"last-([1-9]\d*)", plan)
+    found = re.fullmatch(r"last-([1-9]\d*)", str(plan))
     if not found:
         raise InputError(
             f"gradient '{plan}' is unknown: take {', '.join(PLANS[:-1])} or last-K, as in last-5"

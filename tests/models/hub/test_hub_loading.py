@@ -115,6 +115,14 @@ def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         load_model(GATED)
 
 
+def test_an_extra_that_is_broken_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "diffusers.py").write_text("raise ImportError('no symbol _ZN in libfoo.so')")
+    monkeypatch.delitem(sys.modules, "diffusers", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"more packages \(no symbol _ZN in libfoo.so\): pip inst"):
+        load_model(GATED)
+
+
 def test_stable_audio_open_needs_no_package_that_the_extra_has_not(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

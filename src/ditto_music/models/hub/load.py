@@ -73,9 +73,10 @@ def load_hub(
     try:
         import diffusers  # noqa: F401  # pyright: ignore[reportUnusedImport]
         import transformers  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    except ImportError:
+    except ImportError as error:
+        why = " ".join(str(error).split())  # of a package that is found it may be anything
         raise InputError(
-            f"model '{name}' needs more packages: pip install 'ditto-music[hub]'"
+            f"model '{name}' needs more packages ({why}): pip install 'ditto-music[hub]'"
         ) from None
     with _one_line(name):
         folder = Path(name) if Path(name).is_dir() else downloaded(name, notice)
