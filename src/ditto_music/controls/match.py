@@ -39,7 +39,7 @@ class Match(Control):
                 f"match: the reference latent is {tuple(self.reference.shape)}, "
                 f"the clip's {tuple(form.latent_shape)}: give both the same duration"
             )
-        return self.reference.to(form.device)
+        return self.reference.to(form.device, copy=True)
 
     def feature(self, clip: Clip) -> Tensor:
         """The clean latent itself (B, ..., T)."""
@@ -52,5 +52,5 @@ class Match(Control):
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
         """Weighted mean squared error (B,)."""
         error = (feature - target).square().flatten(1, -2).mean(1)
-        mask = self.mask.to(error)
+        mask = self.mask.to(error, copy=True)
         return (error * mask).sum(-1) / mask.sum()

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from ditto_music.errors import InputError
 from ditto_music.features.spectrogram import mel_filters, power_spectrogram
+from ditto_music.modes import apart
 
 HOP_SECONDS = 1024 / 24_000  # half a window
 BANDS, HIGHEST = 40, 8000.0  # Hz
@@ -98,6 +99,7 @@ def timbre_times(samples: int, sample_rate: int) -> Tensor:
 
 
 @cache
+@apart()
 def _cosines(size: int, count: int) -> Tensor:
     """The first rows (count, size) of the orthonormal discrete cosine transform, DCT-II."""
     places = (torch.arange(size, dtype=torch.float64) + 0.5) * math.pi / size
