@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ditto_music import (
     Intensity,
+    Match,
     MatchSpectrum,
     Melody,
     Rhythm,
@@ -24,7 +25,9 @@ from ditto_music import (
     load_model,
     optimize,
 )
+from ditto_music.baselines import METHODS
 from ditto_music.controls import Control
+from ditto_music.editing import inpaint
 from ditto_music.features import (
     chroma,
     musicnn,
@@ -36,6 +39,9 @@ from ditto_music.features import (
 )
 from ditto_music.features.crepe import network
 from ditto_music.models.small import SmallModel
+from ditto_music.protocols import Model
+from ditto_music.sampling import draw_noise
+from tests.editing.sounds import music
 
 GUITAR = Path(__file__).with_name("recordings") / "guit_em9.flac"
 SECONDS = 3.0
@@ -94,3 +100,51 @@ def test_a_control_measured_in_inference_mode_can_be_searched_for_later(
         control = make()
         generate(model, "calm", control, duration=SECONDS, steps=2)
     optimize(model, "calm", control, duration=SECONDS, steps=2, iterations=1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_modes_of_the_caller_change_nothing(model: SmallModel, method: str) -> None:
+    if METHODS[method].trained_for:
+        pytest.skip("the tiny model has no branch")
+
+    def made() -> Tensor:
+        control: Control = Intensity([-40, -20])
+        if METHODS[method].keeps:
+            kept = torch.ones(model.latent_shape(1.0))
+            control = Match(kept, torch.ones(kept.shape[-1]))
+        start = draw_noise(model.latent_shape(1.0), [1])
+        return METHODS[method](
+            model, "calm", control, duration=1.0, steps=3, iterations=2, x_T=start
+        ).audio
+
+    usual = made()
+    with odd_modes():
+        assert torch.equal(made(), usual)
+    with torch.no_grad():
+        assert torch.equal(made(), usual)
+    assert not usual.is_inference()
+
+
+def sampled(model: Model) -> Tensor:
+    return generate(model, "calm piano", duration=1.0, steps=2).audio
+
+
+def test_the_trained_branch_and_the_embedded_model_under_autocast() -> None:
+    small, branched = load_model(dtype="float32"), METHODS["control-net"]
+    asked: dict[str, Any] = {"duration": 1.0, "steps": 2}
+    usual = generate(small, "calm piano", **asked).audio
+    state = torch.get_rng_state()
+    with odd_modes():
+        assert torch.equal(
+            generate(load_model(dtype="float32"), "calm piano", **asked).audio, usual
+        )
+        branched(small, "calm piano", Intensity([-30, -20]), **asked)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_an_edit_under_any_mode(model: SmallModel) -> None:
+    original = music(4.0, 24_000, 1)
+    asked: dict[str, Any] = {"prompt": "calm", "steps": 2, "iterations": 1}
+    usual = inpaint(model, original, [(1.0, 2.0)], **asked).recording.samples
+    with odd_modes():
+        assert (inpaint(model, original, [(1.0, 2.0)], **asked).recording.samples == usual).all()

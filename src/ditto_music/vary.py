@@ -25,6 +25,7 @@ from ditto_music.features.loudness import levelled
 from ditto_music.features.musicnn import embedding
 from ditto_music.generate import generate
 from ditto_music.item import Item
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search, optimize
 from ditto_music.problem import Problem
 from ditto_music.protocols import Model
@@ -52,6 +53,7 @@ class Variations:
     diversity: float
 
 
+@own_modes()
 def vary(
     model: Model,
     run: Run,
@@ -111,6 +113,7 @@ def vary(
     return Variations(shown, edits, sum(apart) / len(apart))
 
 
+@own_modes()
 def resume(
     model: Model,
     run: Run,
