@@ -148,3 +148,18 @@ def test_an_edit_under_any_mode(model: SmallModel) -> None:
     usual = inpaint(model, original, [(1.0, 2.0)], **asked).recording.samples
     with odd_modes():
         assert (inpaint(model, original, [(1.0, 2.0)], **asked).recording.samples == usual).all()
+
+
+def test_noise_has_its_own_type_and_device() -> None:
+    small = load_model(dtype="float32")
+    usual = sampled(small)
+    torch.set_default_dtype(torch.float64)
+    try:
+        for one in (small, load_model(dtype="float32")):
+            torch.testing.assert_close(sampled(one), usual, rtol=0, atol=1e-3)
+        METHODS["dps"](small, "calm piano", Intensity([-30, -20]), duration=1.0, steps=2)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    with torch.device("meta"):
+        noise = draw_noise((2, 3), [0])
+    assert torch.equal(noise, draw_noise((2, 3), [0]))

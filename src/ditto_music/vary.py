@@ -31,7 +31,7 @@ from ditto_music.problem import Problem
 from ditto_music.protocols import Model
 from ditto_music.result import Result, Settings
 from ditto_music.runs import Run, Take
-from ditto_music.sampling import stochastic_ddim
+from ditto_music.sampling import normal, stochastic_ddim
 
 MOST = 100
 
@@ -318,8 +318,8 @@ def _sample(
     words = take.prompt if prompt is None else prompt
     problem = Problem(model, words, take.control, seed, settings)
     generator = torch.Generator().manual_seed(seed)
-    torch.randn(take.x_T.shape, generator=generator)  # what a run of this seed began with
-    away = torch.randn(take.x_T.shape, generator=generator).to(model.device)
+    normal(take.x_T.shape, generator)  # what a run of this seed began with
+    away = normal(take.x_T.shape, generator).to(model.device)
     angle = walk * math.pi / 2
     x_T = math.cos(angle) * take.x_T[None].to(model.device) + math.sin(angle) * away
     latent = stochastic_ddim(

@@ -18,6 +18,11 @@ def draw_noises(shape: Sequence[int], seeds: Sequence[int], count: int) -> Tenso
 
     def drawn(seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        return torch.stack([torch.randn(*shape, generator=generator) for _ in range(count)])
+        return torch.stack([normal(shape, generator) for _ in range(count)])
 
     return torch.stack([drawn(seed) for seed in seeds])
+
+
+def normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """What a generator draws next, of this shape, whatever type or device is torch's default."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float32, device="cpu")
