@@ -97,17 +97,15 @@ def test_same_seed_same_bits(model: SmallModel) -> None:
     assert torch.equal(runs[0].x_T, runs[1].x_T)
 
 
+@pytest.mark.usefixtures("double_noise")
 def test_batch_of_four_equals_four_singles(double_model: SmallModel) -> None:
     prompts = ["calm", "techno", "", "slow jazz"]
     controls = [Energy(w) for w in (1.0, 2.0, 3.0, 4.0)]
-    start = torch.randn(4, *double_model.latent_shape(0.7), dtype=torch.float64)
     settings = dict(iterations=8, tolerance=0.02, **FAST)
-    batch = optimize(double_model, prompts, controls, seed=[1, 2, 3, 4], x_T=start, **settings)
+    batch = optimize(double_model, prompts, controls, seed=[1, 2, 3, 4], **settings)
     lengths = set()
     for i, one in enumerate(batch):
-        alone = optimize(
-            double_model, prompts[i], controls[i], seed=i + 1, x_T=start[i : i + 1], **settings
-        )
+        alone = optimize(double_model, prompts[i], controls[i], seed=i + 1, **settings)
         assert torch.allclose(one.audio, alone.audio, atol=1e-8)
         assert len(one.items[0].history) == len(alone.items[0].history)
         assert one.items[0].stopped == alone.items[0].stopped
@@ -188,16 +186,13 @@ def test_a_stage_begins_without_the_graph_of_the_one_before(
     assert len(clips) == 6 and alive == [0] * 6
 
 
+@pytest.mark.usefixtures("double_noise")
 def test_an_items_stages_are_its_own(double_model: SmallModel) -> None:
     """Two controls are searched in two stages; a neighbour with one is not begun again."""
     one, two = Energy(50.0), Energy(60.0) + Energy(50.0)
     asked = {"duration": 0.7, "steps": 2, "surrogate_steps": 2, "iterations": 9}
-    start = torch.randn(
-        2, *double_model.latent_shape(0.7), dtype=torch.float64,
-        generator=torch.Generator().manual_seed(0),
-    )  # fmt: skip
-    both = optimize(double_model, "calm", [one, two], seed=[1, 2], x_T=start, **asked)
-    alone = optimize(double_model, "calm", one, seed=1, x_T=start[:1], **asked)
+    both = optimize(double_model, "calm", [one, two], seed=[1, 2], **asked)
+    alone = optimize(double_model, "calm", one, seed=1, **asked)
     losses = [[row["loss"] for row in each.items[0].history] for each in (both, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-9) and len(losses[0]) == 9
 
@@ -218,6 +213,21 @@ def test_noise_that_does_not_fit_is_refused(
         optimize(
             model, ["calm", "jazz", "techno"], Energy(1.0), x_T=torch.zeros(shape), duration=0.7
         )
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.int64, "numpy"])
+def test_noise_of_any_type_is_taken_as_float32(model: SmallModel, kind: Any) -> None:
+    whole = torch.randn(1, *model.latent_shape(0.7)).mul(4).round()
+    given: Any = whole.double().numpy() if kind == "numpy" else whole.to(kind)
+    made = generate(model, "calm", x_T=given, duration=0.7, steps=2)
+    assert made.x_T.dtype == made.audio.dtype == torch.float32
+    assert torch.equal(made.x_T, whole)
+
+
+def test_noise_that_is_not_finite_is_refused(model: SmallModel) -> None:
+    given = torch.full((1, *model.latent_shape(0.7)), math.nan)
+    with pytest.raises(InputError, match="not finite"):
+        generate(model, "calm", x_T=given, duration=0.7, steps=2)
 
 
 def test_one_noise_serves_all_prompts(model: SmallModel) -> None:

@@ -146,7 +146,7 @@ class Problem:
         return torch.cat([first[:, None], later], dim=1)
 
     def fitted(self, given: Tensor | None, *, later: bool = True) -> Tensor:
-        """The seeds' own noise, or what was given, for each item its own or one for all.
+        """The seeds' own noise, or a float32 copy of what was given, an item's own or one for all.
 
         Parameters
         ----------
@@ -154,6 +154,9 @@ class Problem:
         """
         if given is None:
             return self.noise()
+        given = torch.as_tensor(given).detach().to(self.model.device, torch.float32, copy=True)
+        if not bool(torch.isfinite(given).all()):
+            raise InputError("x_T holds values that are not finite numbers: give other noise")
         latent = self.form.latent_shape
         lead, sizes = given.shape[: -len(latent)], given.shape[-len(latent) :]
         if tuple(sizes) != tuple(latent) or len(lead) not in ((1, 2) if later else (1,)):
@@ -163,7 +166,7 @@ class Problem:
             )
         if lead[0] not in (1, len(self)):
             raise InputError(f"x_T has {lead[0]} items for {len(self)}: give one, or one an item")
-        return given.detach().to(self.model.device).expand(len(self), *given.shape[1:])
+        return given.expand(len(self), *given.shape[1:])
 
     def parted(self, noise: Tensor, items: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Initial noise (B, ...) and later ones (B, steps - 1, ...) of a search's variable."""
