@@ -6,6 +6,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -121,6 +122,18 @@ def test_weights_are_never_touched(model: SmallModel) -> None:
     assert all(torch.equal(after[k], v) for k, v in before.items())
     parameters = [*model.denoiser.parameters(), *model.codec.parameters()]
     assert all(p.grad is None and not p.requires_grad for p in parameters)
+
+
+def test_seeds_are_whole_numbers_of_any_type(model: SmallModel) -> None:
+    usual = generate(model, "calm", seed=[1, 2], duration=0.7, steps=2)
+    for seed in (np.arange(1, 3), torch.tensor([1, 2]), range(1, 3)):
+        given: Any = seed
+        made = generate(model, "calm", seed=given, duration=0.7, steps=2)
+        assert torch.equal(made.audio, usual.audio)
+        assert [type(item.seed) for item in made.items] == [int, int]
+    one: Any = np.int64(2)
+    made = generate(model, "calm", seed=one, duration=0.7, steps=2)
+    assert torch.equal(made.x_T[0], usual.x_T[1]) and type(made.items[0].seed) is int
 
 
 def test_the_best_iterate_is_kept(model: SmallModel) -> None:
@@ -377,6 +390,8 @@ def test_report_has_the_stable_names(model: SmallModel, tmp_path: Path) -> None:
         ({"guidance": math.inf}, "guidance"),
         ({"time_limit": 0}, "time-limit"),
         ({"tolerance": -0.1}, "tolerance"),
+        ({"seed": 2**64}, "seed is 18446744073709551616"),
+        ({"seed": [0, -(2**63) - 1]}, "seed is -9223372036854775809"),
         ({"seed": [1, 2, 3], "prompt": ["a", "b"]}, "one for all or one an item"),
     ],
 )

@@ -31,6 +31,7 @@ from ditto_music.sampling import (
     estimates,
     joined,
     reversible,
+    seeds_of,
 )
 from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.plans import activation_bytes, last_steps, memory_budget, planned
@@ -54,8 +55,8 @@ class Problem:
     Raises
     ------
     InputError
-        If lists differ in length, the duration does not suit the model, or a control's target
-        cannot be made.
+        If lists differ in length, a seed is too large, the duration does not suit the model, or a
+        control's target cannot be made.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Problem:
         self._given = False  # whether later noises are used that are not the seeds' own
         self._room: tuple[int, int] | None = None  # of memory: steps of one item, items of a call
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        seeds = [seed] if isinstance(seed, int) else list(seed)
+        seeds = seeds_of(seed)
         controls = [*control] if isinstance(control, Sequence) else [control]
         size = max(len(prompts), len(seeds), len(controls))
         self.prompts = _one_each("prompts", prompts, size)

@@ -317,7 +317,7 @@ def _sample(
     )
     words = take.prompt if prompt is None else prompt
     problem = Problem(model, words, take.control, seed, settings)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(problem.seeds[0])
     normal(take.x_T.shape, generator)  # what a run of this seed began with
     away = normal(take.x_T.shape, generator).to(model.device)
     angle = walk * math.pi / 2
