@@ -301,6 +301,14 @@ def test_not_a_number_from_the_start_is_an_error(model: SmallModel) -> None:
     assert calls == []  # the other item's search is not thrown away at its end
 
 
+def test_audio_that_is_no_number_is_an_error(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "decode", lambda latent: SmallModel.decode(model, latent) * math.nan)
+    with pytest.raises(FloatingPointError, match="audio is not of finite numbers"):
+        generate(model, "calm", duration=0.7, steps=2)
+
+
 def test_sums_weigh_and_report_each_part(model: SmallModel) -> None:
     control = Energy(3.0) + 0.5 * Intensity([-30, -20]) + Energy(1.0)
     result = generate(model, "calm", control, duration=0.7, steps=3)

@@ -490,9 +490,17 @@ class Problem:
         stopped: Sequence[Stopped] | None = None,
         histories: Sequence[list[Row]] | None = None,
     ) -> Result:
-        """Measure the clean latents that came of these noises, and pack all up."""
+        """Measure the clean latents that came of these noises, and pack all up.
+
+        Raises
+        ------
+        FloatingPointError
+            If they sound like no finite numbers.
+        """
         everyone = range(len(self))
         clip = self.clip(latent)
+        if not bool(torch.isfinite(clip.audio).all()):
+            raise FloatingPointError("the audio is not of finite numbers: lower the guidance")
         _, rows = self.measure(clip, everyone)
         searched = x_T.ndim > 1 + len(self.form.latent_shape)
         later = x_T[:, 1:] if searched else self.later if self._given else None
