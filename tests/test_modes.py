@@ -39,6 +39,7 @@ from ditto_music.features import (
 )
 from ditto_music.features.crepe import network
 from ditto_music.models.small import SmallModel
+from ditto_music.optimize import Progress
 from ditto_music.protocols import Model
 from ditto_music.sampling import draw_noise
 from tests.editing.sounds import music
@@ -148,6 +149,22 @@ def test_an_edit_under_any_mode(model: SmallModel) -> None:
     usual = inpaint(model, original, [(1.0, 2.0)], **asked).recording.samples
     with odd_modes():
         assert (inpaint(model, original, [(1.0, 2.0)], **asked).recording.samples == usual).all()
+
+
+@pytest.mark.parametrize("method", ["ditto", "doodl", "dps", "mpgd"])
+def test_a_model_may_answer_in_half_precision(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    answers = {name: getattr(model, name) for name in ("denoise", "decode")}
+    for name, answer in answers.items():
+        monkeypatch.setattr(model, name, lambda *of, answer=answer: answer(*of).bfloat16())
+    seen: list[Progress] = []
+    control = Intensity([-40, -20]) + Structure("AB")
+    made = METHODS[method](
+        model, "calm", control, duration=SECONDS, steps=3, iterations=1, callback=seen.append
+    )
+    assert {seen[0].clip.audio.dtype, made.audio.dtype, made.x_T.dtype} == {torch.float32}
+    assert made.items[0].latent.dtype == torch.float32
 
 
 def test_noise_has_its_own_type_and_device() -> None:
