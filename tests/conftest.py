@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ditto_music.models.small import SmallModel, debug_model
+from ditto_music.sampling import draw_noise
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,12 @@ def double_model() -> SmallModel:
     model.codec.double()
     model.denoiser.double()
     return model
+
+
+@pytest.fixture
+def double_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seeds' own noise in float64, for such a model."""
+    monkeypatch.setattr("ditto_music.problem.draw_noise", lambda *of: draw_noise(*of).double())
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -97,17 +98,15 @@ def test_same_seed_same_bits(model: SmallModel) -> None:
     assert torch.equal(runs[0].x_T, runs[1].x_T)
 
 
+@pytest.mark.usefixtures("double_noise")
 def test_batch_of_four_equals_four_singles(double_model: SmallModel) -> None:
     prompts = ["calm", "techno", "", "slow jazz"]
     controls = [Energy(w) for w in (1.0, 2.0, 3.0, 4.0)]
-    start = torch.randn(4, *double_model.latent_shape(0.7), dtype=torch.float64)
     settings = dict(iterations=8, tolerance=0.02, **FAST)
-    batch = optimize(double_model, prompts, controls, seed=[1, 2, 3, 4], x_T=start, **settings)
+    batch = optimize(double_model, prompts, controls, seed=[1, 2, 3, 4], **settings)
     lengths = set()
     for i, one in enumerate(batch):
-        alone = optimize(
-            double_model, prompts[i], controls[i], seed=i + 1, x_T=start[i : i + 1], **settings
-        )
+        alone = optimize(double_model, prompts[i], controls[i], seed=i + 1, **settings)
         assert torch.allclose(one.audio, alone.audio, atol=1e-8)
         assert len(one.items[0].history) == len(alone.items[0].history)
         assert one.items[0].stopped == alone.items[0].stopped
@@ -123,6 +122,18 @@ def test_weights_are_never_touched(model: SmallModel) -> None:
     assert all(torch.equal(after[k], v) for k, v in before.items())
     parameters = [*model.denoiser.parameters(), *model.codec.parameters()]
     assert all(p.grad is None and not p.requires_grad for p in parameters)
+
+
+def test_seeds_are_whole_numbers_of_any_type(model: SmallModel) -> None:
+    usual = generate(model, "calm", seed=[1, 2], duration=0.7, steps=2)
+    for seed in (np.arange(1, 3), torch.tensor([1, 2]), range(1, 3)):
+        given: Any = seed
+        made = generate(model, "calm", seed=given, duration=0.7, steps=2)
+        assert torch.equal(made.audio, usual.audio)
+        assert [type(item.seed) for item in made.items] == [int, int]
+    one: Any = np.int64(2)
+    made = generate(model, "calm", seed=one, duration=0.7, steps=2)
+    assert torch.equal(made.x_T[0], usual.x_T[1]) and type(made.items[0].seed) is int
 
 
 def test_the_best_iterate_is_kept(model: SmallModel) -> None:
@@ -194,16 +205,13 @@ def test_a_stage_begins_without_the_graph_of_the_one_before(
     assert len(clips) >= 6 and alive == [0] * len(alive)
 
 
+@pytest.mark.usefixtures("double_noise")
 def test_an_items_stages_are_its_own(double_model: SmallModel) -> None:
     """Two controls are searched in two stages; a neighbour with one is not begun again."""
     one, two = Energy(50.0), Energy(60.0) + Energy(50.0)
     asked = {"duration": 0.7, "steps": 2, "surrogate_steps": 2, "iterations": 9}
-    start = torch.randn(
-        2, *double_model.latent_shape(0.7), dtype=torch.float64,
-        generator=torch.Generator().manual_seed(0),
-    )  # fmt: skip
-    both = optimize(double_model, "calm", [one, two], seed=[1, 2], x_T=start, **asked)
-    alone = optimize(double_model, "calm", one, seed=1, x_T=start[:1], **asked)
+    both = optimize(double_model, "calm", [one, two], seed=[1, 2], **asked)
+    alone = optimize(double_model, "calm", one, seed=1, **asked)
     losses = [[row["loss"] for row in each.items[0].history] for each in (both, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-9) and len(losses[0]) == 9
 
@@ -224,6 +232,21 @@ def test_noise_that_does_not_fit_is_refused(
         optimize(
             model, ["calm", "jazz", "techno"], Energy(1.0), x_T=torch.zeros(shape), duration=0.7
         )
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float16, torch.int64, "numpy"])
+def test_noise_of_any_type_is_taken_as_float32(model: SmallModel, kind: Any) -> None:
+    whole = torch.randn(1, *model.latent_shape(0.7)).mul(4).round()
+    given: Any = whole.double().numpy() if kind == "numpy" else whole.to(kind)
+    made = generate(model, "calm", x_T=given, duration=0.7, steps=2)
+    assert made.x_T.dtype == made.audio.dtype == torch.float32
+    assert torch.equal(made.x_T, whole)
+
+
+def test_noise_that_is_not_finite_is_refused(model: SmallModel) -> None:
+    given = torch.full((1, *model.latent_shape(0.7)), math.nan)
+    with pytest.raises(InputError, match="not finite"):
+        generate(model, "calm", x_T=given, duration=0.7, steps=2)
 
 
 def test_one_noise_serves_all_prompts(model: SmallModel) -> None:
@@ -282,6 +305,14 @@ def test_not_a_number_from_the_start_is_an_error(model: SmallModel) -> None:
         controls = [Energy(9.0), Broken(1.0)]
         optimize(model, "calm", controls, iterations=3, callback=calls.append, **FAST)
     assert calls == []  # the other item's search is not thrown away at its end
+
+
+def test_audio_that_is_no_number_is_an_error(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "decode", lambda latent: SmallModel.decode(model, latent) * math.nan)
+    with pytest.raises(FloatingPointError, match="audio is not of finite numbers"):
+        generate(model, "calm", duration=0.7, steps=2)
 
 
 def test_sums_weigh_and_report_each_part(model: SmallModel) -> None:
@@ -379,6 +410,8 @@ def test_report_has_the_stable_names(model: SmallModel, tmp_path: Path) -> None:
         ({"guidance": math.inf}, "guidance"),
         ({"time_limit": 0}, "time-limit"),
         ({"tolerance": -0.1}, "tolerance"),
+        ({"seed": 2**64}, "seed is 18446744073709551616"),
+        ({"seed": [0, -(2**63) - 1]}, "seed is -9223372036854775809"),
         ({"seed": [1, 2, 3], "prompt": ["a", "b"]}, "one for all or one an item"),
     ],
 )

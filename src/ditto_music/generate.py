@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from ditto_music.memory import Estimate
+from ditto_music.modes import own_modes
 from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result, Settings
 from ditto_music.sampling.guidance import Guidance
 
 
+@own_modes()
 def generate(
     model: Model,
     prompt: str | Sequence[str],

@@ -22,6 +22,7 @@ from torch import Tensor
 from ditto_music.descent import DESCENTS, Descent
 from ditto_music.ending import concluded
 from ditto_music.item import Row, Stopped, broken
+from ditto_music.modes import own_modes
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
 from ditto_music.result import CEILING, Result, Settings, fewer
@@ -165,6 +166,7 @@ class Track:
             self.stopped = "diverged"
 
 
+@own_modes()
 def optimize(
     model: Model,
     prompt: str | Sequence[str],

@@ -31,6 +31,7 @@ from ditto_music.sampling import (
     estimates,
     joined,
     reversible,
+    seeds_of,
 )
 from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.plans import activation_bytes, last_steps, memory_budget, planned
@@ -57,8 +58,8 @@ class Problem:
     Raises
     ------
     InputError
-        If lists differ in length, the duration does not suit the model, or a control's target
-        cannot be made.
+        If lists differ in length, a seed is too large, the duration does not suit the model, or a
+        control's target cannot be made.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Problem:
         self._given = False  # whether later noises are used that are not the seeds' own
         self._room: tuple[int, int] | None = None  # of memory: steps of one item, items of a call
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        seeds = [seed] if isinstance(seed, int) else list(seed)
+        seeds = seeds_of(seed)
         controls = [*control] if isinstance(control, Sequence) else [control]
         size = max(len(prompts), len(seeds), len(controls))
         self.prompts = one_each("prompts", prompts, size)
@@ -149,7 +150,7 @@ class Problem:
         return torch.cat([first[:, None], later], dim=1)
 
     def fitted(self, given: Tensor | None, *, later: bool = True) -> Tensor:
-        """The seeds' own noise, or what was given, for each item its own or one for all.
+        """The seeds' own noise, or a float32 copy of what was given, an item's own or one for all.
 
         Parameters
         ----------
@@ -157,6 +158,9 @@ class Problem:
         """
         if given is None:
             return self.noise()
+        given = torch.as_tensor(given).detach().to(self.model.device, torch.float32, copy=True)
+        if not bool(torch.isfinite(given).all()):
+            raise InputError("x_T holds values that are not finite numbers: give other noise")
         latent = self.form.latent_shape
         lead, sizes = given.shape[: -len(latent)], given.shape[-len(latent) :]
         if tuple(sizes) != tuple(latent) or len(lead) not in ((1, 2) if later else (1,)):
@@ -166,7 +170,7 @@ class Problem:
             )
         if lead[0] not in (1, len(self)):
             raise InputError(f"x_T has {lead[0]} items for {len(self)}: give one, or one an item")
-        return given.detach().to(self.model.device).expand(len(self), *given.shape[1:])
+        return given.expand(len(self), *given.shape[1:])
 
     def parted(self, noise: Tensor, items: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
         """Initial noise (B, ...) and later ones (B, steps - 1, ...) of a search's variable."""
@@ -492,9 +496,17 @@ class Problem:
         stopped: Sequence[Stopped] | None = None,
         histories: Sequence[list[Row]] | None = None,
     ) -> Result:
-        """Measure the clean latents that came of these noises, and pack all up."""
+        """Measure the clean latents that came of these noises, and pack all up.
+
+        Raises
+        ------
+        FloatingPointError
+            If they sound like no finite numbers.
+        """
         everyone = range(len(self))
         clip = self.clip(latent)
+        if not bool(torch.isfinite(clip.audio).all()):
+            raise FloatingPointError("the audio is not of finite numbers: lower the guidance")
         _, rows = self.measure(clip, everyone)
         searched = x_T.ndim > 1 + len(self.form.latent_shape)
         later = x_T[:, 1:] if searched else self.later if self._given else None

@@ -102,7 +102,10 @@ class Model(Protocol):
         ...
 
     def denoise(self, x_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Clean estimate of `x_t` (B, ...) at the time `t` (), the same shape; differentiable."""
+        """Clean estimate of `x_t` (B, ...) at the time `t` (), the same shape; differentiable.
+
+        It is brought to the type of `x_t`, float32, where it has another, as bfloat16.
+        """
         ...
 
     def sparing(self) -> AbstractContextManager[None]:
@@ -117,7 +120,10 @@ class Model(Protocol):
         ...
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Latents (B, ...) to audio (B, channels, N); differentiable, never clipped or scaled."""
+        """Latents (B, ...) to audio (B, channels, N); differentiable, never clipped or scaled.
+
+        It is brought to float32 where it has half the precision, as bfloat16.
+        """
         ...
 
 
@@ -143,11 +149,12 @@ class Clip:
 
     @cached_property
     def audio(self) -> Tensor:
-        """(B, channels, N), decoded at the first look and in the graph."""
+        """(B, channels, N), decoded at the first look and in the graph; float32 at least."""
         model = self.model
         needed = math.ceil(self.frames / (model.seconds_per_frame * model.sample_rate) - 1e-6)
         latent = self.latent[..., : needed + model.decoder_reach]
-        return model.decode(latent)[..., : self.frames]
+        audio = model.decode(latent)[..., : self.frames]
+        return audio.float() if audio.itemsize < 4 else audio
 
     def apart(self) -> Clip:
         """The batch out of the graph, for those who only look; what is decoded stays so."""

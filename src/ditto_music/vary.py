@@ -25,12 +25,13 @@ from ditto_music.features.loudness import levelled
 from ditto_music.features.musicnn import embedding
 from ditto_music.generate import generate
 from ditto_music.item import Item
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search, optimize
 from ditto_music.problem import Problem
 from ditto_music.protocols import Model
 from ditto_music.result import Result, Settings
 from ditto_music.runs import Run, Take
-from ditto_music.sampling import stochastic_ddim
+from ditto_music.sampling import normal, stochastic_ddim
 
 MOST = 100
 
@@ -52,6 +53,7 @@ class Variations:
     diversity: float
 
 
+@own_modes()
 def vary(
     model: Model,
     run: Run,
@@ -111,6 +113,7 @@ def vary(
     return Variations(shown, edits, sum(apart) / len(apart))
 
 
+@own_modes()
 def resume(
     model: Model,
     run: Run,
@@ -314,9 +317,9 @@ def _sample(
     )
     words = take.prompt if prompt is None else prompt
     problem = Problem(model, words, take.control, seed, settings)
-    generator = torch.Generator().manual_seed(seed)
-    torch.randn(take.x_T.shape, generator=generator)  # what a run of this seed began with
-    away = torch.randn(take.x_T.shape, generator=generator).to(model.device)
+    generator = torch.Generator().manual_seed(problem.seeds[0])
+    normal(take.x_T.shape, generator)  # what a run of this seed began with
+    away = normal(take.x_T.shape, generator).to(model.device)
     angle = walk * math.pi / 2
     x_T = math.cos(angle) * take.x_T[None].to(model.device) + math.sin(angle) * away
     latent = stochastic_ddim(

@@ -139,6 +139,42 @@ def test_recording_refuses_samples_of_another_type_or_shape(samples: np.ndarray)
         Recording(samples, RATE, "WAV", "PCM_16")
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int16, np.uint16, np.int32])
+def test_whole_numbers_are_of_the_full_scale_of_their_type(
+    tmp_path: Path, kind: type[np.integer]
+) -> None:
+    least, most = np.iinfo(kind).min, np.iinfo(kind).max
+    middle = (int(least) + int(most) + 1) // 2
+    audio = np.array([[least, middle, most]], kind)
+    full = Recording.of(audio, RATE, "DOUBLE").samples[:, 0]
+    assert full[:2].tolist() == [-1, 0] and full[2] == pytest.approx(1, abs=0.01)
+    assert write_audio(tmp_path / "a.wav", audio, RATE, subtype="DOUBLE") == 0
+    np.testing.assert_array_equal(read_recording(tmp_path / "a.wav").samples[:, 0], full)
+
+
+def test_16_bit_numbers_stay_bit_for_bit() -> None:
+    audio = np.array([[-32768, -5, 0, 7, 32767]], np.int16)
+    samples = Recording.of(audio, RATE, "PCM_16").samples
+    np.testing.assert_array_equal(samples[:, 0] >> 16, audio[0])
+
+
+@pytest.mark.parametrize(
+    ("audio", "rate", "subtype", "words"),
+    [
+        (np.zeros((32_000, 2)), RATE, "PCM_24", r"up to 64 channels, not \(32000, 2\)"),
+        (np.zeros((1, 0)), RATE, "PCM_24", "with samples"),
+        (np.full((1, 5), np.nan), RATE, "PCM_24", "not finite numbers"),
+        (np.zeros((1, 5)), 0, "PCM_24", "the rate is 0 Hz"),
+        (np.zeros((1, 5)), RATE, "X", "the sample type X is none of a WAV"),
+    ],
+)
+def test_what_is_no_recording_is_refused(
+    audio: np.ndarray, rate: int, subtype: str, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        Recording.of(audio, rate, subtype)
+
+
 # Regions
 
 
@@ -211,6 +247,10 @@ def test_a_region_that_does_not_fit_is_refused(start: int, part: np.ndarray, wor
 def test_silence_is_one_step_of_16_bit_around_the_middle(samples: list[int], silent: bool) -> None:
     column = np.array(samples, dtype=np.int32)[:, None] << 16
     assert is_silent(Recording(column, RATE, "WAV", "PCM_16")) is silent
+
+
+def test_no_samples_are_silence() -> None:
+    assert is_silent(recording("PCM_16").part(0, 0))
 
 
 def test_one_loud_channel_is_not_silence() -> None:

@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from ditto_music import InputError
 from ditto_music.sampling import (
     SAMPLERS,
     Condition,
+    DiscreteSchedule,
     FlowSchedule,
     adams,
     checkpointed,
@@ -15,6 +17,7 @@ from ditto_music.sampling import (
     guided,
     invert_ddim,
 )
+from ditto_music.sampling.schedule import Spacing, linear_betas
 
 SCHEDULE = FlowSchedule()
 
@@ -45,6 +48,14 @@ def test_times_fall_from_start_to_zero() -> None:
         assert float(times[-1]) == 0
         assert (times.diff() < 0).all()
         assert float(schedule.alpha(times[0])) > 0
+
+
+@pytest.mark.parametrize("spacing", ["trailing", "leading", "linspace"])
+def test_no_more_steps_than_a_process_was_trained_on(spacing: Spacing) -> None:
+    schedule = DiscreteSchedule(linear_betas(steps=50), spacing)
+    assert (schedule.times(50).diff() < 0).all()
+    with pytest.raises(InputError, match="steps is 60: this model was trained on 50"):
+        schedule.times(60)
 
 
 def test_shift_spends_more_steps_near_the_noise() -> None:

@@ -107,8 +107,25 @@ class Recording:
 
     @classmethod
     def of(cls, audio: Floats, sample_rate: int, subtype: str = "PCM_24") -> Recording:
-        """A WAV in memory of audio (channels, N), rounded to `subtype` and clipped to it."""
-        samples, _ = _quantise(_rows(audio), subtype)
+        """A WAV in memory of audio (channels, N), rounded to `subtype` and clipped to it.
+
+        Full scale is [-1, 1], of whole numbers that of their type.
+
+        Raises
+        ------
+        InputError
+            If the rate is outside 1 kHz to 768 kHz, or the subtype is none of a WAV.
+        ValueError
+            As `write_audio`.
+        """
+        if subtype not in _UNSIGNED:
+            choices = ", ".join(_UNSIGNED)
+            raise InputError(f"the sample type {subtype} is none of a WAV; choose from {choices}")
+        if not MIN_RATE <= sample_rate <= MAX_RATE:
+            raise InputError(
+                f"the rate is {sample_rate:g} Hz, outside {MIN_RATE} to {MAX_RATE} Hz; give another"
+            )
+        samples, _ = _quantise(_some_rows(audio), subtype)
         return cls(samples, sample_rate, "WAV", subtype)
 
     @property
@@ -183,9 +200,12 @@ def names_audio(text: str | os.PathLike[str]) -> bool:
 
 
 def is_silent(recording: Recording) -> bool:
-    """Whether no channel moves by more than one step of 16 bit (-90 dBFS) around its middle."""
+    """Whether no channel moves by more than one step of 16 bit (-90 dBFS) around its middle.
+
+    A recording without samples is silent.
+    """
     audio = recording.audio()
-    return bool((np.ptp(audio, axis=1) <= 2 * SILENCE).all())
+    return not recording.frames or bool((np.ptp(audio, axis=1) <= 2 * SILENCE).all())
 
 
 def read_recording(
@@ -318,7 +338,7 @@ def write_audio(
     Parameters
     ----------
     path : where to write; .wav, .flac, .ogg, .oga, .opus, .mp3, .aiff, .aif, .caf, .au, .w64, .rf64
-    audio : array, shape (channels, N) or (N,), full scale [-1, 1]
+    audio : array, shape (channels, N) or (N,), full scale [-1, 1], of whole numbers their type's
     sample_rate : Hz
     subtype : such as "PCM_16" or "FLOAT"; without it, and where the format cannot hold it, the
         one that `held_subtype` gives (24 bit for files without loss)
@@ -337,10 +357,7 @@ def write_audio(
         If the audio is empty, not (channels, N), or holds NaN or infinity.
     """
     subtype = held_subtype(path, subtype)
-    rows = _rows(audio)
-    if not 0 < rows.shape[1] <= MAX_CHANNELS or not len(rows):
-        raise ValueError(f"audio to write must be (channels, N) or (N,), not {np.shape(audio)}")
-    samples, clipped = _quantise(rows, subtype)
+    samples, clipped = _quantise(_some_rows(audio), subtype)
     _write(Path(path), samples, sample_rate, subtype)
     return clipped
 
@@ -426,11 +443,31 @@ def _quantise(audio: Floats, subtype: str) -> tuple[Samples, int]:
 
 
 def _rows(audio: Floats) -> Floats:
-    """Audio (channels, N) or (N,) as rows (N, channels), checked to be finite numbers."""
+    """Audio (channels, N) or (N,) as rows (N, channels), checked to be finite numbers.
+
+    Whole numbers are brought from the full scale of their type to [-1, 1].
+    """
     audio = np.atleast_2d(np.asarray(audio))
-    if audio.ndim != 2 or not np.isfinite(audio).all():
-        raise ValueError(f"audio must be finite (channels, N), not {audio.dtype} {audio.shape}")
+    if audio.ndim != 2:
+        raise ValueError(f"audio must be (channels, N) or (N,), not {audio.shape}")
+    if np.issubdtype(audio.dtype, np.integer):
+        least, most = np.iinfo(audio.dtype).min, np.iinfo(audio.dtype).max
+        middle = (least + most + 1) / 2
+        audio = (audio.astype(np.float64) - middle) / (middle - least)
+    if not np.isfinite(audio).all():
+        raise ValueError("audio holds samples that are not finite numbers (NaN or infinity)")
     return np.ascontiguousarray(audio.T)
+
+
+def _some_rows(audio: Floats) -> Floats:
+    """The same, of a sample at least and of no more channels than a file has."""
+    rows = _rows(audio)
+    if not 0 < rows.shape[1] <= MAX_CHANNELS or not len(rows):
+        raise ValueError(
+            f"audio must be (channels, N) or (N,) with samples and up to {MAX_CHANNELS} channels, "
+            f"not {np.shape(audio)}"
+        )
+    return rows
 
 
 def _container(path: Path) -> tuple[str, tuple[str, ...]]:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ditto_music.baselines.keeper import Keeper
 from ditto_music.baselines.walking import Callback, check_size, generators, problem_of, starts_of
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search, stages
 from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
@@ -28,6 +29,7 @@ PASSES = 3  # of a checkpointed update, in samples of as many steps
 ITERATIONS = 60  # of `optimize`
 
 
+@own_modes()
 def best_of(
     model: Model,
     prompt: str | Sequence[str],

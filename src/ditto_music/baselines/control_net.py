@@ -36,6 +36,7 @@ from ditto_music.models.small.control_net import (
     rhythm_track,
 )
 from ditto_music.models.small.model import SmallModel
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Progress, Search
 from ditto_music.problem import form_of
 from ditto_music.protocols import Control, Form, Model, Objective
@@ -49,6 +50,7 @@ FOLLOWS = tuple(KINDS)
 CHANGE = 2  # chroma frames that a change of notes leaves free
 
 
+@own_modes()
 def control_net(
     model: Model,
     prompt: str | Sequence[str],

@@ -29,6 +29,7 @@ from ditto_music.baselines.walking import (
     shorten,
 )
 from ditto_music.item import Row
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
@@ -42,6 +43,7 @@ MOMENTUM, JITTER = 0.9, 1e-4
 LOOKS = 20  # iterations that a time limit is to have room for, or its steps are fewer
 
 
+@own_modes()
 def doodl(
     model: Model,
     prompt: str | Sequence[str],

@@ -27,6 +27,7 @@ from ditto_music.baselines.walking import (
     rms,
     steered,
 )
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
@@ -34,6 +35,7 @@ from ditto_music.result import Result
 WAY = 1000 / (3 * 256 * 256) ** 0.5  # RMS over a whole run
 
 
+@own_modes()
 def dps(
     model: Model,
     prompt: str | Sequence[str],

@@ -29,6 +29,7 @@ from ditto_music.baselines.walking import (
     rms,
     steered,
 )
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
@@ -36,6 +37,7 @@ from ditto_music.result import Result
 RATE = 0.05  # 0.02 falls short on tunes here, 0.1 and 0.2 leave the music farther behind
 
 
+@own_modes()
 def dsg(
     model: Model,
     prompt: str | Sequence[str],

@@ -28,6 +28,7 @@ from ditto_music.baselines.walking import (
     rms,
     steered,
 )
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
@@ -40,6 +41,7 @@ UNGUIDED = 0.02 / RHO  # where there is no classifier-free guidance
 SAME = 1e-6  # RMS by which two estimates under the same words may differ
 
 
+@own_modes()
 def freedom(
     model: Model,
     prompt: str | Sequence[str],

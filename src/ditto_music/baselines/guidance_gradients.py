@@ -33,6 +33,7 @@ from ditto_music.baselines.walking import (
     rms,
     steered,
 )
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
@@ -40,6 +41,7 @@ from ditto_music.result import Result
 XI, STEPS = 3e-2, 50  # the paper's, of its latent model
 
 
+@own_modes()
 def guidance_gradients(
     model: Model,
     prompt: str | Sequence[str],

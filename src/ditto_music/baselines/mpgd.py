@@ -27,6 +27,7 @@ from ditto_music.baselines.walking import (
     rms,
     steered,
 )
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
@@ -34,6 +35,7 @@ from ditto_music.result import Result
 RHO = 15.0
 
 
+@own_modes()
 def mpgd(
     model: Model,
     prompt: str | Sequence[str],

@@ -17,6 +17,7 @@ from torch import Tensor
 from ditto_music.baselines.keeping import kept_share, named, reference_of
 from ditto_music.baselines.walking import Callback, Place, Walk, problem_of, steered
 from ditto_music.errors import InputError
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.problem import Problem, form_of
 from ditto_music.protocols import Control, Model
@@ -31,6 +32,7 @@ class View(NamedTuple):
     denoise: Denoise
 
 
+@own_modes()
 def multidiffusion(
     model: Model,
     prompt: str | Sequence[str],

@@ -15,11 +15,13 @@ from torch import Tensor
 
 from ditto_music.baselines.keeping import kept_share, named, reference_of
 from ditto_music.baselines.walking import Callback, Place, Walk, problem_of, steered
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
 
 
+@own_modes()
 def naive_masking(
     model: Model,
     prompt: str | Sequence[str],

@@ -8,11 +8,13 @@ from typing import Unpack
 from torch import Tensor
 
 from ditto_music.baselines.walking import Callback, problem_of
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
 
 
+@own_modes()
 def plain(
     model: Model,
     prompt: str | Sequence[str],

@@ -27,7 +27,7 @@ from ditto_music.optimize import Progress, Search
 from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result, Settings
-from ditto_music.sampling import Schedule, fresh_noise, noised, stochastic_step
+from ditto_music.sampling import Schedule, fresh_noise, noised, normal, stochastic_step
 
 Callback = Callable[[Progress], bool | None]
 
@@ -220,7 +220,7 @@ def generators(problem: Problem) -> list[torch.Generator]:
     """An item's generator after its initial noise."""
     made = [torch.Generator().manual_seed(seed) for seed in problem.seeds]
     for generator in made:
-        torch.randn(*problem.form.latent_shape, generator=generator)
+        normal(problem.form.latent_shape, generator)
     return made
 
 

@@ -16,6 +16,7 @@ from ditto_music.controls.base import Control
 from ditto_music.controls.references import mono
 from ditto_music.errors import InputError
 from ditto_music.features.clap import load_clap
+from ditto_music.modes import own_modes
 from ditto_music.panels import Bars, Panel
 from ditto_music.protocols import Clip, Form
 
@@ -38,6 +39,7 @@ class Clap(Control):
 
     name = "clap"
 
+    @own_modes()
     def __init__(
         self, text: str | None = None, audio: str | Path | None = None, *, model: str | Path
     ) -> None:

@@ -47,7 +47,7 @@ class Match(Control):
                 f"match: the mask is {tuple(self.mask.shape)}, the reference's frames are "
                 f"{self.reference.shape[-1]}: give a value for each"
             )
-        return self.reference.to(form.device)
+        return self.reference.to(form.device, copy=True)
 
     def feature(self, clip: Clip) -> Tensor:
         """The clean latent itself (B, ..., T)."""
@@ -60,5 +60,5 @@ class Match(Control):
     def loss(self, feature: Tensor, target: Tensor) -> Tensor:
         """Weighted mean squared error (B,)."""
         error = (feature - target).square().flatten(1, -2).mean(1)
-        mask = self.mask.to(error)
+        mask = self.mask.to(error, copy=True)
         return (error * mask).sum(-1) / mask.sum()

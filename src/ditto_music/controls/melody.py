@@ -19,6 +19,7 @@ from ditto_music.controls.base import SLACK, Control
 from ditto_music.controls.notes import Tune, listed_notes, parse_notes, read_voice
 from ditto_music.errors import InputError
 from ditto_music.features.chroma import CLASSES, HOP_SECONDS, chroma, chroma_times
+from ditto_music.modes import own_modes
 from ditto_music.panels import Panel, Roll
 from ditto_music.protocols import Clip, Form
 
@@ -54,6 +55,7 @@ class Melody(Control):
     name = "melody"
     tolerance = 0.2
 
+    @own_modes()
     def __init__(
         self,
         notes: Notes,

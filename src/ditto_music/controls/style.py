@@ -28,6 +28,7 @@ from ditto_music.features.musicnn import (
     logits,
     tags_of,
 )
+from ditto_music.modes import own_modes
 from ditto_music.panels import Bars, Panel
 from ditto_music.protocols import Clip, Form
 
@@ -124,6 +125,7 @@ class StyleLike(Control):
     name = "style"
     tolerance = 0.2
 
+    @own_modes()
     def __init__(self, recording: str | Path) -> None:
         audio = torch.from_numpy(read_audio(recording, SAMPLE_RATE, mono=True))
         if audio.shape[-1] < SHORTEST * SAMPLE_RATE:

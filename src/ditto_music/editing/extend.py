@@ -22,6 +22,7 @@ from ditto_music.editing.filling import Callback, Filled, Wish, fill, worded
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.editing.windows import Window, with_room
 from ditto_music.errors import InputError
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Model
 
@@ -34,6 +35,7 @@ SOURCE_SECONDS = 12.0  # of the recording, which new music begins from and is he
 Prompts = str | Sequence[tuple[float, str]]
 
 
+@own_modes()
 def outpaint(
     model: Model,
     recording: Recording,

@@ -26,6 +26,7 @@ from ditto_music.editing.filling import (
 )
 from ditto_music.editing.windows import CONTEXT_SECONDS, Window, window_of
 from ditto_music.errors import InputError
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.problem import form_of
 from ditto_music.protocols import Model
@@ -35,6 +36,7 @@ LEAST_KEPT = 0.5  # seconds to follow
 SLACK = 0.01  # seconds
 
 
+@own_modes()
 def inpaint(
     model: Model,
     recording: Recording,

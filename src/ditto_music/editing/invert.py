@@ -19,6 +19,7 @@ from ditto_music.editing.filling import Callback, latent_of, steps_of
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.errors import InputError
 from ditto_music.generate import generate
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search, optimize
 from ditto_music.protocols import Model
 from ditto_music.result import Result
@@ -50,6 +51,7 @@ class Inversion:
         return self.result.items[0].final["match"]
 
 
+@own_modes()
 def invert(
     model: Model,
     recording: Recording,

@@ -23,6 +23,7 @@ from ditto_music.editing.filling import Callback, Wish, fill, worded
 from ditto_music.editing.inpaint import check_sound
 from ditto_music.editing.windows import CONTEXT_SECONDS, Window, rolled, window_of, with_room
 from ditto_music.errors import InputError
+from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Model
 
@@ -39,6 +40,7 @@ class Plan:
     kept: int
 
 
+@own_modes()
 def loop(
     model: Model,
     recording: Recording,
@@ -99,6 +101,7 @@ def loop(
     return looped(assembled(finished, [region], [made], read=prompt is None), beat, roll)
 
 
+@own_modes()
 def loop_from_prompt(
     model: Model,
     prompt: str,

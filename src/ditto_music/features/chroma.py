@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.features.spectrogram import frame_times, power_spectrogram
+from ditto_music.modes import apart
 
 CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 MIDDLE_C = 261.63
@@ -76,6 +77,7 @@ def chroma_times(samples: int, sample_rate: int) -> Tensor:
 
 
 @cache
+@apart()
 def chroma_filters(sample_rate: int, window: int) -> Tensor:
     """Chroma filter bank (12, window // 2 + 1), float32, C first.
 

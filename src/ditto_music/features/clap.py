@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from ditto_music.errors import InputError
 from ditto_music.features.resampling import resample
 from ditto_music.features.spectrogram import power_spectrogram
+from ditto_music.modes import apart
 
 FLOOR = 1e-10
 COPIES = 4  # of the spectrogram, where a checkpoint fuses views of longer clips
@@ -86,6 +87,7 @@ class ClapEncoder:
 
 
 @cache
+@apart()
 def load_clap(name: str, device: torch.device) -> ClapEncoder:
     """An encoder by the folder or the hub's name of its weights, read once for each device.
 

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ditto_music.modes import apart
+
 ZEROS = 64  # zero crossings of the sinc on each side
 CUTOFF = 0.955  # middle of the transition, of the lower Nyquist frequency
 BETA = 8.0  # of the Kaiser window: 80 dB
@@ -42,6 +44,7 @@ def resample(audio: Tensor, from_rate: int, to_rate: int) -> Tensor:
 
 
 @cache
+@apart()
 def polyphase(up: int, down: int) -> Tensor:
     """One filter for each of the `up` output phases, (up, 2 half + down), float32.
 

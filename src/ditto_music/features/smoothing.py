@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ditto_music.modes import apart
+
 
 @cache
+@apart()
 def savgol_kernel(window: int, order: int = 2) -> Tensor:
     """Smoothing weights (window,), float64: first row of the pseudo-inverse of ``A_ij = i^j``.
 

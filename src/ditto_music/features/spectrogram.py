@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ditto_music.errors import InputError
+from ditto_music.modes import apart
 
 
 def power_spectrogram(audio: Tensor, window: int, hop: int) -> Tensor:
@@ -53,6 +54,7 @@ def frame_times(samples: int, hop: int, sample_rate: int) -> Tensor:
 
 
 @cache
+@apart()
 def mel_filters(
     sample_rate: int, window: int, bands: int, low: float = 0.0, high: float | None = None
 ) -> Tensor:

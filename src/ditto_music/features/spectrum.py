@@ -16,6 +16,7 @@ from torch import Tensor
 from ditto_music.errors import InputError
 from ditto_music.features.smoothing import mean_under_hann
 from ditto_music.features.spectrogram import frame_times, power_spectrogram
+from ditto_music.modes import apart
 
 WINDOW_SECONDS = 2048 / 24_000
 HOP_SECONDS = 512 / 24_000
@@ -134,6 +135,7 @@ def check_length(samples: int, sample_rate: int, what: str = "audio") -> None:
 
 
 @cache
+@apart()
 def _band_filters(sample_rate: int, window: int) -> Tensor:
     """How much of each bin lies in each band, (window // 2 + 1, K)."""
     width = sample_rate / window

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from ditto_music.errors import InputError
 from ditto_music.features.spectrogram import mel_filters, power_spectrogram
+from ditto_music.modes import apart
 
 HOP_SECONDS = 1024 / 24_000  # half a window
 BANDS, HIGHEST = 40, 8000.0  # Hz
@@ -112,6 +113,7 @@ def _cepstrum(bands: Tensor) -> Tensor:
 
 
 @cache
+@apart()
 def _cosines(size: int, count: int) -> Tensor:
     """The first rows (count, size) of the orthonormal discrete cosine transform, DCT-II."""
     places = (torch.arange(size, dtype=torch.float64) + 0.5) * math.pi / size

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from ditto_music.errors import InputError
 from ditto_music.features.resampling import resample
+from ditto_music.modes import apart
 
 SAMPLE_RATE, FRAME, HOP, TRANSFORM = 16_000, 400, 160, 512
 BANDS, LOW, HIGH, OFFSET = 64, 125.0, 7500.0, 0.01
@@ -89,6 +90,7 @@ def log_mel(audio: Tensor) -> Tensor:
 
 
 @cache
+@apart()
 def _filters() -> Tensor:
     """Triangles (64, 257) over the mels of the transform's frequencies (Stevens and Volkmann's)."""
     mels = mel(torch.linspace(0, SAMPLE_RATE / 2, TRANSFORM // 2 + 1, dtype=torch.float64))
@@ -104,6 +106,7 @@ def mel(hertz: Tensor) -> Tensor:
 
 
 @cache
+@apart()
 def load_vggish(file: Path, device: torch.device) -> VGGish:
     """The network with the weights of a file of safetensors, read once for each device.
 

@@ -17,6 +17,7 @@ from ditto_music.models.hub.catalog import PUBLIC
 from ditto_music.models.hub.load import Notice, is_hub, load_hub, pinned
 from ditto_music.models.small import SmallModel, debug_model, load_small, shipped_weights
 from ditto_music.models.weights import fingerprint
+from ditto_music.modes import apart
 from ditto_music.protocols import Model
 
 DEFAULT = "ditto-small"
@@ -44,6 +45,7 @@ REGISTRY = (
 )
 
 
+@apart()
 def load_model(
     name: str = DEFAULT,
     *,

@@ -26,7 +26,7 @@ from ditto_music.sampling.edict import (
 from ditto_music.sampling.guidance import Guidance, Parts, estimates, guided, joined
 from ditto_music.sampling.heun import heun
 from ditto_music.sampling.inversion import invert_ddim
-from ditto_music.sampling.noise import draw_noise, draw_noises
+from ditto_music.sampling.noise import draw_noise, draw_noises, normal, seeds_of
 from ditto_music.sampling.ping_pong import ping_pong
 from ditto_music.sampling.plans import PLANS
 from ditto_music.sampling.prediction import clean, edm_clean, predicted
@@ -104,10 +104,12 @@ __all__ = [
     "mixing",
     "noised",
     "noisy_ddim",
+    "normal",
     "ping_pong",
     "predicted",
     "reversible",
     "reversible_pair",
+    "seeds_of",
     "stochastic_ddim",
     "stochastic_dpm",
     "stochastic_step",

@@ -118,8 +118,8 @@ def estimates(
 
     def predict(x_t: Tensor, t: Tensor) -> Tensor:
         if guidance.scale in (0, 1) or (schedule and not guidance.acts_at(t, schedule)):
-            return denoise(x_t, t, condition)
-        return denoise(torch.cat([x_t, x_t]), t, both)
+            return denoise(x_t, t, condition).to(x_t.dtype)
+        return denoise(torch.cat([x_t, x_t]), t, both).to(x_t.dtype)
 
     return predict
 

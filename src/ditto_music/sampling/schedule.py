@@ -16,6 +16,8 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from ditto_music.errors import InputError
+
 Spacing = Literal["trailing", "leading", "linspace"]
 
 
@@ -168,8 +170,16 @@ class DiscreteSchedule:
         return torch.where(part == 0, low, torch.where(part == 1, high, between))
 
     def times(self, steps: int) -> Tensor:
-        """Whole times, (steps + 1,)."""
+        """Whole times, (steps + 1,).
+
+        Raises
+        ------
+        InputError
+            If there are not so many.
+        """
         count = len(self.betas)
+        if steps > count:
+            raise InputError(f"steps is {steps}: this model was trained on {count}: take fewer")
         if self.spacing == "trailing":
             times = torch.arange(steps, 0, -1, dtype=torch.float64).mul(count / steps).round()
         elif self.spacing == "leading":

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ditto_music.sampling.checkpointing import Denoise
+from ditto_music.sampling.noise import normal
 from ditto_music.sampling.schedule import Schedule
 
 #: Clean estimates (B, ...) to losses (B,), differentiable: what a guided run goes down on.
@@ -98,7 +99,7 @@ def noised(x: Tensor, schedule: Schedule, t: Tensor, z: Tensor, s: Tensor | None
 
 def fresh_noise(x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     """Standard normal noise like `x` (B, ...), a generator an item, drawn on the CPU."""
-    return torch.stack([torch.randn(x.shape[1:], generator=each) for each in generators]).to(x)
+    return torch.stack([normal(x.shape[1:], each) for each in generators]).to(x)
 
 
 def _rms(x: Tensor) -> Tensor:

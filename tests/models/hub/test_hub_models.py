@@ -482,6 +482,19 @@ def test_a_clip_of_any_length_has_as_many_frames_as_its_encoding(
         assert model.encode(audio).shape[1:] == model.latent_shape(seconds)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_the_modes_of_the_caller_leave_no_trace(folders: dict[str, Path], name: str) -> None:
+    state = torch.get_rng_state()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        model = loaded(folders, name)
+        read = model.condition([PROMPT], SECONDS).tensors.values()
+        made = generate(model, PROMPT, duration=SECONDS, steps=2).audio
+    assert torch.equal(state, torch.get_rng_state())
+    assert not any(tensor.is_inference() or tensor.dtype == torch.bfloat16 for tensor in read)
+    assert torch.equal(made, generate(model, PROMPT, duration=SECONDS, steps=2).audio)
+    optimize(model, PROMPT, Intensity([-40, -30]), duration=SECONDS, steps=2, iterations=1)
+
+
 # --- loading -------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ditto_music.modes import apart
+
 SAMPLE_RATE = 16_000
 WINDOW = 1024
 PITCHES = 360
@@ -67,6 +69,7 @@ class Crepe(nn.Module):
 
 
 @cache
+@apart()
 def load_crepe() -> Crepe:
     """The network with the weights inside the package, float32, on the CPU, frozen."""
     network = Crepe()

@@ -27,6 +27,7 @@ from torch import Tensor
 from ditto_music.features.musicnn.networks import VGG, MusiCNN
 from ditto_music.features.resampling import resample
 from ditto_music.features.spectrogram import mel_filters, power_spectrogram
+from ditto_music.modes import apart
 
 SAMPLE_RATE, WINDOW, HOP, BANDS = 16_000, 512, 256, 96
 PATCH = 187  # frames
@@ -120,6 +121,7 @@ def patches(spectrogram: Tensor) -> Tensor:
 
 
 @cache
+@apart()
 def _network(which: Which, device: torch.device) -> MusiCNN | VGG:
     """A frozen network, read once for each device."""
     network = VGG() if which == "msd-vgg" else MusiCNN()

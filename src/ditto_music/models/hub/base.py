@@ -14,6 +14,7 @@ from torch import Tensor
 from ditto_music.memory import Task
 from ditto_music.models.hub.blocks import decoded_by_stretches, encoded_by_stretches
 from ditto_music.models.hub.parts import Offload, Parts, Reader
+from ditto_music.modes import own_modes
 from ditto_music.sampling import Condition, Denoise, Schedule, checkpointed
 from ditto_music.sampling.guidance import Guidance
 
@@ -103,8 +104,8 @@ class HubModel:
         """Read the prompts; an empty one is the unconditional model. No gradient."""
         key = tuple(prompts), seconds, None if beside is None else tuple(beside)
         if key not in self._conditions:
-            self.parts.fetch(self.READS)
-            with torch.no_grad():
+            with own_modes(), torch.no_grad():
+                self.parts.fetch(self.READS)
                 self._conditions[key] = (
                     self.encoded(list(prompts), seconds)
                     if beside is None

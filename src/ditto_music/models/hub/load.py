@@ -27,6 +27,7 @@ from ditto_music.models.hub.repository import (
     weights_of,
 )
 from ditto_music.models.weights import fingerprint
+from ditto_music.modes import apart
 from ditto_music.protocols import Model
 from ditto_music.sampling.plans import free_memory
 
@@ -89,7 +90,7 @@ def load_hub(
     parts = {part: type(made) for part, made in pipe.components.items()}
 
     def reader(part: str) -> torch.nn.Module:
-        with _one_line(name), _quiet():
+        with _one_line(name), _quiet(), apart():
             return _part(folder, part, parts[part], dtype)
 
     def revision() -> str:

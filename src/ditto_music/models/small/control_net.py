@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from ditto_music.models.small.denoiser import Block, Denoiser, DenoiserConfig, Text
 from ditto_music.models.small.model import SmallModel, filled, read_weights
+from ditto_music.modes import apart
 from ditto_music.sampling import Condition
 
 FILE = "control_net.safetensors"
@@ -212,6 +213,7 @@ def branch_file(model: SmallModel) -> Path | None:
     return file if file and file.is_file() else None
 
 
+@apart()
 def load_branch(file: Path, base: DenoiserConfig) -> ControlNet:
     """The branch of one file; errors as `load_small`."""
     config, state = read_weights(file, ControlNetConfig)

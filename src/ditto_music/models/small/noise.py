@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ditto_music.models.small.frames import framed, synthesized
+from ditto_music.sampling import normal
 
 SEED = 0  # of the noise
 LEAST = 0.01  # of a band's power: what tones explain is never known better than that
@@ -79,7 +80,7 @@ class NoiseBank(nn.Module):
         """Audio (B, F hop) of mean powers a bin (B, F, bands)."""
         frames = power.shape[1]
         generator = torch.Generator().manual_seed(SEED)
-        noise = torch.randn(1, frames * self.hop, generator=generator).to(power)
+        noise = normal((1, frames * self.hop), generator).to(power)
         window = torch.hann_window(self.length, dtype=power.dtype, device=power.device)
         white = torch.fft.rfft(framed(noise, self.length, self.hop) * window)
         size = (power.clamp(min=1e-14) @ self.bands.to(power)).sqrt()

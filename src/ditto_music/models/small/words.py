@@ -112,7 +112,7 @@ class WordPieces:
         rows = [self.encode(text, limit) for text in texts]
         length = max([1, *(len(row.ids) for row in rows)])
         ids = torch.zeros(len(rows), length, dtype=torch.int64)
-        values = torch.zeros(len(rows), length)
+        values = torch.zeros(len(rows), length, dtype=torch.float32)
         for i, row in enumerate(rows):
             ids[i, : len(row.ids)] = torch.tensor(row.ids, dtype=torch.int64)
             values[i, : len(row.ids)] = torch.tensor(row.values)
