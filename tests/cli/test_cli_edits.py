@@ -78,7 +78,7 @@ def test_every_alternative_is_checked_before_the_work(
     ditto("inpaint", "take.wav", *cut, "-o", "new.wav").refused("try-2.png: this is a folder")
     take.rename("take-1.wav")
     told = ditto("inpaint", "take-1.wav", *cut[:-2], "-o", "take.wav")
-    told.refused("take-1.wav: one of 4 alternatives would be written over the recording")
+    told.refused("take-1.wav: is read and would be written over")
 
 
 def test_warnings_of_alternatives_name_the_files_there_are(
