@@ -163,7 +163,7 @@ def roll(
 def matrices(ax: Axes, seconds: float, target: Floats, achieved: Floats, label: str) -> None:
     """Draw two square matrices (T, T) side by side in place of `ax`: asked and achieved.
 
-    Both have the same colours for the same values.
+    Both have the same colours for the same values. The room above is left to the title of `ax`.
     """
     both = np.stack([target, achieved])
     ax.set_axis_off()
@@ -178,8 +178,7 @@ def matrices(ax: Axes, seconds: float, target: Floats, achieved: Floats, label: 
             vmax=both.max(),
             extent=(0, seconds, 0, seconds),
         )
-        _dress(part, "time (s)", label)
-        part.set_title(title, color=INK, fontsize="small")
+        _dress(part, "time (s)", f"{label}, {title}")
         part.grid(False)
 
 
