@@ -15,6 +15,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import LogLocator, NullFormatter
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -286,6 +287,11 @@ def loss(ax: Axes, history: Sequence[float], steps: Sequence[float] = ()) -> Non
         )  # fmt: skip
     if values[best] > 0 and np.nanmax(values) > 10 * values[best]:
         ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        few = high < 100 * low  # tens alone would be one or two labels
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
     ax.legend(frameon=False, fontsize="small")
     _dress(ax, "iteration", "loss")
 
