@@ -92,7 +92,8 @@ def test_every_kind_of_panel_is_drawn(tmp_path: Path, item: Item, drawn: list[Fi
     draw_item(tmp_path / "out.png", replace(item, panels=panels), RATE)
     melody, structure, style, balance, *_ = drawn[0].axes
     assert [tick.get_text() for tick in melody.get_yticklabels()] == ["C", "C#", "D"]
-    assert [ax.get_title() for ax in structure.child_axes] == ["target", "achieved"]
+    parts = [ax.get_ylabel() for ax in structure.child_axes]
+    assert parts == ["structure, target", "structure, achieved"]
     assert [tick.get_text() for tick in style.get_xticklabels()] == ["jazz", "rock"]
     assert balance.get_xscale() == "log"
     line = melody.lines[0].get_ydata()
@@ -138,6 +139,9 @@ def test_figures_read_as_words(item: Item) -> None:
     assert figures(item) == "intensity 0.8 dB RMS error, 0.97 correlation"
     more = {**item.metrics, "melody": {"chroma_accuracy": 0.5}, "match": {}}
     assert figures(replace(item, metrics=more)).endswith("; melody 0.50 chroma accuracy")
+    more = {"structure": {"mse": 0.004, "contrast": 0.84}, "tempo": {"bpm": 120.38}}
+    told = figures(replace(item, metrics=more))
+    assert told == "structure 0.00 MSE, 0.84 contrast; tempo 120 bpm"
 
 
 def test_an_edit_marks_its_regions(tmp_path: Path, drawn: list[Figure]) -> None:

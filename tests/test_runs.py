@@ -212,7 +212,8 @@ def test_a_run_belongs_to_its_weights(model: SmallModel, tmp_path: Path) -> None
 
 def test_without_fresh_noise_a_variation_is_the_run_itself(model: SmallModel) -> None:
     made = generate(model, "calm", duration=1.0, steps=3, sampler="ddim")
-    same = vary(model, run_of(made), count=1, eta=0.0)
+    same = vary(model, run_of(made), eta=0.0)
+    assert len(same.results) == 1
     assert torch.allclose(same.results[0].audio, made.audio, atol=1e-6)
     assert math.isnan(same.diversity)
 
@@ -258,6 +259,7 @@ def test_another_prompt(model: SmallModel) -> None:
     ("how", "says"),
     [
         ({"count": 0}, "count is 0"),
+        ({"count": 2, "eta": 0.0}, "count is 2, but with eta 0 and walk 0 all .* the same"),
         ({"eta": 1.5}, r"eta is 1\.5"),
         ({"walk": -0.1}, r"walk is -0\.1"),
         ({"guide": math.nan}, "guide is nan"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +25,9 @@ DPI = 150
 MOST_PANELS = 6
 LONGEST_TITLE = 100  # characters
 NEW = "#009E73"  # Okabe and Ito's green, beside the blue and orange of `plots`
-UNITS = {"db": "dB", "rms": "RMS"}
+WIDEST = 130  # characters of a line of figures
+WORDS = {"db": "dB", "rms": "RMS", "mse": "MSE"}
+DIGITS = {"dB": 1, "octaves": 1, "bpm": 0}  # after the point, by unit
 
 
 def check_picture(path: str | os.PathLike[str]) -> None:
@@ -134,9 +137,10 @@ def figures(item: Item) -> str:
 
 def _figure(key: str, value: float) -> str:
     """``rms_error_db, 0.8`` as "0.8 dB RMS error"."""
-    words = [UNITS.get(word, word) for word in key.split("_")]
-    unit = f" {words.pop()}" if words[-1] in ("dB", "octaves") else ""
-    return f"{value:.{1 if unit else 2}f}{unit} {' '.join(words)}"
+    words = [WORDS.get(word, word) for word in key.split("_")]
+    if words[-1] in DIGITS:
+        words.insert(0, words.pop())
+    return f"{value:.{DIGITS.get(words[0], 2)}f} {' '.join(words)}"
 
 
 def _later(panel: Panel, seconds: float) -> Panel:
@@ -155,7 +159,10 @@ def _save(picture: Figure, path: str | os.PathLike[str], title: str, subtitle: s
     """Title the picture and write it whole."""
     title = title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
     picture.suptitle(title, color=plots.INK, fontsize="large", fontweight="bold", parse_math=False)
-    picture.axes[0].set_title(subtitle, color=plots.INK, fontsize="small", loc="left")
+    subtitle = textwrap.fill(subtitle, WIDEST)
+    picture.axes[0].set_title(
+        subtitle, color=plots.INK, fontsize="small", loc="left", parse_math=False
+    )
     with whole(path) as draft, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a prompt may be in any script
         picture.savefig(draft, dpi=DPI)

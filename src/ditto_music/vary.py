@@ -33,7 +33,7 @@ from ditto_music.result import Result, Settings
 from ditto_music.runs import Run, Take
 from ditto_music.sampling import normal, stochastic_ddim
 
-MOST = 100
+USUAL, MOST = 4, 100  # variations
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def vary(
     model: Model,
     run: Run,
     *,
-    count: int = 4,
+    count: int | None = None,
     eta: float = 0.5,
     walk: float = 0.0,
     prompt: str | None = None,
@@ -70,7 +70,8 @@ def vary(
     Parameters
     ----------
     model, run : the one `run` was made on, and what `ditto_music.runs.load_run` gave.
-    count : how many variations; the noise on the way of number i grows from ``seed + i``.
+    count : how many variations; the noise on the way of number i grows from ``seed + i``. None: 4,
+        or the only one there is where `eta` and `walk` are 0.
     eta : fresh noise in each sampler step: 0 none, 1 all that the reverse diffusion has. Sampled by
         DDIM whatever the run was sampled by.
     walk : how far from the noise found towards other noise, 0 to 1, along the sphere.
@@ -86,10 +87,10 @@ def vary(
     Raises
     ------
     InputError
-        If a number is out of range, the model's weights are not those of the run, or there is
-        nothing to guide by.
+        If a number is out of range, several variations would be the same, the model's weights are
+        not those of the run, or there is nothing to guide by.
     """
-    check_variation(count, eta, walk, guide)
+    count = check_variation(count, eta, walk, guide)
     _check_weights(model, run)
     takes = varied_takes(run)
     if guide > 0 and any(take.control is None for _, take in takes):
@@ -243,13 +244,22 @@ def resumed(run: Run, made: Result | Edit, command: Sequence[str] = ()) -> Run:
     )
 
 
-def check_variation(count: int, eta: float, walk: float, guide: float) -> None:
-    """Refuse numbers that are out of range."""
-    if not 1 <= count <= MOST:
-        raise InputError(f"count is {count}: it must be 1 to {MOST}")
+def check_variation(count: int | None, eta: float, walk: float, guide: float) -> int:
+    """How many variations to make; numbers out of range and several of the same are refused."""
     for name, value, most in (("eta", eta, 1.0), ("walk", walk, 1.0), ("guide", guide, 10.0)):
         if not 0 <= value <= most:
             raise InputError(f"{name} is {value:g}: it must be 0 to {most:g}")
+    differ = eta > 0 or walk > 0
+    if count is None:
+        return USUAL if differ else 1
+    if not 1 <= count <= MOST:
+        raise InputError(f"count is {count}: it must be 1 to {MOST}")
+    if count > 1 and not differ:
+        raise InputError(
+            f"count is {count}, but with eta 0 and walk 0 all variations are the same: leave count "
+            "out, or give an eta or a walk above 0"
+        )
+    return count
 
 
 def _check_weights(model: Model, run: Run) -> None:

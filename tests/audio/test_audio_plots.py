@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,28 @@ def test_a_loss_marks_its_best(history: list[float], best: int, scale: str) -> N
     np.testing.assert_array_equal(line.get_ydata(), history)
     assert (list(mark.get_xdata()), list(mark.get_ydata())) == ([best], [history[best]])
     assert ax.get_yscale() == scale
+
+
+@pytest.mark.parametrize(
+    ("history", "labels"),
+    [
+        ([6.0, 0.5], ["0.5", "1", "2", "5"]),
+        ([3.0, 0.21], ["0.2", "0.5", "1", "2"]),
+        ([70.0, 0.04], ["0.1", "1", "10", "100"]),
+        ([3000.0, 2e-5], ["1e−05", "0.001", "0.1", "10", "1000"]),  # noqa: RUF001
+    ],
+)
+def test_ticks_of_a_loss_do_not_collide(history: list[float], labels: list[str]) -> None:
+    figure, [ax] = plots.figure(1)
+    plots.loss(ax, history)
+    figure.draw_without_rendering()
+    low, high = ax.get_ylim()
+    ticks = zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
+    shown = [tick for place, tick in ticks if low <= place <= high]
+    assert [tick.get_text() for tick in shown] == labels
+    edges = [tick.get_window_extent().extents[1::2] for tick in shown]
+    assert all(below[1] < above[0] for below, above in pairwise(edges))
+    assert not any(tick.get_text() for tick in ax.get_yticklabels(minor=True))
 
 
 def test_a_figure_is_saved_whole(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_every_alternative_is_checked_before_the_work(
     ditto("inpaint", "take.wav", *cut, "-o", "new.wav").refused("try-2.png: this is a folder")
     take.rename("take-1.wav")
     told = ditto("inpaint", "take-1.wav", *cut[:-2], "-o", "take.wav")
-    told.refused("take-1.wav: one of 4 alternatives would be written over the recording")
+    told.refused("take-1.wav: is read and would be written over")
 
 
 def test_warnings_of_alternatives_name_the_files_there_are(
@@ -206,7 +206,10 @@ def test_control_is_saved_varied_and_resumed(ditto: Ditto, folder: Path) -> None
     told = ditto("resume", "run", "--iterations", "2", "-o", "b.wav", "--save-run", "run")
     assert told.status == 0, told.err
     assert re.search(r"b\.wav: intensity .*, 2 more iterations, ", told.out)
-    assert ditto("vary", "run", "-o", "again", "--count", "1").status == 0
+    told = ditto("vary", "run", "-o", "again", "--eta", "0")
+    assert told.status == 0
+    assert "note: with --eta 0 and --walk 0 all variations are the same: one is made" in told.err
+    assert [path.name for path in Path("again").glob("*.wav")] == ["1.wav"]
 
 
 @pytest.mark.parametrize("flag", ["-o", "--plot", "--report"])

@@ -190,9 +190,29 @@ def test_a_folder_without_audio_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_one_clip_and_no_reference_still_give_a_table(folders: Path, tmp_path: Path) -> None:
     shutil.copy(folders / "alike" / "20.wav", tmp_path)
-    found = evaluate(tmp_path, folders / "reference", embeddings=MUSICNN)
+    found = evaluate(tmp_path, embeddings=MUSICNN)
     assert list(found.figures) == ["seconds of audio"]
     assert "| seconds of audio | 1 |" in found.markdown()
+
+
+@pytest.mark.parametrize(
+    ("made", "known", "left", "says"),
+    [
+        (1, 2, 0, "no distances: what was made has 1 clip, and they need 2 or more"),
+        (2, 1, 0, "no distances: the reference has 1 clip, and they need 2 or more"),
+        (3, 2, 2, "no FAD less its bias: it needs 4 clips or more, and 3 were made"),
+        (4, 2, 3, ""),
+    ],
+)
+def test_distances_that_are_left_out_are_told_of(
+    tmp_path: Path, made: int, known: int, left: int, says: str
+) -> None:
+    lines = list[str]()
+    ours = fill(tmp_path / "made", range(made), dull=True)
+    theirs = fill(tmp_path / "known", range(9, 9 + known), dull=True)
+    found = evaluate(ours, theirs, embeddings=MUSICNN, tell=lines.append)
+    assert len([name for name in found.figures if "AD," in name]) == left
+    assert [line for line in lines if "listening" not in line] == ([says] if says else [])
 
 
 def test_reports_give_control_text_and_cost(folders: Path, tmp_path: Path) -> None:

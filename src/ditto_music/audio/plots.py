@@ -15,6 +15,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import LogLocator, NullFormatter
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -163,7 +164,7 @@ def roll(
 def matrices(ax: Axes, seconds: float, target: Floats, achieved: Floats, label: str) -> None:
     """Draw two square matrices (T, T) side by side in place of `ax`: asked and achieved.
 
-    Both have the same colours for the same values.
+    Both have the same colours for the same values. The room above is left to the title of `ax`.
     """
     both = np.stack([target, achieved])
     ax.set_axis_off()
@@ -178,8 +179,7 @@ def matrices(ax: Axes, seconds: float, target: Floats, achieved: Floats, label: 
             vmax=both.max(),
             extent=(0, seconds, 0, seconds),
         )
-        _dress(part, "time (s)", label)
-        part.set_title(title, color=INK, fontsize="small")
+        _dress(part, "time (s)", f"{label}, {title}")
         part.grid(False)
 
 
@@ -287,6 +287,11 @@ def loss(ax: Axes, history: Sequence[float], steps: Sequence[float] = ()) -> Non
         )  # fmt: skip
     if values[best] > 0 and np.nanmax(values) > 10 * values[best]:
         ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        few = high < 100 * low  # tens alone would be one or two labels
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
     ax.legend(frameon=False, fontsize="small")
     _dress(ax, "iteration", "loss")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +47,7 @@ Fresh = Annotated[
 ]
 
 
-def checked_edit(shared: Shared, out: Path, count: int) -> Shared:
+def checked_edit(shared: Shared, out: Path, count: int, given: Sequence[Path]) -> Shared:
     """As `Shared.checked`, with the number of alternatives.
 
     Raises
@@ -59,28 +59,21 @@ def checked_edit(shared: Shared, out: Path, count: int) -> Shared:
         raise InputError(f"count is {count}: it must be 1 to {MOST_ALTERNATIVES}")
     if shared.save_run and count > 1:
         raise InputError("--save-run keeps one edit: leave --count out")
-    return shared.checked(out, count)
+    return shared.checked(out, count, given)
 
 
-def original_of(path: Path, out: Path, count: int) -> Recording:
+def original_of(path: Path, out: Path) -> Recording:
     """The recording to edit.
 
     Raises
     ------
     InputError
-        If it cannot be read, `out` does not hold its audio, or one of several alternatives would
-        be written over it.
+        If it cannot be read, or `out` does not hold its audio.
     """
     from ditto_music.audio import check_held, read_recording
-    from ditto_music.editing.edit import numbered
 
     recording = read_recording(path)
     check_held(out, recording.sample_rate, recording.channels, recording.subtype)
-    if count > 1 and path.resolve() in [one.resolve() for one in numbered(out, count)]:
-        raise InputError(
-            f"{path}: one of {count} alternatives would be written over the recording: choose "
-            "another --out"
-        )
     return recording
 
 

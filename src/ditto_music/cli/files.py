@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,18 @@ if TYPE_CHECKING:
     from ditto_music.cli.shared import Shared
 
 
-def check_files(shared: Shared, out: Path, count: int = 1) -> None:
+def check_files(shared: Shared, out: Path, count: int = 1, given: Sequence[Path] = ()) -> None:
     """Check that all of them can be written. Nothing is written.
 
     Parameters
     ----------
     count : how many pieces are to be written and drawn, numbered where they are several.
+    given : files that are read.
 
     Raises
     ------
     InputError
-        If one cannot, or would be written over another.
+        If one cannot, or would be written over another or over one that is read.
     """
     check_output(out)
     files = numbered(out, count)
@@ -51,6 +53,9 @@ def check_files(shared: Shared, out: Path, count: int = 1) -> None:
         raise InputError(
             "two of --out, --plot, --report, --save-run name the same file: give each its own"
         )
+    lost = [file for file in given if file.resolve() in written]
+    if lost:
+        raise InputError(f"{lost[0]}: is read and would be written over: write to another name")
     if shared.save_run and any(written[-1] in file.parents for file in written):
         raise InputError(
             f"{shared.save_run}: this folder is replaced as a whole, and another file is to be "

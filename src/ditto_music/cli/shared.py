@@ -274,12 +274,12 @@ class Shared:
         ),
     ] = False
 
-    def checked(self, out: Path, count: int = 1) -> Shared:
+    def checked(self, out: Path, count: int = 1, given: Sequence[Path] = ()) -> Shared:
         """Every number and every file to write checked, and the seed drawn where it is -1.
 
         Parameters
         ----------
-        count : as `ditto_music.cli.files.check_files`.
+        count, given : as `ditto_music.cli.files.check_files`.
 
         Raises
         ------
@@ -308,7 +308,7 @@ class Shared:
         )
         if not -1 <= self.seed <= LARGEST_SEED:
             raise InputError(f"seed is {self.seed}: it must be -1 or 0 to {LARGEST_SEED}")
-        check_files(self, out, count)
+        check_files(self, out, count, given)
         return replace(self, seed=secrets.randbelow(2**32)) if self.seed == -1 else self
 
     def check_method(self) -> None:

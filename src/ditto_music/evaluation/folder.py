@@ -30,6 +30,7 @@ from ditto_music.result import finite
 
 LONGEST = 300  # seconds of a file that are heard
 LEAST = 0.1
+PAIRED, HALVED = 2, 4  # clips that distances need, and the jackknife of halves
 LONGER = 1.5  # times the other's length: a reference that is longer still is cut
 
 NONE = "{}: no audio that can be read: give WAV, FLAC, OGG or MP3 files"
@@ -144,6 +145,8 @@ def evaluate(
             f"{reference}: its music lasts {shorter:.3g} s, what was made {length:.3g} s: "
             "distances are of unlike lengths: cut what was made, or give longer music"
         )
+    if known and (why := _too_few(len(made), len(known))):
+        tell(why)
     figures = distances(made, known, seed) if known else {}
     figures |= of_clips(made, known, embeddings, seed)
     return Evaluation(str(folder), str(reference) if reference else None, figures, made, bad)
@@ -263,15 +266,15 @@ def clips_of(
 
 
 def distances(made: Sequence[Clip], known: Sequence[Clip], seed: int) -> dict[str, Interval]:
-    """Frechet and kernel distance by every embedding, two clips and more on either side."""
-    if min(len(made), len(known)) < 2:
+    """Frechet and kernel distance by every embedding, as far as there are clips enough."""
+    if min(len(made), len(known)) < PAIRED:
         return {}
     figures: dict[str, Interval] = {}
     for name in made[0].vectors:
         ours, theirs = (np.stack([clip.vectors[name] for clip in each]) for each in (made, known))
         frechet = frechet_to(theirs)
         figures[f"FAD, {name}"] = Interval(frechet(ours), math.nan, math.nan, len(ours))
-        if len(ours) >= 4:
+        if len(ours) >= HALVED:
             figures[f"FAD, {name}, less its bias"] = of_distance(
                 lambda points, frechet=frechet: frechet_corrected(
                     frechet, points, np.random.default_rng(seed)
@@ -281,6 +284,16 @@ def distances(made: Sequence[Clip], known: Sequence[Clip], seed: int) -> dict[st
             )
         figures[f"KAD, {name}"] = of_distance(kernel_to(theirs), ours, np.random.default_rng(seed))
     return figures
+
+
+def _too_few(made: int, known: int) -> str:
+    """Which distances there are too few clips for, in one line; nothing where there are none."""
+    for count, whose in ((made, "what was made"), (known, "the reference")):
+        if count < PAIRED:
+            return f"no distances: {whose} has {count} clip, and they need {PAIRED} or more"
+    if made < HALVED:
+        return f"no FAD less its bias: it needs {HALVED} clips or more, and {made} were made"
+    return ""
 
 
 def of_clips(

@@ -131,7 +131,10 @@ def batch(
     finally:
         tell(None)
     verb = "understood" if engine == "dry" else "done"
-    print(f"{out}: {tally.done} {verb}, {tally.failed} failed, {tally.before} before")
+    before = f"{tally.before} before"
+    if tally.failed_before:
+        before += f", {tally.failed_before} of them failed: --retry-failed tries them again"
+    print(f"{out}: {tally.done} {verb}, {tally.failed} failed, {before}")
     return 1 if tally.failed or tally.failed_before else 0
 
 

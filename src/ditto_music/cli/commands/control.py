@@ -32,7 +32,7 @@ def control(
 
         ditto-music control "calm piano ballad" --intensity -35:-14 -o rise.wav
     """
-    shared = shared.checked(out)
+    shared = shared.checked(out, given=asked.files())
 
     from ditto_music.runs import run_of
 

@@ -48,7 +48,7 @@ def inpaint(
         ditto-music inpaint take.wav --from 12.5 --to 14.5 -o mended.wav
     """
     shared.without("inpaint", "keeps the length of the recording", ["duration"])
-    shared = checked_edit(shared, out, count)
+    shared = checked_edit(shared, out, count, [recording, *asked.files()])
     if len(starts) != len(ends):
         raise InputError(
             f"{len(starts)} times --from but {len(ends)} times --to: give one --to for each --from"
@@ -58,7 +58,7 @@ def inpaint(
 
     from ditto_music.editing import inpaint as redo
 
-    original = original_of(recording, out, count)
+    original = original_of(recording, out)
     with watching(shared, asked.figures(), parts=count * len(regions)) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load()

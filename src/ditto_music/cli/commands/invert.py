@@ -32,7 +32,7 @@ def invert(
         ditto-music vary piano-run --prompt "calm guitar" --eta 0 -o guitars
     """
     shared.without("invert", "takes the recording's length", ["duration", "method"])
-    shared = shared.checked(out)
+    shared = shared.checked(out, given=[recording])
 
     from ditto_music.audio import read_recording
     from ditto_music.editing.invert import invert as find

@@ -52,8 +52,6 @@ def loop(
         ditto-music loop groove.wav -o loop.wav
     """
     shared.without("loop", "has its length from --seconds", ["duration"])
-    shared = checked_edit(shared, out, count)
-    control = asked.any_control()
 
     from ditto_music.audio import names_file
     from ditto_music.audio.files import names_audio
@@ -61,13 +59,16 @@ def loop(
     from ditto_music.editing import loop_from_prompt
 
     from_file = names_file(source) or names_audio(source)
+    given = [Path(source)] if from_file else []
+    shared = checked_edit(shared, out, count, [*given, *asked.files()])
+    control = asked.any_control()
     if prompt is not None and not from_file:
         raise InputError(
             f"{source}: there is no such file; put a prompt of several words in quotes"
         )
     if fresh is not None and not from_file:
         raise InputError("--fresh is for loops of a recording: leave it out")
-    original = original_of(Path(source), out, count) if from_file else None
+    original = original_of(Path(source), out) if from_file else None
     with watching(shared, asked.figures(), parts=count) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load(out=out if original is None else None)

@@ -57,7 +57,7 @@ def outpaint(
         ditto-music outpaint idea.wav --seconds 20 --intensity -24:-12 -o longer.wav
     """
     shared.without("outpaint", "adds --seconds to the recording", ["duration"])
-    shared = checked_edit(shared, out, count)
+    shared = checked_edit(shared, out, count, [recording, *asked.files()])
     control = asked.any_control()
 
     from ditto_music.editing import outpaint as extend
@@ -66,7 +66,7 @@ def outpaint(
     plan = parse_plan(prompt) if prompt else prompt
     if plan is not None:
         check_prompts(plan)
-    original = original_of(recording, out, count)
+    original = original_of(recording, out)
     with watching(shared, asked.figures()) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load()

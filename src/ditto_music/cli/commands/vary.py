@@ -41,7 +41,13 @@ def vary(
             help="Folder for 1.wav, 2.wav ... and report.json.",
         ),
     ],
-    count: Annotated[Whole, Parameter(group=MUSIC, help="How many variations.")] = 4,
+    count: Annotated[
+        Whole | None,
+        Parameter(
+            group=MUSIC,
+            help="How many variations. By default 4, or with --eta 0 and --walk 0 the only one.",
+        ),
+    ] = None,
     eta: Annotated[
         float,
         Parameter(group=MUSIC, help="Fresh noise on the way: 0 none, 1 as much as there can be."),
@@ -82,12 +88,14 @@ def vary(
     from ditto_music.vary import vary as sample
     from ditto_music.whole import check_room
 
-    check_variation(count, eta, walk, guide)
-    if not 0 <= seed <= LARGEST_SEED - count:
-        raise InputError(f"seed is {seed}: it must be 0 to {LARGEST_SEED - count}")
+    number = check_variation(count, eta, walk, guide)
+    if not 0 <= seed <= LARGEST_SEED - number:
+        raise InputError(f"seed is {seed}: it must be 0 to {LARGEST_SEED - number}")
     check_room(out)
     old = load_run(saved)
     if not quiet:
+        if number == 1 and count is None:
+            say("note: with --eta 0 and --walk 0 all variations are the same: one is made")
         say(f"loading {old.model}")
     model = load_model(
         pinned(old.model, old.revision),
@@ -97,7 +105,7 @@ def vary(
         notice=None if quiet else say,
     )
     made = sample(
-        model, old, count=count, eta=eta, walk=walk, prompt=prompt, guide=guide, seed=seed
+        model, old, count=number, eta=eta, walk=walk, prompt=prompt, guide=guide, seed=seed
     )
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -105,8 +113,8 @@ def vary(
         raise InputError(f"{out}: cannot be made ({error.strerror}); choose another") from None
     for line in _write(made, out, run.argv):
         print(line)
-    if len(made.results) < count:
-        say(f"interrupted; {len(made.results)} of {count} variations are written")
+    if len(made.results) < number:
+        say(f"interrupted; {len(made.results)} of {number} variations are written")
         return 130
     return 0
 

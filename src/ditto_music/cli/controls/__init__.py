@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from functools import reduce
 from operator import add
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cyclopts import Parameter
@@ -82,6 +83,13 @@ class Asked:
         """
         terms = [term for flags in self._flags().values() if (term := flags.control())]
         return reduce(add, terms) if terms else None
+
+    def files(self) -> list[Path]:
+        """Those that controls were given."""
+        from ditto_music.audio import names_file
+
+        given = [value for flags in self._flags().values() for value in vars(flags).values()]
+        return [Path(value) for value in given if isinstance(value, str) and names_file(value)]
 
     def figures(self) -> dict[str, Figure]:
         """How well each control is met reads so, by the control's name."""

@@ -71,12 +71,13 @@ def measure(model: Model, item: Item) -> list[Row]:
                 made = vary(
                     model,
                     saved,
-                    count=count,
+                    count=count if eta else 1,  # without fresh noise all are the same
                     eta=float(eta),
                     guide=guide,
                     prompt=None if words == "own" else other,
                     seed=FRESH_SEED + count * item.seed,
                 )
+                apart = made.diversity if eta else 0.0
                 loss = float(np.mean([each.items[0].final[name] for each in made.results]))
                 rows.append(
                     {
@@ -88,8 +89,8 @@ def measure(model: Model, item: Item) -> list[Row]:
                         "loss": loss,
                         "gone": loss - reached,
                         "won": uncontrolled - reached,
-                        "diversity": made.diversity,
-                        "spread": made.diversity,
+                        "diversity": apart,
+                        "spread": apart,
                         "unrelated": unrelated,
                     }
                 )
