@@ -253,7 +253,14 @@ print(status, sorted(heavy))
 
 @pytest.mark.parametrize(
     ("argv", "status"),
-    [(["--help"], 0), (["control", "--help"], 0), (["--version"], 0), (["control", "--no"], 2)],
+    [
+        (["--help"], 0),
+        (["control", "--help"], 0),
+        (["--version"], 0),
+        (["control", "--no"], 2),
+        (["study"], 0),
+        (["study", "spectre"], 2),
+    ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_help_and_bad_flags_import_nothing_heavy(argv: list[str], status: int) -> None:
