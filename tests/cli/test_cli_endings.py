@@ -198,12 +198,13 @@ def diverge(track: object, row: dict[str, float], loss: float, *rest: object) ->
     vars(track).update(history=[row], lowest=loss, stopped="diverged")
 
 
-def test_a_closed_pipe_is_quiet() -> None:
-    process = start("models")
+@pytest.mark.parametrize(("argv", "status"), [(["models"], 1), (["--help"], 0), ([], 0)])
+def test_a_closed_pipe_is_quiet(argv: list[str], status: int) -> None:
+    process = start(*argv)
     assert process.stdout
     process.stdout.close()
     told = end(process)
-    assert (told.status, told.err) == (1, "")
+    assert (told.status, told.err) == (status, "")
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="names there are text")
