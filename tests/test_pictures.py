@@ -152,3 +152,18 @@ def test_an_edit_marks_its_regions(tmp_path: Path, drawn: list[Figure]) -> None:
     assert len(wave.patches) == 2
     assert [line.get_xdata()[0] for line in sound.lines] == [0.5, 1.0, 1.5, 1.75]
     assert drawn[0].get_suptitle() == "new: 0.50 to 1.00 s, 1.50 to 1.75 s"
+
+
+def test_parts_of_one_curve_have_one_panel(tmp_path: Path, drawn: list[Figure]) -> None:
+    recording = Recording(np.zeros((3 * RATE, 1), np.float32), RATE, "WAV", "FLOAT")
+    times = torch.linspace(0.1, 0.9, 5)
+    level = Curve("intensity", "dBFS", times, times - 30, times - 29)
+    bright = Curve("brightness", "Hz", times, times, times)
+    spectrum = replace(level, name="spectrum", axis="frequency (Hz)")
+    panels = [(start, one) for start in (2.0, 1.0) for one in (level, bright, spectrum)]
+    draw_edit(tmp_path / "out.svg", recording, [(1.0, 2.0), (2.0, 3.0)], panels)
+    named = [ax.get_ylabel().split()[0] for ax in drawn[0].axes[2:]]
+    assert named == ["intensity", "brightness", "spectrum", "spectrum"]
+    line = drawn[0].axes[2].lines[0].get_xdata()
+    there = [*(times + 1).tolist(), float("nan"), *(times + 2).tolist()]
+    assert line == pytest.approx(there, nan_ok=True)

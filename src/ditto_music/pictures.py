@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from torch import Tensor
 
 from ditto_music.audio import Recording, plots
 from ditto_music.errors import InputError
@@ -102,8 +104,8 @@ def draw_edit(
     ----------
     path : PNG, SVG or PDF, by its suffix.
     regions : the (start, stop) seconds that are new.
-    panels : what controls asked of regions and got, each with the second at which it begins; the
-        first `MOST_PANELS` are drawn.
+    panels : what controls asked of regions and got, each with the second at which it begins; parts
+        of one curve are drawn as one, of all the first `MOST_PANELS`.
 
     Raises
     ------
@@ -111,7 +113,8 @@ def draw_edit(
         As `check_picture`.
     """
     check_picture(path)
-    shown = panels[:MOST_PANELS]
+    in_turn = sorted(panels, key=lambda each: each[0])
+    shown = _joined([_later(panel, start) for start, panel in in_turn])[:MOST_PANELS]
     picture, (wave, sound, *others) = plots.figure(2 + len(shown))
     mono = recording.audio().mean(0)
     plots.waveform(wave, mono, recording.sample_rate)
@@ -120,8 +123,8 @@ def draw_edit(
         wave.axvspan(start, stop, color=NEW, alpha=0.25, linewidth=0)
         _edges(wave, start, stop)
         _edges(sound, start, stop)
-    for ax, (start, panel) in zip(others, shown, strict=True):
-        _draw_panel(ax, _later(panel, start), recording.seconds)
+    for ax, panel in zip(others, shown, strict=True):
+        _draw_panel(ax, panel, recording.seconds)
     spans = ", ".join(f"{start:.2f} to {stop:.2f} s" for start, stop in regions)
     _save(picture, path, f"new: {spans}", "")
 
@@ -148,6 +151,36 @@ def _later(panel: Panel, seconds: float) -> Panel:
     if isinstance(panel, Roll) or (isinstance(panel, Curve) and panel.axis == Curve.axis):
         return replace(panel, times=panel.times + seconds)
     return panel
+
+
+def _joined(panels: Sequence[Panel]) -> list[Panel]:
+    """Curves over time that begin where one of their name has ended, as one with gaps."""
+    joined: list[Panel] = []
+    for panel in panels:
+        for place, one in enumerate(joined):
+            if isinstance(one, Curve) and isinstance(panel, Curve) and _goes_on(one, panel):
+                joined[place] = _with_gap(one, panel)
+                break
+        else:
+            joined.append(panel)
+    return joined
+
+
+def _goes_on(one: Curve, other: Curve) -> bool:
+    alike = (one.name, one.unit, one.axis) == (other.name, other.unit, other.axis)
+    return alike and one.axis == Curve.axis and bool(one.times[-1] < other.times[0])
+
+
+def _with_gap(one: Curve, other: Curve) -> Curve:
+    def both(a: Tensor, b: Tensor) -> Tensor:
+        return torch.cat([a, torch.full((1,), torch.nan), b])
+
+    return replace(
+        one,
+        times=both(one.times, other.times),
+        target=both(one.target, other.target),
+        achieved=both(one.achieved, other.achieved),
+    )
 
 
 def _edges(ax: Axes, *times: float) -> None:

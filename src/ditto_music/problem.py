@@ -156,9 +156,10 @@ class Problem:
         ----------
         later : whether later noises may come with it; else, and in all else, errors as of `start`.
         """
+        own = self.noise()
         if given is None:
-            return self.noise()
-        given = torch.as_tensor(given).detach().to(self.model.device, torch.float32, copy=True)
+            return own
+        given = torch.as_tensor(given).detach().to(own, copy=True)
         if not bool(torch.isfinite(given).all()):
             raise InputError("x_T holds values that are not finite numbers: give other noise")
         latent = self.form.latent_shape

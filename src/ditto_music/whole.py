@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,12 @@ def _check_place(path: Path) -> None:
         raise InputError(f"{path}: the folder {folder} does not exist; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{path}: the folder {folder} is not writable; choose another one")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except FileNotFoundError:  # as in /proc, where access is granted to some
+        raise InputError(
+            f"{path}: the folder {folder} takes no files; choose another one"
+        ) from None
 
 
 def _check_existing(path: Path, overwrite: bool) -> None:

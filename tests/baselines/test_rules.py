@@ -26,6 +26,8 @@ from ditto_music.controls import Match
 from ditto_music.result import Result
 from ditto_music.sampling import FlowSchedule, ddim, stochastic_ddim
 
+pytestmark = pytest.mark.usefixtures("double_noise")
+
 STEPS, SEED, SCALE = 5, 3, 2.5
 MEAN = MEANS[""] + SCALE * (MEANS["high"] - MEANS[""])  # that guidance leads to
 

@@ -77,6 +77,7 @@ def test_noise_that_was_given_is_drawn_again_as_well() -> None:
     assert len(set(seen)) == 4
 
 
+@pytest.mark.usefixtures("double_noise")
 @pytest.mark.parametrize("share", [0.5, 1.0])
 def test_what_an_edit_keeps_is_part_of_every_draw(share: float) -> None:
     """Beside it the seed's own noise is drawn again, at its share of what the edit begins with."""
@@ -119,6 +120,7 @@ def test_its_gradient_is_plain_backpropagation_through_edict(
     assert torch.allclose(gradient, by_hand, rtol=1e-6, atol=1e-9 * float(by_hand.abs().max()))
 
 
+@pytest.mark.usefixtures("double_noise")
 def test_the_update_by_hand() -> None:
     """One latent of both chains, momentum, clipping, jitter, and the length it began with."""
     model, goal, clip = Gaussian(), wanted(), 0.02

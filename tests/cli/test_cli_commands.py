@@ -250,6 +250,9 @@ def test_clipped_samples_are_warned_of(ditto: Ditto, monkeypatch: pytest.MonkeyP
     told = ditto("generate", "calm", "-o", "out.wav", *QUICK[:6])
     assert told.status == 0
     assert "warning: out.wav: 12 samples were too loud" in told.err
+    assert "clipped: quieter by control with --intensity=-20:-20" in told.err
+    told = ditto(*control(*RISE, "-o", "out.wav"))
+    assert "clipped: quieter by --ceiling=-16 or --intensity=-20:-20" in told.err
     assert "12 samples" not in ditto("generate", "x", "-o", "o.wav", *QUICK[:6], "--quiet").err
 
 

@@ -198,12 +198,13 @@ def diverge(track: object, row: dict[str, float], loss: float, *rest: object) ->
     vars(track).update(history=[row], lowest=loss, stopped="diverged")
 
 
-def test_a_closed_pipe_is_quiet() -> None:
-    process = start("models")
+@pytest.mark.parametrize(("argv", "status"), [(["models"], 1), (["--help"], 0), ([], 0)])
+def test_a_closed_pipe_is_quiet(argv: list[str], status: int) -> None:
+    process = start(*argv)
     assert process.stdout
     process.stdout.close()
     told = end(process)
-    assert (told.status, told.err) == (1, "")
+    assert (told.status, told.err) == (status, "")
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="names there are text")
@@ -253,7 +254,14 @@ print(status, sorted(heavy))
 
 @pytest.mark.parametrize(
     ("argv", "status"),
-    [(["--help"], 0), (["control", "--help"], 0), (["--version"], 0), (["control", "--no"], 2)],
+    [
+        (["--help"], 0),
+        (["control", "--help"], 0),
+        (["--version"], 0),
+        (["control", "--no"], 2),
+        (["study"], 0),
+        (["study", "spectre"], 2),
+    ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_help_and_bad_flags_import_nothing_heavy(argv: list[str], status: int) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ditto_music import InputError, Intensity, load_model
-from ditto_music.controls.curves import CurveLike, parse_points
+from ditto_music.controls.curves import CurveLike, parse_points, points, read_points
 from ditto_music.features import intensity
 from ditto_music.features.loudness import loudness_over
 from ditto_music.protocols import Clip, Form, Model
@@ -151,6 +151,39 @@ def test_bad_curves_are_one_clear_line(curve: object, says: str) -> None:
 def test_levels_that_cannot_be_are_refused_before_the_clip_is_known(curve: CurveLike) -> None:
     with pytest.raises(InputError, match="dBFS is out of range: keep between -80 and 0"):
         Intensity(curve)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b"0;-35\n3;-14\n",
+        b"Zeit;Pegel\r\n0,0;-35,0\r\n3,0;-14,0\r\n;\r\n",
+        b"seconds\tdB\n0\t-35\n3\t-14\n",
+        "seconds\tdB\r\n0\t-35\r\n3\t-14\r\n".encode("utf-16"),
+        b"\xef\xbb\xbf0,-35\n3,-14\n",
+    ],
+)
+def test_tables_are_read_as_spreadsheets_write_them(tmp_path: Path, table: bytes) -> None:
+    (tmp_path / "c.csv").write_bytes(table)
+    assert read_points(tmp_path / "c.csv") == points([(0, -35), (3, -14)])
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (b"0;-35\n1;loud\n", "line 2: expected seconds;dB but found '1;loud'"),
+        (b"0 -35\n1 -14\n", "line 1: expected seconds,dB but found '0 -35'"),
+        (b'"seconds\nof it",dB\n0,-35\n1,loud\n', "line 4: "),
+        ("Länge,dB\n0,-35\n".encode("latin-1"), "not text in UTF-8 or UTF-16: save it as a CSV"),
+        ("0,-35\n".encode("utf-16-le"), "not text in UTF-8 or UTF-16"),
+    ],
+)
+def test_tables_that_cannot_be_read_are_one_clear_line(
+    tmp_path: Path, table: bytes, says: str
+) -> None:
+    (tmp_path / "c.csv").write_bytes(table)
+    with pytest.raises(InputError, match=says):
+        read_points(tmp_path / "c.csv")
 
 
 def test_a_bad_row_of_a_table_is_named(tmp_path: Path) -> None:

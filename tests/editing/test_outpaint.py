@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -55,11 +56,13 @@ def test_any_length_in_windows_that_follow_one_another(model: SmallModel, tmp_pa
     assert [(line.start, line.stop) for line in edit.drift] == edit.regions
     assert edit.read
     assert all(result.items[0].prompt for result in edit.results)
-    level, tempo, timbre = drift_panels(edit.drift[::-1])
+    level, tempo, timbre = drift_panels([replace(line, bpm=90.0) for line in edit.drift[::-1]])
     assert level.times.tolist() == tempo.times.tolist() == timbre.times.tolist() == [7.0, 17.0]
     assert level.achieved.tolist() == pytest.approx([line.level_db for line in edit.drift])
     assert timbre.achieved.tolist() == pytest.approx([line.timbre for line in edit.drift])
     assert drift_panels(edit.drift[:1]) == []
+    silent = [replace(line, bpm=None) for line in edit.drift]
+    assert [panel.name for panel in drift_panels(silent, level=False)] == ["drift of timbre"]
     edit.plot(tmp_path / "long.png")
     assert (tmp_path / "long.png").stat().st_size > 20_000
 
@@ -89,6 +92,11 @@ def test_a_control_is_asked_of_the_new_music_alone(model: SmallModel) -> None:
     assert float(halves[0].target[-1]) == pytest.approx(-30, abs=1.0)
     assert float(halves[1].target[-1]) == pytest.approx(-20.5, abs=1.0)
     assert abs(float(halves[0].target[-1]) - float(halves[1].target[0])) < 0.2
+    with patch("ditto_music.pictures.draw_edit") as drawn:
+        edit.plot("out.png")
+    names = [panel.name for _, panel in drawn.call_args.args[3]]
+    assert "drift of timbre" in names
+    assert "drift of level" not in names
 
 
 def test_what_needs_the_whole_is_refused_over_several_windows(model: SmallModel) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,11 +19,7 @@ from ditto_music.baselines import METHODS
 from ditto_music.cli import main
 from ditto_music.errors import InputError
 from ditto_music.evaluation.studies import (
-    STUDIES,
-    Column,
-    Item,
-    Scale,
-    Size,
+    QUESTIONS,
     decoder,
     guidance,
     lines,
@@ -31,6 +28,7 @@ from ditto_music.evaluation.studies import (
     running,
     samplers,
     stochastic,
+    study_named,
     variables,
 )
 from ditto_music.evaluation.studies.bands import energy_below, joined, split, white_below
@@ -43,8 +41,8 @@ from ditto_music.evaluation.studies.making import WALKS, counted
 from ditto_music.evaluation.studies.memory import measure
 from ditto_music.evaluation.studies.searching import Found, packed, searched, unpacked
 from ditto_music.evaluation.studies.stochastic import ETAS
-from ditto_music.evaluation.studies.study import Row
-from ditto_music.evaluation.studies.tables import summed
+from ditto_music.evaluation.studies.study import Item, Row, Scale, Size
+from ditto_music.evaluation.studies.tables import Column, summed
 from ditto_music.evaluation.studies.variables import WAYS
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
@@ -92,7 +90,7 @@ HEADS: dict[str, set[tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("name", [*STUDIES])
+@pytest.mark.parametrize("name", [*QUESTIONS])
 def test_a_study_makes_its_table_and_figure_once(
     name: str,
     tmp_path: Path,
@@ -109,7 +107,7 @@ def test_a_study_makes_its_table_and_figure_once(
     assert main(["study", name, "-o", str(out), *QUICK]) == 0
     told = capsys.readouterr().out
     assert told == (out / "table.md").read_text()
-    assert told.startswith(STUDIES[name].question)
+    assert told.startswith(QUESTIONS[name])
     with (out / "table.csv").open() as file:
         heads, *rows = csv.reader(file)
     count = heads.index("figure")
@@ -142,7 +140,7 @@ def test_more_prompts_keep_what_is_measured(tmp_path: Path) -> None:
 def test_without_a_name_the_questions_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["study"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [*STUDIES]
+    assert [line.split()[0] for line in lines] == [*QUESTIONS]
     assert len(lines) == 10
     assert all(line.endswith("?") for line in lines)
 
@@ -200,8 +198,7 @@ def test_an_iteration_is_counted_in_samples_by_ddim(
 
 def test_an_interrupted_study_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, made = tmp_path / "out", list[str]()
-    study = STUDIES["samplers"]
-    measure = study.measure
+    measure = samplers.STUDY.measure
 
     def stopped(model: SmallModel, item: Item) -> list[dict[str, object]]:
         if len(made) == 2:
@@ -210,18 +207,12 @@ def test_an_interrupted_study_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
         return measure(model, item)
 
     with monkeypatch.context() as patch:
-        patch.setitem(STUDIES, "samplers", _with(study, stopped))
+        patch.setattr(samplers, "STUDY", replace(samplers.STUDY, measure=stopped))
         assert main(["study", "samplers", "-o", str(out), *QUICK]) == 130
     results = out / "items" / "results.jsonl"
     assert len(results.read_text().splitlines()) == 2
     assert main(["study", "samplers", "-o", str(out), *QUICK]) == 0
     assert len(results.read_text().splitlines()) == 4
-
-
-def _with(study, measure):
-    from dataclasses import replace
-
-    return replace(study, measure=measure)
 
 
 # --- the pieces --------------------------------------------------------------------------------
@@ -514,7 +505,7 @@ def test_costs_stay_within_the_iterations() -> None:
 
 
 def test_what_is_asked_is_the_name_of_an_item() -> None:
-    study = STUDIES["stochastic"]
+    study = study_named("stochastic")
     shared = {"model": "debug"}
 
     def names(size: Size) -> list[str]:

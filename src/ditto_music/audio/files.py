@@ -31,6 +31,7 @@ from ditto_music.whole import check_target, whole
 Samples = npt.NDArray[np.int32 | np.float32 | np.float64]
 Audio = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.floating[Any]]
+Given = npt.NDArray[np.floating[Any] | np.integer[Any]]
 
 MAX_CHANNELS = 64
 MIN_RATE, MAX_RATE = 1_000, 768_000
@@ -106,7 +107,7 @@ class Recording:
             )
 
     @classmethod
-    def of(cls, audio: Floats, sample_rate: int, subtype: str = "PCM_24") -> Recording:
+    def of(cls, audio: Given, sample_rate: int, subtype: str = "PCM_24") -> Recording:
         """A WAV in memory of audio (channels, N), rounded to `subtype` and clipped to it.
 
         Full scale is [-1, 1], of whole numbers that of their type.
@@ -329,7 +330,7 @@ def write_recording(
 
 
 def write_audio(
-    path: str | os.PathLike[str], audio: Floats, sample_rate: int, *, subtype: str | None = None
+    path: str | os.PathLike[str], audio: Given, sample_rate: int, *, subtype: str | None = None
 ) -> int:
     """Write audio as it is: no dither, no change of level; the format follows from the suffix.
 
@@ -442,24 +443,24 @@ def _quantise(audio: Floats, subtype: str) -> tuple[Samples, int]:
     return samples, int(np.count_nonzero(np.abs(audio) > 1))
 
 
-def _rows(audio: Floats) -> Floats:
+def _rows(audio: Given) -> Floats:
     """Audio (channels, N) or (N,) as rows (N, channels), checked to be finite numbers.
 
     Whole numbers are brought from the full scale of their type to [-1, 1].
     """
-    audio = np.atleast_2d(np.asarray(audio))
-    if audio.ndim != 2:
-        raise ValueError(f"audio must be (channels, N) or (N,), not {audio.shape}")
-    if np.issubdtype(audio.dtype, np.integer):
-        least, most = np.iinfo(audio.dtype).min, np.iinfo(audio.dtype).max
+    rows: Any = np.atleast_2d(np.asarray(audio))
+    if rows.ndim != 2:
+        raise ValueError(f"audio must be (channels, N) or (N,), not {rows.shape}")
+    if np.issubdtype(rows.dtype, np.integer):
+        least, most = np.iinfo(rows.dtype).min, np.iinfo(rows.dtype).max
         middle = (least + most + 1) / 2
-        audio = (audio.astype(np.float64) - middle) / (middle - least)
-    if not np.isfinite(audio).all():
+        rows = (rows.astype(np.float64) - middle) / (middle - least)
+    if not np.isfinite(rows).all():
         raise ValueError("audio holds samples that are not finite numbers (NaN or infinity)")
-    return np.ascontiguousarray(audio.T)
+    return np.ascontiguousarray(rows.T)
 
 
-def _some_rows(audio: Floats) -> Floats:
+def _some_rows(audio: Given) -> Floats:
     """The same, of a sample at least and of no more channels than a file has."""
     rows = _rows(audio)
     if not 0 < rows.shape[1] <= MAX_CHANNELS or not len(rows):

@@ -26,6 +26,8 @@ from ditto_music.errors import InputError
 
 TRACEBACK = "DITTO_MUSIC_TRACEBACK"
 
+HELP = {"--help", "-h"}
+
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -59,8 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         say(str(interrupt) or "interrupted; nothing was written")
         return INTERRUPTED
-    except BrokenPipeError:
-        return FAILED
+    except (BrokenPipeError, SystemExit):  # rich makes the latter of the former
+        # Whoever reads a help, such as a pager, may have read enough.
+        return DONE if not arguments or HELP & {*arguments} else FAILED
     except Exception as error:
         if os.environ.get(TRACEBACK):
             traceback.print_exc()

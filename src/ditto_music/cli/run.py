@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from ditto_music.item import Item
     from ditto_music.runs import Run as SavedRun
 
+#: What makes the music of a command quieter.
+QUIETER = {
+    "generate": "control with --intensity=-20:-20",
+    "control": "--ceiling=-16 or --intensity=-20:-20",
+    "resume": "--ceiling=-16",
+    **dict.fromkeys(("inpaint", "outpaint", "loop"), "--intensity=-20:-20"),
+}
+
 Out = Annotated[
     Path,
     Parameter(
@@ -116,7 +124,9 @@ class Run:
         for line in lines:
             print(line)
         if clipped and not shared.quiet:
-            say(f"warning: {these}: {clipped} samples were too loud for the file and were clipped")
+            mend = f": quieter by {QUIETER[self.command]}" if self.command in QUIETER else ""
+            loud = "samples were too loud for the file and were clipped"
+            say(f"warning: {these}: {clipped} {loud}{mend}")
         return self._outcome(items, files, shared)
 
     def _outcome(self, items: Sequence[Item], files: Sequence[Path], shared: Shared) -> int:

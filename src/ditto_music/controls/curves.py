@@ -5,8 +5,12 @@ A curve is a list of ``(seconds, value)`` points joined by straight lines and he
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +22,8 @@ from ditto_music.audio import names_file
 from ditto_music.audio.files import names_audio
 from ditto_music.controls.base import SLACK
 from ditto_music.errors import InputError
+
+_NUMBER = re.compile(r"[-+]?\.?\d")  # what begins so was meant for one
 
 CurveLike = str | Path | Sequence[float] | Sequence[tuple[float, float]] | np.ndarray
 
@@ -144,36 +150,44 @@ def parse_points(text: str, unit: str = "dB") -> Points:
 def read_points(path: Path, unit: str = "dB") -> Points:
     """Break points from a CSV of ``seconds,value`` rows; a first row of words is a heading.
 
+    Cells may also be parted by ``;`` or tabs, as spreadsheets do whose numbers have decimal commas.
+
     Raises
     ------
     InputError
-        If a row does not hold two numbers, with its line number.
+        If a row does not hold two numbers, with its line number, or the file is no text.
     """
+    text = _text_of(path)
+    mark = next((mark for mark in ";\t" if mark in text), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
     rows: list[tuple[float, float]] = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            for number, row in enumerate(csv.reader(stream), start=1):
-                if not row:
-                    continue
-                try:
-                    time, value = (float(cell) for cell in row)
-                    rows.append((time, value))
-                except ValueError:
-                    if number > 1 or any(map(_is_number, row)):
-                        raise InputError(
-                            f"{path}, line {number}: expected seconds,{unit} but found "
-                            f"'{','.join(row)[:40]}'"
-                        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a CSV curve ({error})") from None
+    for number, row in enumerate(reader):
+        cells = [cell.strip().replace(",", ".") for cell in row]
+        if not any(cells):
+            continue
+        try:
+            time, value = map(float, cells)
+            rows.append((time, value))
+        except ValueError:
+            if number > 0 or any(map(_NUMBER.match, cells)):
+                raise InputError(
+                    f"{path}, line {reader.line_num}: expected seconds{mark}{unit} but found "
+                    f"'{mark.join(row)[:40]}'"
+                ) from None
     if not rows:
         raise InputError(f"{path}: holds no seconds,{unit} rows")
     return points(rows)
 
 
-def _is_number(text: str) -> bool:
+def _text_of(path: Path) -> str:
+    """A file in UTF-8, or in UTF-16 where it says so."""
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as a CSV curve ({error})") from None
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    with suppress(UnicodeDecodeError):
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+        if "\0" not in text:
+            return text
+    raise InputError(f"{path}: is not text in UTF-8 or UTF-16: save it as a CSV in UTF-8")

@@ -55,10 +55,14 @@ def measure_drift(
     return lines
 
 
-def drift_panels(lines: Sequence[Drift]) -> list[Panel]:
+def drift_panels(lines: Sequence[Drift], *, level: bool = True) -> list[Panel]:
     """Level, tempo and timbre of the windows, at their middles, over the recording's end.
 
-    Of fewer than two windows nothing: a point is no curve.
+    Of fewer than two windows nothing: a point is no curve; nor of a tempo that was not found.
+
+    Parameters
+    ----------
+    level : whether it was to stay; it was not where a control asked for one.
     """
     if len(lines) < 2:
         return []
@@ -68,7 +72,7 @@ def drift_panels(lines: Sequence[Drift]) -> list[Panel]:
         return torch.tensor([math.nan if value is None else value for value in values])
 
     times = over([(line.start + line.stop) / 2 for line in lines])
-    return [
+    panels = [
         Curve("drift of level", "dB", times, 0 * times, over([line.level_db for line in lines])),
         Curve(
             "drift of tempo",
@@ -85,6 +89,7 @@ def drift_panels(lines: Sequence[Drift]) -> list[Panel]:
             over([line.timbre for line in lines]),
         ),
     ]
+    return [panel for panel in panels[not level :] if not panel.achieved.isnan().all()]
 
 
 def _part(recording: Recording, seconds: tuple[float, float]) -> Recording:

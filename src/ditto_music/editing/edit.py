@@ -65,7 +65,8 @@ class Edit:
         """
         from ditto_music.pictures import draw_edit
 
-        panels = [(0.0, panel) for panel in drift_panels(self.drift)]
+        asked = any(isinstance(task, Task) and task.wish.sets_level for task in self.tasks)
+        panels = [(0.0, panel) for panel in drift_panels(self.drift, level=not asked)]
         panels += [
             (start, panel)
             for (start, _), result in zip(self.regions, self.results, strict=True)

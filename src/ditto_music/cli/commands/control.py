@@ -34,6 +34,7 @@ def control(
     """
     shared = shared.checked(out, given=asked.files())
 
+    from ditto_music.problem import form_of
     from ditto_music.runs import run_of
 
     wanted = asked.control()
@@ -42,6 +43,7 @@ def control(
     with watching(shared, figures) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load(out=out)
+        form_of(model, shared.duration)
         watch.stage("first iteration")
         result = solve(
             model,

@@ -43,11 +43,13 @@ def generate(
     shared = shared.checked(out)
 
     from ditto_music.generate import generate as sample
+    from ditto_music.problem import form_of
     from ditto_music.runs import run_of
 
     with watching(shared) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load(out=out)
+        form_of(model, shared.duration)
         watch.stage(f"making {shared.duration:g} s of music")
         result = sample(
             model, prompt, duration=shared.duration, expect=watch.expect, **shared.sampling(model)

@@ -57,11 +57,13 @@ def inpaint(
     control = asked.any_control()
 
     from ditto_music.editing import inpaint as redo
+    from ditto_music.editing.inpaint import check_regions
 
     original = original_of(recording, out)
     with watching(shared, asked.figures(), parts=count * len(regions)) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load()
+        check_regions(original, regions, model.seconds_range[1])
         watch.stage("listening to what is around the new part")
 
         def make(seed: int) -> Edit:

@@ -11,6 +11,7 @@ from ditto_music.cli.commands.batch import teller
 from ditto_music.cli.say import say
 from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Offload, Whole
 from ditto_music.errors import InputError
+from ditto_music.evaluation.studies import QUESTIONS, study_named
 
 STUDY = Group.create_ordered("Study")
 CONTROLS = ("intensity", "melody", "structure")
@@ -19,7 +20,11 @@ QUICK_PROMPTS, QUICK_ITERATIONS, QUICK_STEPS = 2, 10, 8
 
 def study(
     name: Annotated[
-        str | None, Parameter(name="NAME", help="Of the study; without one, all are listed.")
+        str | None,
+        Parameter(
+            name="NAME",
+            help=f"Of the study: {', '.join(QUESTIONS)}. Without one, their questions are listed.",
+        ),
     ] = None,
     /,
     *,
@@ -86,16 +91,17 @@ def study(
     if not 0 <= seed <= LARGEST_SEED // 2:
         raise InputError(f"seed is {seed}: it must be 0 to {LARGEST_SEED // 2}")
 
-    from ditto_music.evaluation.studies import STUDIES, Scale, Size
-    from ditto_music.evaluation.studies.running import run_study, study_named, write_all
-    from ditto_music.jobs import Tally
-
     if name is None:
-        width = max(map(len, STUDIES))
-        for each in STUDIES.values():
-            print(f"{each.name:{width}}  {each.question}")
+        width = max(map(len, QUESTIONS))
+        for each, question in QUESTIONS.items():
+            print(f"{each:{width}}  {question}")
         return 0
     asked = study_named(name)
+
+    from ditto_music.evaluation.studies.running import run_study, write_all
+    from ditto_music.evaluation.studies.study import Scale, Size
+    from ditto_music.jobs import Tally
+
     scale = Scale(
         duration,
         steps if steps is not None else (QUICK_STEPS if quick else Scale.steps),

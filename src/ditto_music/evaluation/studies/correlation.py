@@ -96,8 +96,6 @@ def draw(rows: Sequence[Row]) -> Figure:
 
 STUDY = Study(
     name="correlation",
-    question="Level or shape: what does asking for the correlation with an intensity curve "
-    "instead of its dB win and lose?",
     paper="By squared error DITTO reaches 4.8 dB^2 and a correlation of 0.62; by correlation 0.90, "
     "and 60.9 dB^2, worse than the uncontrolled 40.8. Music ControlNet: 38.4 dB^2 and 0.94.",
     items=items,

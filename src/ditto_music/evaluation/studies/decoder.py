@@ -259,8 +259,6 @@ def draw(rows: Sequence[Row]) -> Figure:
 
 STUDY = Study(
     name="decoder",
-    question="Decoder in or out of the gradient's path: what does it cost, and what does a control "
-    "that never hears the audio get wrong?",
     paper="The vocoder is inside wherever the feature is of audio; edits and structure work on the "
     "spectrogram without it. What it costs or saves is not measured.",
     items=items,

@@ -134,8 +134,6 @@ def draw(rows: Sequence[Row]) -> Figure:
 
 STUDY = Study(
     name="guidance",
-    question="What does searching the noise give for its cost, against guiding the steps of one "
-    "walk, or drawing many and keeping the best?",
     paper="On intensity DITTO reaches 4.8 dB^2 in 82 s, FreeDoM 23.3 in 2.9 s, DOODL 4.8 in 207 s; "
     "on melody 83%, 32% and 82%; FreeDoM is the better one on structure (0.018 against 0.024).",
     items=items,

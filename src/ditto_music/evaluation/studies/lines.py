@@ -177,8 +177,6 @@ def draw(rows: Sequence[Row]) -> Figure:
 
 STUDY = Study(
     name="lines",
-    question="One core, many tasks: how many lines does a control need, and how far does the core "
-    "take it?",
     paper="One algorithm serves all tasks; a task is a feature, a target and a loss. Lines are not "
     "counted.",
     items=items,

@@ -136,8 +136,6 @@ def draw(rows: Sequence[Row]) -> Figure:
 
 STUDY = Study(
     name="memory",
-    question="What do time and memory of an iteration do as the sampler takes more steps, when "
-    "activations are stored, made again (checkpointing), or rebuilt by an invertible sampler?",
     paper="Checkpointing keeps memory flat (1.8% more at 50 steps than at 20) for one more forward "
     "pass; DOODL as released takes 2.25 times the time and 1.65 times the memory of DITTO.",
     items=items,

@@ -125,8 +125,6 @@ def draw(rows: Sequence[Row]) -> Figure:
 
 STUDY = Study(
     name="reuse",
-    question="How different are clips from one optimised noise, and what of the control do they "
-    "keep, as the fresh noise of their sampling (eta) grows?",
     paper="With all fresh noise (DDPM) much is lost: intensity 13.8 dB^2 at the same prompt and "
     "24.5 at random ones, from 4.8; FreeDoM's step on the way brings back 11.2 and 17.0.",
     items=items,

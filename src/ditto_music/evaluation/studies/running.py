@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +11,7 @@ from typing import Any
 
 from ditto_music.errors import InputError
 from ditto_music.evaluation.compare import reports_of
-from ditto_music.evaluation.studies import STUDIES
+from ditto_music.evaluation.studies import study_named
 from ditto_music.evaluation.studies.fresh import in_fresh_process
 from ditto_music.evaluation.studies.study import Item, Row, Scale, Size, Study
 from ditto_music.evaluation.studies.tables import Table
@@ -51,21 +50,6 @@ class Findings:
         lines = [self.study.question, ""]
         lines += [self.table.markdown()] if self.rows else ["Nothing could be measured."]
         return "\n".join([*lines, *(f"\nFailed: {line}" for line in self.failed)])
-
-
-def study_named(name: str) -> Study:
-    """A study.
-
-    Raises
-    ------
-    InputError
-        If there is none of this name; the nearest is told.
-    """
-    if name not in STUDIES:
-        near = difflib.get_close_matches(name, STUDIES, n=1, cutoff=0.4)
-        mend = f"did you mean {near[0]}?" if near else f"take {', '.join(STUDIES)}"
-        raise InputError(f"study '{name}' is unknown: {mend}")
-    return STUDIES[name]
 
 
 def run_study(
@@ -150,7 +134,7 @@ class Measuring:
     def _outcome(self, key: str, job: Job) -> Outcome:
         fields = job.fields
         try:
-            fresh = STUDIES[fields["study"]].fresh
+            fresh = study_named(fields["study"]).fresh
             rows = in_fresh_process(measured, fields) if fresh else measured(fields)
         except Exception as error:
             kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
@@ -164,7 +148,7 @@ def measured(fields: Mapping[str, Any]) -> list[Row]:
     """The rows of an item, from a job's fields."""
     item = Item(fields["asked"], Scale(**fields["scale"]))
     model = _load(fields["model"], fields["device"], fields["dtype"], fields.get("offload", USUAL))
-    return STUDIES[fields["study"]].measure(model, item)
+    return study_named(fields["study"]).measure(model, item)
 
 
 @lru_cache(maxsize=1)

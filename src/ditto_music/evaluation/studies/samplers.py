@@ -133,8 +133,6 @@ def draw(rows: Sequence[Row]) -> Figure:
 
 STUDY = Study(
     name="samplers",
-    question="Does a better sampler optimise better: DDIM, DPM-Solver++, Heun or Adams-Bashforth "
-    "inside the search, at equal denoiser calls?",
     paper="DPM-Solver++ in place of DDIM was worse for intensity (6.30 against 4.77 dB^2) and "
     "slightly better for outpainting (FAD 9.12 against 9.19); theory is left open.",
     items=items,

@@ -164,8 +164,6 @@ def draw(rows: Sequence[Row]) -> Figure:
 
 STUDY = Study(
     name="spectrum",
-    question="Does x_T encode slow structure: where along the latent's spectrum over time do the "
-    "updates live, and what does the slow part of a noise alone decide?",
     paper="Intensity, melody and structure are low-frequency patterns, settled early; clips of "
     "different prompts that share x_T have features of less variance (appendix J).",
     items=items,

@@ -126,8 +126,6 @@ def draw(rows: Sequence[Row]) -> Figure:
 
 STUDY = Study(
     name="stochastic",
-    question="Does it matter that the sampler inside the optimisation is deterministic: what do "
-    "noises in its steps cost, fixed or fresh in each iteration?",
     paper="Only deterministic samplers are used inside; stochastic ones made the optimisation "
     "considerably harder (appendix I).",
     items=items,

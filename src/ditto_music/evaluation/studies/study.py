@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from matplotlib.figure import Figure
 
 from ditto_music.errors import InputError
+from ditto_music.evaluation.studies import QUESTIONS
 from ditto_music.evaluation.studies.tables import Table
 from ditto_music.evaluation.targets import PROMPTS, SECONDS
 from ditto_music.protocols import Model
@@ -143,8 +144,7 @@ class Study:
 
     Attributes
     ----------
-    name : of the command line.
-    question : in one line.
+    name : of the command line and of its file.
     paper : what DITTO's paper found, in a sentence or two.
     items : what is asked of each, for a size.
     measure : an item on a model; a row or several, of plain values. Randomness is the seed's.
@@ -153,13 +153,17 @@ class Study:
     """
 
     name: str
-    question: str
     paper: str
     items: Callable[[Size], list[Asked]]
     measure: Callable[[Model, Item], list[Row]]
     table: Callable[[Sequence[Row]], Table]
     draw: Callable[[Sequence[Row]], Figure]
     fresh: bool = False
+
+    @property
+    def question(self) -> str:
+        """In one line."""
+        return QUESTIONS[self.name]
 
     def planned(self, size: Size) -> list[Item]:
         """The items of a size."""

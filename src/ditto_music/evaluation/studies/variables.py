@@ -147,8 +147,6 @@ def draw(rows: Sequence[Row]) -> Figure:
 
 STUDY = Study(
     name="variables",
-    question="How much control sits in the initial noise, against the prompt's embedding and the "
-    "noises of later steps, alone and together?",
     paper="Only x_T is searched; it is said to encode low-frequency structure that prompts leave "
     "open. Later work (NoisEasier, DNO) finds that all noises reach more than the first alone.",
     items=items,

@@ -190,7 +190,7 @@ def load_denoiser(path: Path) -> tuple[Denoiser, WordPieces]:
 def filled(module: M, state: dict[str, Tensor], path: Path) -> M:
     """The module with the weights of a file; errors as `load_small`."""
     try:
-        module.load_state_dict(state, assign=True)
+        module.float().load_state_dict(state)  # float32 whatever type is the default
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise InputError(f"{path}: these are not weights of ditto-small ({reason})") from None
