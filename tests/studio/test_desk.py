@@ -174,6 +174,28 @@ def test_who_leaves_frees_the_machine_and_leaves_nothing(desk: Desk) -> None:
     assert stays.folder.exists()
 
 
+def test_who_may_come_back_keeps_the_best(desk: Desk) -> None:
+    tab = desk.open()
+    running, waiting = desk.ask(tab, LONG), desk.ask(tab, LONG)
+    wait(lambda: running.draft)
+    desk.rest(tab)
+    assert over(running).status == "done"
+    assert running.result
+    assert running.result["stopped"] == "interrupted"
+    assert waiting.status == "dropped"
+    assert desk.tab(tab.id) is tab
+    assert not tab.empty
+
+
+def test_a_full_studio_lets_go_of_who_left(desk: Desk) -> None:
+    tabs = [desk.open() for _ in range(desk.limits.tabs)]
+    with pytest.raises(InputError, match="full"):
+        desk.open()
+    desk.rest(tabs[3])
+    desk.open()
+    assert [tab.id for tab in tabs if not tab.open] == [tabs[3].id]
+
+
 def test_who_leaves_while_the_request_is_read_is_no_fault(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ from tests.studio.conftest import LIMITS, OpenPage
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from ditto_music.studio.desk import Tab
     from ditto_music.studio.server import Studio
 
 pytestmark = pytest.mark.slow
@@ -58,6 +59,13 @@ def settle(page: Page, *, iterations: int, seconds: float | None = None) -> None
 
 def finished(page: Page, seconds: float = 120) -> None:
     page.wait_for_selector('[data-kind="audio"]', timeout=1000 * seconds)
+
+
+def tab_of(page: Page, studio: Studio) -> Tab:
+    """What the studio has of a page."""
+    tab = studio.desk.tab(page.evaluate("JSON.parse(sessionStorage['ditto-page']).tab"))
+    assert tab
+    return tab
 
 
 def downloaded(page: Page, kind: str) -> bytes:
@@ -230,19 +238,25 @@ def test_two_tabs_are_served_and_see_only_their_own(open_page: OpenPage) -> None
         assert f"piece {number}" in page.locator("#history").inner_text()
 
 
-def test_a_closed_tab_frees_the_machine(open_page: OpenPage, studio: Studio) -> None:
+def test_a_closed_tab_frees_the_machine(
+    open_page: OpenPage, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio.desk, "limits", replace(LIMITS, keep=3))
     page = open_page()
     settle(page, iterations=150, seconds=6)
     page.locator("#make").click()
     page.wait_for_selector('[data-version="draft"]')
-    (tab,) = [one for one in list(studio.desk._tabs.values()) if one.tickets]  # pyright: ignore
-    page.close()
+    tab = tab_of(page, studio)
+    (ticket,) = tab.tickets.values()
+    page.close(run_before_unload=True)
     until = time.monotonic() + 60
     while tab.folder.exists() and time.monotonic() < until:
         time.sleep(0.2)
     assert not tab.open
     assert not tab.folder.exists()
-    assert [ticket.status for ticket in tab.tickets.values()] == ["dropped"]
+    assert ticket.status == "done"
+    assert ticket.result
+    assert ticket.result["stopped"] == "interrupted"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,10 @@ def test_a_damaged_link_is_told_and_the_page_works(open_page: OpenPage, link: st
 
 def test_a_silent_studio_is_told_until_it_answers_again(open_page: OpenPage) -> None:
     page = open_page()
-    page.route("**/events", lambda route: route.abort("connectionrefused"))
-    page.reload()
-    page.wait_for_selector("#studio[data-ready]")
+    news = re.compile(r"/studio/tabs/[^/]+$")
+    page.route(news, lambda route: route.abort("connectionrefused"))
     page.locator("#error", has_text="does not answer").wait_for(timeout=15_000)
-    page.unroute("**/events")
+    page.unroute(news)
     page.locator("#error").wait_for(state="hidden")
 
 

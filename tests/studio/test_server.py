@@ -8,6 +8,7 @@ import io
 import json
 import os
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -194,6 +195,39 @@ def test_settings_that_are_none_are_refused(studio: Studio, tab: str) -> None:
         assert status == 400
         assert words in json.loads(body)["error"]
     assert call(f"{studio.url}studio/tabs/nobody/pieces", b"{}")[0] == 404
+
+
+def test_a_page_that_is_loaded_again_takes_up_its_tab(studio: Studio, tab: str) -> None:
+    home, _, key = tab.rpartition("/")
+    took, other = (json.loads(call(f"{home}?again={one}", b"")[1]) for one in (key, "nobody"))
+    assert took["tab"] == key
+    assert took["pieces"] == []
+    assert other["tab"] not in (key, "nobody")
+    fresh = studio.desk.tab(other["tab"])
+    assert fresh
+    studio.desk.leave(fresh)
+
+
+def test_a_page_that_leaves_is_forgotten_unless_it_comes_back(
+    studio: Studio, tab: str, tmp_path: Path
+) -> None:
+    home, _, key = tab.rpartition("/")
+    write_recording(tmp_path / "a.wav", music(1, 22_050, 1))
+    upload = json.loads(call(f"{tab}/uploads?name=a.wav", (tmp_path / "a.wav").read_bytes())[1])
+    bare = json.loads(call(home, b"")[1])["tab"]
+    for one in (tab, f"{home}/{bare}"):
+        assert call(f"{one}/leave", b"")[0] == 200
+    assert call(tab)[0] == 200  # heard of
+    time.sleep(studio.desk.limits.grace + 1)
+    assert call(f"{home}/{bare}")[0] == 404
+    assert call(f"{tab}/leave", b"")[0] == 200
+    time.sleep(studio.desk.limits.grace + 1)
+    kept = studio.desk.tab(key)
+    assert kept
+    assert kept.left  # but it has a recording to come back for
+    assert json.loads(call(f"{tab}/uploads/{upload['id']}")[1]) == upload
+    assert call(f"{tab}/uploads/{upload['id']}/audio")[1] == (tmp_path / "a.wav").read_bytes()
+    assert call(f"{tab}/uploads/nothing")[0] == call(f"{tab}/uploads/nothing/audio")[0] == 404
 
 
 def test_gradios_clients_can_make_music(studio: Studio) -> None:

@@ -82,14 +82,25 @@ class Ticket:
 
 @dataclass(eq=False)
 class Tab:
-    """One open page."""
+    """One page, open or left a short while ago.
+
+    Attributes
+    ----------
+    open : whether it may still be asked for anything.
+    left : whether the page has said that it leaves and was not heard of since.
+    """
 
     id: str
     folder: Path
     uploads: Uploads
     tickets: dict[str, Ticket] = field(default_factory=dict[str, Ticket])
-    version: int = 0
     open: bool = True
+    left: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is here that anybody could come back for."""
+        return not self.tickets and not self.uploads
 
 
 class Desk:
@@ -126,6 +137,9 @@ class Desk:
             If there are too many.
         """
         with self._changed:
+            left = [tab for tab in self._tabs.values() if tab.left]
+            if len(self._tabs) >= self.limits.tabs and left:
+                self.leave(left[0])
             if len(self._tabs) >= self.limits.tabs:
                 raise InputError("the studio is full: close another of its pages, or come later")
             key = secrets.token_urlsafe(16)
@@ -138,8 +152,15 @@ class Desk:
         """An open page."""
         return self._tabs.get(key)
 
+    def rest(self, tab: Tab) -> None:
+        """A page was left: its work ends, what is finished stays for whoever comes back."""
+        tab.left = True
+        for ticket in list(tab.tickets.values()):
+            if ticket.status in ALIVE:
+                self.stop(ticket)
+
     def leave(self, tab: Tab) -> None:
-        """A page was closed: its work ends and its files go."""
+        """Nobody comes back to a page: its work ends and its files go."""
         with self._changed:
             self._tabs.pop(tab.id, None)
             tab.open = False
@@ -176,7 +197,7 @@ class Desk:
         with self._changed:
             tab.tickets[ticket.id] = ticket
             self._queue.append(ticket)
-            self._touch(tab)
+            self._changed.notify_all()
             finished = [one for one in tab.tickets.values() if one.status not in ALIVE]
             for old in finished[: max(0, len(tab.tickets) - self.limits.history)]:
                 del tab.tickets[old.id]
@@ -212,13 +233,11 @@ class Desk:
                 self._queue.remove(ticket)
                 ticket.status = "dropped"
             ticket.stopping = True
-            self._touch(ticket.tab)
 
     def state(self, tab: Tab) -> dict[str, Any]:
         """What the page shows of each of its pieces; results are fetched on their own."""
         with self._changed:
             return {
-                "version": tab.version,
                 "pieces": [
                     {
                         "id": ticket.id,
@@ -255,10 +274,6 @@ class Desk:
         )
         return self._queue.index(ticket) + running
 
-    def _touch(self, tab: Tab) -> None:
-        tab.version += 1
-        self._changed.notify_all()
-
     def _next(self) -> Ticket | None:
         """The next of the queue; of the tabs, one that has not just been served comes first."""
         with self._changed:
@@ -271,7 +286,6 @@ class Desk:
             ticket.told = {"stage": "getting ready"}
             others = [one for one in self._queue if one.tab is not ticket.tab]
             self._queue = others + [one for one in self._queue if one.tab is ticket.tab]
-            self._touch(ticket.tab)
             return ticket
 
     def _work(self) -> None:
@@ -292,7 +306,6 @@ class Desk:
     def _fail(self, ticket: Ticket, told: str) -> None:
         with self._changed:
             ticket.status, ticket.error = "failed", told
-            self._touch(ticket.tab)
 
     def _named(self, ticket: Ticket, told: str) -> str:
         """A message with the user's name for a recording in place of ours."""
@@ -320,7 +333,6 @@ class Desk:
         told = outcome.told()
         with self._changed:
             ticket.outcome, ticket.result, ticket.status = outcome, told, "done"
-            self._touch(ticket.tab)
 
     def _untouched(self, ticket: Ticket) -> None:
         """Write what to compare with: the same seed left alone, or the recording as it was."""
@@ -337,7 +349,6 @@ class Desk:
             ticket.told = cast(
                 "dict[str, Any]", finite(told)
             )  # a search may break: a page knows no NaN
-            self._touch(ticket.tab)
 
     def _check(self, ticket: Ticket) -> None:
         if not ticket.tab.open:

@@ -13,8 +13,9 @@ const EXAMPLES = ["calm piano ballad, 80 bpm", "upbeat bossa nova with nylon gui
 const VERSIONS = { draft: "So far", music: "Finished", plain: "Left alone" };
 const USUAL = { guidance: 0.5, iterations: 60 };  // guidance at its lowest is the model's own
 const COLUMNS = 800;
+const KEPT = "ditto-page"; // in the browser's storage of this tab
 
-const page = { mode: "make", recording: null, marks: [], active: null, shown: null, pieces: [], settings: new Map(), results: new Map(), loaded: {} };
+const page = { mode: "make", recording: null, marks: [], active: null, shown: null, pieces: [], gone: [], settings: new Map(), results: new Map(), loaded: {} };
 let api, parts, player, wave, source, sourcePlayer;
 
 /** Into Gradio's component once it is there, without disturbing who has begun to type. */
@@ -37,16 +38,56 @@ async function begin() {
   settle();
   make();
   wire();
+  const [line, before] = [new Api(), kept()];
   try {
-    api = await Api.open();
+    page.pieces = await line.open(before.tab);
   } catch (error) {
     return fail(error.message);
   }
+  api = line;
   $("model").replaceChildren(...Object.keys(api.models).map((name) => el("option", { value: name }, name)));
   bound();
-  api.listen(news, fail);
-  recall();
+  if (before.tab) restore(before);
+  if (before.hash !== location.hash) recall();
+  api.listen({ changed: news, lost, failed: fail });
+  window.addEventListener("pagehide", keep);
+  document.addEventListener("visibilitychange", keep);
+  keep();
   $("studio").dataset.ready = "yes";
+}
+
+/** What a page that is loaded again takes up. */
+function keep() {
+  const modes = page.mode === "make" ? ["edit", "make"] : ["make", "edit"];
+  const { active, shown } = page;
+  const kept = { tab: api.tab, hash: location.hash, settings: modes.map((mode) => settings(mode)), asked: [...page.settings], active, shown };
+  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+}
+
+const kept = () => JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
+
+function restore({ tab, settings, asked, active, shown }) {
+  page.settings = new Map(asked);
+  page.active = active;
+  for (const one of settings) apply(one);
+  $("empty").hidden = Boolean(asked.length);
+  if (tab !== api.tab) return lost();
+  const { recording } = settings.find((one) => one.task !== "make");
+  if (recording) api.recording(recording).then((told) => take(told, api.sound(told.id))).catch((error) => fail(error.message));
+  if (page.pieces.some((one) => one.id === shown)) show(shown);
+}
+
+/** The studio has let go of this tab: what is loaded still plays, what only the studio had is gone. */
+function lost() {
+  page.gone = [...page.settings.keys()].map((id) => ({ id, status: "gone" }));
+  page.pieces = [];
+  $("downloads").replaceChildren();
+  if (page.recording?.file) {
+    page.marks = source.regions;
+    upload(page.recording.file);
+  }
+  const what = page.gone.length > 1 ? `the ${page.gone.length} pieces made here: their` : "the piece made here: its";
+  if (page.gone.length) fail(`The studio no longer has ${what} downloads are gone${player.sound ? ", what is in the player still plays" : ""}`);
 }
 
 function make() {
@@ -181,12 +222,12 @@ function turn(name, on) {
 const on = (name) => $(`on-${name}`).checked;
 
 /** Everything asked, as the server and a settings file know it. */
-function settings() {
-  const asked = { task: page.mode === "make" ? "make" : chosen(), prompt: $("prompt").value.trim(), seed: Math.max(0, Math.floor(+$("seed").value) || 0) };
+function settings(mode = page.mode) {
+  const asked = { task: mode === "make" ? "make" : chosen(), prompt: $("prompt").value.trim(), seed: Math.max(0, Math.floor(+$("seed").value) || 0) };
   if ($("model").value) asked.model = $("model").value;
   for (const [name, value] of Object.entries(USUAL)) if (+$(name).value !== value) asked[name] = +$(name).value;
   if ($("negative").value.trim()) asked.negative = $("negative").value.trim();
-  if (page.mode === "make") {
+  if (mode === "make") {
     asked.duration = +$("duration").value;
     if (on("intensity")) {
       asked.intensity = parts.intensity.points;
@@ -273,17 +314,22 @@ async function upload(file) {
   $("dropped").textContent = `Reading ${file.name} …`;
   try {
     const told = await api.upload(file);
-    page.recording = told;
-    source.show(told.waveform, told.seconds);
-    mark();
-    sourcePlayer.clear();
-    const heard = await sourcePlayer.load("source", file);  // itself: the policy lets no blob: address be fetched
-    $("dropped").textContent = `${told.name}: ${short(told.seconds, 1)} s`;
-    say(heard ? `${told.name} is here` : "This browser cannot play the file; it can be edited all the same");
+    await take({ ...told, file }, file);  // itself: the policy lets no blob: address be fetched
   } catch (error) {
     $("dropped").textContent = "WAV, FLAC, OGG, MP3 …";
     fail(error.message);
   }
+}
+
+/** A recording that the studio has, to be edited; from: its file or its address. */
+async function take(told, from) {
+  page.recording = told;
+  source.show(told.waveform, told.seconds);
+  mark();
+  sourcePlayer.clear();
+  const heard = await sourcePlayer.load("source", from);
+  $("dropped").textContent = `${told.name}: ${short(told.seconds, 1)} s`;
+  say(heard ? `${told.name} is here` : "This browser cannot play the file; it can be edited all the same");
 }
 
 /** The parts that settings mark, once there is a recording: those that lie in it. */
@@ -324,7 +370,8 @@ async function ask() {
     page.active = id;
     $("empty").hidden = true;
     say("Asked for");
-    render();
+    keep();
+    api.look();
   } catch (error) {
     fail(error.message);
   }
@@ -333,9 +380,11 @@ async function ask() {
 
 // How it goes
 
+/** The state of all pieces; gives whether more is to come. */
 function news(pieces) {
   page.pieces = pieces;
   render();
+  return pieces.some(living);
 }
 
 function render() {
@@ -513,12 +562,13 @@ function columns(sound) {
 
 /** The pieces there are; made anew only where one has changed, so that no press or focus is lost. */
 function history() {
-  const now = JSON.stringify(page.pieces.map(({ id, status }) => [id, status, id === page.shown, page.settings.has(id)]));
+  const pieces = [...page.gone, ...page.pieces];
+  const now = JSON.stringify(pieces.map(({ id, status }) => [id, status, id === page.shown, page.settings.has(id)]));
   if (now === page.listed) return;
   page.listed = now;
-  $("history-card").hidden = !page.pieces.length;
-  const ended = { waiting: "waits", running: "is being made", done: "", failed: "did not work", dropped: "was taken back" };
-  $("history").replaceChildren(...[...page.pieces].reverse().map((piece) => {
+  $("history-card").hidden = !pieces.length;
+  const ended = { waiting: "waits", running: "is being made", done: "", failed: "did not work", dropped: "was taken back", gone: "no longer in the studio" };
+  $("history").replaceChildren(...pieces.reverse().map((piece) => {
     const asked = page.settings.get(piece.id) ?? {};
     const wishes = ["intensity", "notes", "form", "tempo", "style", "brightness"].filter((name) => asked[name]).map((name) => title({ notes: "melody" }[name] ?? name).toLowerCase());
     const kind = { redo: "redone", continue: "continued", loop: "loop" }[asked.task];
