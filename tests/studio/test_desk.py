@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -172,6 +173,22 @@ def test_who_leaves_frees_the_machine_and_leaves_nothing(desk: Desk) -> None:
     assert desk.tab(gone.id) is None
     wait(lambda: not gone.folder.exists())
     assert stays.folder.exists()
+
+
+def test_memory_is_given_back_after_each_piece_and_by_who_leaves(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[bool] = []
+    monkeypatch.setattr("ditto_music.studio.desk.give_back", lambda: given.append(True))
+    tab = desk.open()
+    ticket = over(desk.ask(tab, QUICK))
+    wait(lambda: len(given) == 1)
+    held = ref(ticket.outcome)
+    del ticket
+    desk.leave(tab)
+    assert len(given) == 2
+    over(desk.ask(desk.open(), QUICK))  # which the worker had in hand until now
+    assert held() is None
 
 
 def test_who_may_come_back_keeps_the_best(desk: Desk) -> None:

@@ -22,7 +22,7 @@ from ditto_music.audio import read_recording, write_recording
 from ditto_music.errors import InputError
 from ditto_music.item import Row
 from ditto_music.optimize import Progress
-from ditto_music.result import Result, finite
+from ditto_music.result import Result, finite, give_back
 from ditto_music.studio.limits import Limits
 from ditto_music.studio.maker import Maker, Piece
 from ditto_music.studio.outcome import Outcome, write_draft
@@ -166,9 +166,11 @@ class Desk:
             tab.open = False
             self._queue = [ticket for ticket in self._queue if ticket.tab is not tab]
             working = any(ticket.status == "running" for ticket in tab.tickets.values())
+            tab.tickets.clear()  # or each would hold the other, and all the sound in them
             self._changed.notify_all()
         if not working:  # else the worker clears up once it has let go
             shutil.rmtree(tab.folder, ignore_errors=True)
+        give_back()
 
     def ask(self, tab: Tab, sent: object) -> Ticket:
         """Take a request in; it begins when those before it are done.
@@ -302,6 +304,7 @@ class Desk:
                 self._fail(ticket, f"something went wrong inside: {type(error).__name__}: {error}")
             if not ticket.tab.open:  # left while it ran, however that ended
                 shutil.rmtree(ticket.tab.folder, ignore_errors=True)
+            give_back()
 
     def _fail(self, ticket: Ticket, told: str) -> None:
         with self._changed:
