@@ -15,7 +15,7 @@ const USUAL = { guidance: 0.5, iterations: 60 };  // guidance at its lowest is t
 const COLUMNS = 800;
 const KEPT = "ditto-page"; // in the browser's storage of this tab
 
-const page = { mode: "make", recording: null, marks: [], active: null, shown: null, pieces: [], gone: [], settings: new Map(), results: new Map(), loaded: {} };
+const page = { mode: "make", recording: null, marks: [], active: null, followed: null, shown: null, pinned: false, due: null, blame: "", pieces: [], gone: [], settings: new Map(), results: new Map(), loaded: {} };
 let api, parts, player, wave, source, sourcePlayer;
 
 /** Into Gradio's component once it is there, without disturbing who has begun to type. */
@@ -59,22 +59,22 @@ async function begin() {
 /** What a page that is loaded again takes up. */
 function keep() {
   const modes = page.mode === "make" ? ["edit", "make"] : ["make", "edit"];
-  const { active, shown } = page;
-  const kept = { tab: api.tab, hash: location.hash, settings: modes.map((mode) => settings(mode)), asked: [...page.settings], active, shown };
+  const heard = page.pinned ? page.shown : page.active;
+  const kept = { tab: api.tab, hash: location.hash, settings: modes.map((mode) => settings(mode)), asked: [...page.settings], heard };
   sessionStorage.setItem(KEPT, JSON.stringify(kept));
 }
 
 const kept = () => JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
 
-function restore({ tab, settings, asked, active, shown }) {
+function restore({ tab, settings, asked, heard }) {
   page.settings = new Map(asked);
-  page.active = active;
+  page.active = heard;
   for (const one of settings) apply(one);
   $("empty").hidden = Boolean(asked.length);
   if (tab !== api.tab) return lost();
   const { recording } = settings.find((one) => one.task !== "make");
   if (recording) api.recording(recording).then((told) => take(told, api.sound(told.id))).catch((error) => fail(error.message));
-  if (page.pieces.some((one) => one.id === shown)) show(shown);
+  if (page.pieces.some((one) => one.id === heard && one.status === "done")) page.due = heard;
 }
 
 /** The studio has let go of this tab: what is loaded still plays, what only the studio had is gone. */
@@ -133,7 +133,7 @@ function wire() {
   $("model").onchange = bound;
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 1e6); say(`Seed ${$("seed").value}`); };
   $("make").onclick = ask;
-  $("stop").onclick = () => page.active && api.stop(page.active).catch((error) => fail(error.message));
+  $("stop").onclick = () => api.stop(page.followed.id).then(api.look, (error) => fail(error.message));
   $("play").onclick = () => (player.playing ? player.pause() : player.play());
   $("repeat").onchange = (event) => player.while(() => { player.repeat = event.target.checked; if (!player.repeat) player.span = null; });
   $("copy").onclick = () => copy($("command").textContent, "Command");
@@ -367,13 +367,13 @@ async function ask() {
   try {
     const { id } = await api.ask(asked);
     page.settings.set(id, asked);
-    page.active = id;
     $("empty").hidden = true;
     say("Asked for");
+    watch(id);
     keep();
     api.look();
   } catch (error) {
-    fail(error.message);
+    blame(error.message);
   }
   $("make").disabled = false;
 }
@@ -382,29 +382,49 @@ async function ask() {
 
 /** The state of all pieces; gives whether more is to come. */
 function news(pieces) {
+  const before = new Map(page.pieces.map((one) => [one.id, one]));
   page.pieces = pieces;
+  for (const piece of pieces) {
+    const was = before.get(piece.id);
+    if (!living(piece) && (!was || living(was))) ended(piece);
+  }
   render();
-  return pieces.some(living);
-}
-
-function render() {
-  const piece = page.pieces.find((one) => one.id === page.active);
-  const alive = piece && living(piece);
-  $("progress").hidden = !alive;
-  $("stop").hidden = !alive;
-  $("stop").textContent = piece?.status === "waiting" ? "Do not make it" : piece?.stopping ? "Stopping …" : "Stop, keep the best";
-  if (piece) follow(piece, alive);
-  history();
+  return Boolean(page.due) || pieces.some(living);
 }
 
 const living = (piece) => piece.status === "waiting" || piece.status === "running";
 
-function follow(piece, alive) {
-  if (piece.plain && !piece.result) bring(piece, "plain", "plain");
-  if (piece.draft && alive) bring(piece, "draft", `draft-${piece.draft}`);
-  if (alive) return progress(piece);
-  if (piece.status === "failed") fail(piece.error);
-  if (piece.status === "done" && page.shown !== piece.id) show(piece.id);
+/** Once for each piece; what was wrong with what was asked before it is told no more. */
+function ended(piece) {
+  if ($("error").textContent === page.blame) fail("");
+  if (piece.status === "failed") blame(piece.error);
+  if (piece.status === "done") page.due = piece.id;
+}
+
+/** What is done is shown once nothing else plays; progress is that of the piece watched, else of the oldest. */
+function render() {
+  const alive = page.pieces.filter(living);
+  const piece = page.followed = alive.find((one) => one.id === page.active) ?? alive[0];
+  $("progress").hidden = $("stop").hidden = !piece;
+  if (page.due && (page.playing === page.due || !player.playing)) show(page.due);
+  if (piece) follow(piece);
+  history();
+}
+
+function follow(piece) {
+  $("stop").textContent = piece.status === "waiting" ? "Do not make it" : piece.stopping ? "Stopping …" : "Stop, keep the best";
+  if (page.playing === piece.id || !(page.pinned || player.playing)) {
+    if (piece.plain) bring(piece, "plain", "plain");
+    if (piece.draft) bring(piece, "draft", `draft-${piece.draft}`);
+  }
+  progress(piece);
+}
+
+/** Follow a piece, and hear it once nothing else plays. */
+function watch(id) {
+  page.active = id;
+  page.pinned = false;
+  render();
 }
 
 function progress(piece) {
@@ -418,7 +438,7 @@ function progress(piece) {
   } else {
     const part = piece.searches > 1 ? `Part ${piece.search} of ${piece.searches}, t` : "T";
     bar.value = (piece.search - 1 + piece.iteration / piece.iterations) / piece.searches;
-    $("told").textContent = `${part}ry ${piece.iteration} of at most ${piece.iterations} · loss ${piece.loss?.toPrecision(3)} · ${left(piece.left)}${piece.draft ? " · press ▶ to hear it so far" : ""}`;
+    $("told").textContent = `${part}ry ${piece.iteration} of at most ${piece.iterations} · loss ${piece.loss?.toPrecision(3)} · ${left(piece.left)}${piece.draft ? ` · press ${page.playing === piece.id ? "▶" : "Watch"} to hear it so far` : ""}`;
   }
   $("so-far").replaceChildren(...Object.entries(piece.figures ?? {}).map(([name, told]) => el("li", {}, el("b", {}, title(name)), ` ${told}`)));
 }
@@ -452,8 +472,10 @@ function clearResult() {
 
 // What came out
 
-async function show(id) {
+async function show(id, play = false) {
   page.shown = id;
+  page.pinned = true;
+  page.due = null;
   let result;
   try {
     result = page.results.get(id) ?? (await api.result(id));
@@ -467,7 +489,9 @@ async function show(id) {
   page.regions = result.regions ?? [];
   page.loaded.music = "audio";
   const heard = await player.load("music", api.file(id, "audio"));
+  if (page.shown !== id) return; // another is, meanwhile
   player.while(() => { player.current = heard ? "music" : null; player.sounds.delete("draft"); });
+  if (play) player.play();
   if (result.compares && page.loaded.plain !== "plain") {
     page.loaded.plain = "plain";
     player.load("plain", api.file(id, "plain"));
@@ -572,17 +596,23 @@ function history() {
     const asked = page.settings.get(piece.id) ?? {};
     const wishes = ["intensity", "notes", "form", "tempo", "style", "brightness"].filter((name) => asked[name]).map((name) => title({ notes: "melody" }[name] ?? name).toLowerCase());
     const kind = { redo: "redone", continue: "continued", loop: "loop" }[asked.task];
-    const what = [kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status]].filter(Boolean).join(", ");
+    const what = [kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status], piece.error].filter(Boolean).join(", ");
     return el("li", { class: piece.id === page.shown ? "shown" : "" },
       el("span", {}, el("b", {}, asked.prompt || "as it sounds"), el("small", {}, what)),
-      piece.status === "done" ? el("button", { type: "button", onclick: () => { page.active = piece.id; show(piece.id); } }, "Hear") : null,
-      living(piece) ? el("button", { type: "button", onclick: () => { page.active = piece.id; render(); } }, "Watch") : null,
+      piece.status === "done" ? el("button", { type: "button", onclick: () => show(piece.id, true) }, "Hear") : null,
+      living(piece) ? el("button", { type: "button", onclick: () => { if (page.playing !== piece.id) player.pause(); watch(piece.id); } }, "Watch") : null,
       el("button", { type: "button", onclick: () => { apply(asked); say("Settings are back"); } }, "Settings"));
   }));
 }
 
 function fail(text) {
   $("error").textContent = text;
+}
+
+/** Tell what is wrong with what was asked, until something asked has ended. */
+function blame(text) {
+  page.blame = text;
+  fail(text);
 }
 
 async function copy(text, what) {

@@ -37,14 +37,13 @@ export class Player {
   /** moved: called with seconds while it plays; changed: when it starts, stops or has other versions. */
   constructor({ moved, changed }) {
     Object.assign(this, { moved, changed });
-    this.sounds = new Map();
     this.repeat = false;
     this.clear();
   }
 
   clear() {
     this.pause();
-    this.sounds.clear();
+    this.sounds = new Map();
     this.current = null;
     this.place = 0;
     this.span = null;
@@ -52,6 +51,7 @@ export class Player {
 
   /** Bring a version, an address or a file, in place of one of the same name; gives whether it can be played here. */
   async load(name, from) {
+    const { sounds } = this;
     let sound;
     try {
       const bytes = from instanceof Blob ? from : await fetch(from);
@@ -59,6 +59,7 @@ export class Player {
     } catch {
       return false;
     }
+    if (sounds !== this.sounds) return false; // another piece's turn, meanwhile
     const playing = this.playing && this.current === name;
     if (playing) this.pause();
     this.sounds.set(name, sound);
