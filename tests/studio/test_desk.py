@@ -134,6 +134,15 @@ def test_the_command_says_how_the_studio_computes(desk: Desk) -> None:
     ]
 
 
+def test_what_was_warned_of_is_told_with_each_piece(desk: Desk) -> None:
+    tab, long = desk.open(), "slow calm piano jazz, drums, fast techno, 120 bpm"
+    for asked in (RISE, RISE | {"seed": 1}):
+        ticket = over(desk.ask(tab, asked | {"prompt": long}))
+        assert ticket.result
+        (note,) = ticket.result["notes"]
+        assert note.endswith("'bpm' and what follows are left out")
+
+
 def test_a_drawn_seed_is_told(desk: Desk) -> None:
     ticket = over(desk.ask(desk.open(), QUICK | {"seed": -1}))
     assert ticket.result

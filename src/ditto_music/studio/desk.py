@@ -10,6 +10,7 @@ import secrets
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -316,9 +317,11 @@ class Desk:
 
     def _make(self, ticket: Ticket) -> None:
         self.tell(ticket, stage="listening to it left alone" if ticket.plain else "first iteration")
-        self._untouched(ticket)
-        self.tell(ticket, stage="first iteration")
-        made, run, broken = ticket.piece.make(_Listener(self, ticket))
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", UserWarning)  # also where another piece had the same
+            self._untouched(ticket)
+            self.tell(ticket, stage="first iteration")
+            made, run, broken = ticket.piece.make(_Listener(self, ticket))
         self._check(ticket)
         item = (made if isinstance(made, Result) else made.results[-1]).items[0]
         figures = [ticket.piece.figures(row) for row in (*item.history[:1], item.final)]
@@ -331,6 +334,7 @@ class Desk:
             figures[0] if item.history else {},
             figures[-1],
             broken,
+            list(dict.fromkeys(str(one.message) for one in warned)),
         )
         outcome.write()
         told = outcome.told()

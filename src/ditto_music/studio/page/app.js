@@ -519,6 +519,7 @@ function outcome(result) {
   const told = result.loss.length ? [["Ended", ended[result.stopped]], ["Took", `${result.iterations} tries, ${Math.round(result.took)} s`]] : [["Made in", `${short(result.took, 1)} s`]];
   if (result.read) told.push(["Heard in it", result.prompt]);
   if (result.broken) told.push(["Not whole", unmade(result)]);
+  for (const note of result.notes) told.push(["Note", note]);
   if (result.clipped) told.push(["Too loud", `${result.clipped} samples cut off`]);
   for (const { name, before, after } of result.figures) if (!result.panels.some((panel) => panel.name === name)) told.push([title(name), before ? `${before} → ${after}` : after]);
   return told.map(([name, text]) => el("li", {}, el("b", {}, name), ` ${text}`));
