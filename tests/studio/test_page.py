@@ -157,7 +157,8 @@ def test_redoing_a_part_leaves_the_rest_bit_for_bit(
     page.set_input_files("#file", tmp_path / "take.wav")
     page.wait_for_function("document.querySelector('#dropped').textContent.includes('4 s')")
     settle(page, iterations=5)
-    monkeypatch.setattr(_Listener, "__call__", lambda self, *_: time.sleep(0.5))
+    told = _Listener.__call__
+    monkeypatch.setattr(_Listener, "__call__", lambda *a: (time.sleep(0.5), told(*a))[1])
     draw(page, "#source-wave canvas", [(0.4, 0.5), (0.6, 0.5)])
     start = float(page.get_by_label("Part 1 begins").input_value())
     stop = float(page.get_by_label("Part 1 ends").input_value())
@@ -166,6 +167,8 @@ def test_redoing_a_part_leaves_the_rest_bit_for_bit(
     page.locator("#make").click()
     page.wait_for_selector('[data-version="plain"]')
     assert page.locator("#figures li").count() == 0  # it is still being made
+    draft = page.locator('[data-version="draft"]')
+    assert draft.inner_text() == f"So far, around {start:.1f} s"
     assert page.locator('[data-version="plain"]').inner_text() == "Before"
     finished(page)
     (tmp_path / "made.wav").write_bytes(downloaded(page, "audio"))

@@ -13,6 +13,7 @@ import pytest
 from ditto_music.audio import write_recording
 from tests.editing.sounds import music
 from tests.studio.conftest import OpenPage
+from tests.studio.test_page import finished, settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -25,6 +26,19 @@ DROPPED = """([place, name, bytes]) => {
   const told = { dataTransfer, bubbles: true, cancelable: true };
   const by = (kind) => document.querySelector(place).dispatchEvent(new DragEvent(kind, told));
   return ["dragover", "drop"].every((kind) => !by(kind));
+}"""
+
+
+SOUNDING = """() => {
+  window.sounding = new Set();
+  for (const kind of [OscillatorNode, AudioBufferSourceNode]) {
+    const { start } = kind.prototype;
+    kind.prototype.start = function (...when) {
+      sounding.add(this);
+      this.addEventListener("ended", () => sounding.delete(this));
+      return start.apply(this, when);
+    };
+  }
 }"""
 
 
@@ -59,6 +73,36 @@ def test_a_recording_that_was_brought_is_heard(open_page: OpenPage, tmp_path: Pa
     page.locator("#hear-source").click()
     page.locator("#hear-source", has_text="Stop").wait_for()
     page.wait_for_function("+document.querySelector('#source-wave canvas').dataset.head > 0")
+
+
+def test_one_thing_is_heard_at_a_time(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    page.evaluate(SOUNDING)
+    settle(page, iterations=2, seconds=6)
+    page.locator("#make").click()
+    finished(page)
+    page.locator("#on-melody").check()
+    page.locator("#melody svg").focus()
+    for key in ("ArrowRight",) * 6:
+        page.keyboard.press(key)
+    page.keyboard.press("Space")
+    page.wait_for_function("sounding.size === 0")  # the note has faded
+    notes = page.get_by_role("button", name="Hear the notes")
+    notes.click()
+    page.wait_for_function("sounding.size === 1")
+    notes.click()
+    page.wait_for_function("sounding.size === 0")
+    notes.click()
+    page.locator("#play").click()
+    page.wait_for_selector("#play[aria-label=Pause]")
+    page.wait_for_function("sounding.size === 1")
+    edited(page, take(tmp_path, 6))
+    page.locator("#hear-source").click()
+    page.locator("#hear-source", has_text="Stop").wait_for()
+    assert page.locator("#play").get_attribute("aria-label") == "Play"
+    page.wait_for_function("sounding.size === 1")
+    page.locator(".top button", has_text="Make").click()
+    page.wait_for_function("sounding.size === 0")
 
 
 def test_a_file_dropped_anywhere_is_taken_in_and_never_opened(

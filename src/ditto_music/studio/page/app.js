@@ -185,6 +185,7 @@ function drops() {
 function mode(name) {
   page.mode = name;
   $("studio").dataset.mode = name;
+  if (name === "make") sourcePlayer.pause(); // its Stop is not in sight
   for (const button of document.querySelectorAll(".top [data-mode]")) button.setAttribute("aria-pressed", button.dataset.mode === name);
   if (name === "edit" && $("prompt").value === EXAMPLES[0]) $("prompt").value = "";
   else if (name === "make" && !$("prompt").value) $("prompt").value = EXAMPLES[0];
@@ -445,11 +446,19 @@ function progress(piece) {
 
 const left = (seconds) => (seconds >= 90 ? `at most ${Math.round(seconds / 60)} min left` : `at most ${Math.round(seconds)} s left`);
 
+/** What is heard of a part while it is redone is only it and what is around it: where that is. */
+function place(piece) {
+  const { task, regions } = page.settings.get(piece.id) ?? {};
+  const [start] = (task === "redo" && regions.toSorted(([a], [b]) => a - b)[piece.search - 1]) || [];
+  return start === undefined ? "" : `, around ${start.toFixed(1)} s`;
+}
+
 /** A version into the player, each only once; another piece begins with an empty one. */
 async function bring(piece, name, kind) {
   if (page.playing !== piece.id) empty(piece.id);
   if (page.loaded[name] === kind) return;
   page.loaded[name] = kind;
+  if (name === "draft") VERSIONS.draft = `So far${place(piece)}`;
   await player.load(name, api.file(piece.id, kind));
   if (name === "draft" && player.current === "plain" && !player.playing) player.show("draft");
 }

@@ -1,6 +1,13 @@
 // What is heard: a player that changes between versions without losing its place, and single notes.
 
 let context = null;
+let playing = null; // what is heard: has `pause`
+
+/** One thing is heard at a time. */
+function alone(one) {
+  if (playing !== one) playing?.pause();
+  playing = one;
+}
 
 /** The one audio context; made at a press of something, as browsers ask. */
 function audio() {
@@ -20,6 +27,7 @@ function note(pitch, when, seconds) {
   tone.connect(volume).connect(out.destination);
   tone.start(when);
   tone.stop(when + seconds + 0.3);
+  return tone;
 }
 
 /** One note, now. */
@@ -27,10 +35,14 @@ export function blip(pitch) {
   note(pitch, audio().currentTime + 0.01, 0.2);
 }
 
-/** Notes [start, stop, pitch]. */
+/** Notes [start, stop, pitch]; called while a tune sounds, it ends that instead. */
 export function tune(notes) {
+  if (playing?.tones) return alone(null);
   const now = audio().currentTime + 0.05;
-  for (const [start, stop, pitch] of notes) note(pitch, now + start, stop - start);
+  const tones = notes.map(([start, stop, pitch]) => note(pitch, now + start, stop - start));
+  const one = { tones, pause: () => tones.forEach((tone) => tone.stop()) };
+  alone(one);
+  tones.at(-1)?.addEventListener("ended", () => { if (playing === one) playing = null; });
 }
 
 export class Player {
@@ -96,6 +108,7 @@ export class Player {
   play() {
     if (!this.sound) return;
     this.pause();
+    alone(this);
     const out = audio();
     if (this.span && (this.place < this.span[0] || this.place >= this.span[1])) this.place = this.span[0];
     if (this.place >= this.seconds - 0.02) this.place = 0;
