@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -230,6 +231,23 @@ def test_a_page_that_leaves_is_forgotten_unless_it_comes_back(
     assert call(f"{tab}/uploads/nothing")[0] == call(f"{tab}/uploads/nothing/audio")[0] == 404
 
 
+def test_downloads_are_named_by_their_words_and_seed(studio: Studio, tab: str) -> None:
+    asked = {
+        "prompt": "späte  Zugabe: 90/bpm",
+        "duration": 1,
+        "iterations": 2,
+        "steps": 4,
+        "seed": 7,
+    }
+    piece = f"{tab}/pieces/{json.loads(call(f'{tab}/pieces', json.dumps(asked).encode())[1])['id']}"
+    while call(piece)[0] == 404:
+        time.sleep(0.1)
+    for kind, name in (("audio", ".wav"), ("report", "-report.json")):
+        _, _, headers = call(f"{piece}/{kind}?download")
+        told = urllib.parse.unquote(headers["content-disposition"])
+        assert told.endswith(f"späte-Zugabe-90-bpm-seed-7{name}")
+
+
 def test_gradios_clients_can_make_music(studio: Studio) -> None:
     client = pytest.importorskip("gradio_client").Client(
         studio.url, verbose=False, analytics_enabled=False
@@ -283,6 +301,17 @@ def test_nothing_leaves_the_machine(pieces: Pieces) -> None:
     hosts = {one[0] if isinstance(one, tuple) else one for one in reached}
     assert hosts
     assert hosts <= {"127.0.0.1", "localhost", "::1", None}
+
+
+def test_who_ends_the_command_is_told_that_it_is_closed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ditto_music.cli.pieces.Pieces.load", ended)
+    assert main(["studio", "--port", "0"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "ditto-music: the studio is closed"
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ is plain threads and values: the server only carries it to the pages.
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import tempfile
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, Literal, cast
@@ -75,6 +76,12 @@ class Ticket:
     def plain_audio(self) -> Path:
         """What the same prompt and seed give when left alone; there once it is made."""
         return self.folder / "plain.wav"
+
+    @property
+    def title(self) -> str:
+        """For the names of its files: its first words, or its recording's, and its seed."""
+        words = re.findall(r"\w+", self.request.prompt or Path(self.name).stem)
+        return f"{'-'.join(words[:6])[:60]}-seed-{self.request.seed}"
 
     def draft_audio(self, number: int) -> Path:
         """What could be heard after some iterations."""
@@ -210,6 +217,7 @@ class Desk:
     def _ticket(self, tab: Tab, request: Request, folder: Path) -> Ticket:
         """The request understood, by the command line's own reading."""
         seed = request.seed if request.seed >= 0 else secrets.randbelow(2**32)
+        request = replace(request, seed=seed)
         source, name = None, ""
         if request.task != "make":
             upload = tab.uploads.get(request.recording)

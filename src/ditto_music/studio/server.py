@@ -364,11 +364,11 @@ class Routes:
         """A sound, a picture, a report or a run."""
         ticket, kind = self._ticket(request), str(request.path_params["kind"])
         path = await run_in_threadpool(_path, ticket, kind) if ticket else None
-        if path is None or not path.exists():
+        if ticket is None or path is None or not path.exists():
             return _told("there is no such file", 404)
         name = None
         if "download" in request.query_params:
-            name = f"ditto-{path.name}" if kind != "audio" else "ditto.wav"
+            name = ticket.title + (path.suffix if kind == "audio" else f"-{path.name}")
         headers = {"cache-control": "private, max-age=3600"}
         return FileResponse(path, filename=name, headers=headers)
 
