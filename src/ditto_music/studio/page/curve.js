@@ -3,6 +3,7 @@
 import { clamp, el, onWidth, round, say, short, svg, ticks } from "./dom.js";
 
 const LEFT = 52, BOTTOM = 20, TOP = 10, RIGHT = 12, HEIGHT = 190;
+const REACH = 24; // pixels: so near an end a stroke reaches it, so far aside an end's handle is none
 
 export class Curve {
   /** unit: of the values; step: of an arrow key; log: logarithmic scale; shapes: {name: [values]}. */
@@ -70,20 +71,21 @@ export class Curve {
     return clamp(this.log ? Math.round(value) : round(value, 0.5), this.low, this.high);
   }
 
-  /** A stroke, or a handle that is moved. */
+  /** A stroke, or a handle that is moved; one at an end only up and down, aside it begins a stroke. */
   begin(event) {
     if (event.button) return;
     event.preventDefault();
-    const index = event.target.dataset?.index;
-    const stroke = [this.at(event)];
+    const before = this.points, stroke = [this.at(event)];
+    let index = event.target.dataset?.index;
     this.picture.setPointerCapture(event.pointerId);
     const move = (next) => {
-      const point = this.at(next);
-      if (index !== undefined) this.move(+index, point);
-      else {
-        stroke.push(point);
-        this.draw(merged(this.points, stroke, this.seconds));
+      stroke.push(this.at(next));
+      if (index !== undefined && !this.inner(+index) && Math.abs(next.clientX - event.clientX) > REACH) {
+        index = undefined;
+        this.points = before;
       }
+      if (index === undefined) this.draw(this.merged(stroke));
+      else this.move(+index, stroke.at(-1));
     };
     const end = () => {
       this.picture.removeEventListener("pointermove", move);
@@ -91,7 +93,7 @@ export class Curve {
       this.picture.removeEventListener("pointercancel", end);
       if (index === undefined) {
         const tolerance = this.log ? 0.02 : 0.012;
-        this.points = simplified(merged(this.points, stroke, this.seconds), (p) => [p[0] / this.seconds, 1 - this.y(p[1]) / HEIGHT], tolerance);
+        this.points = simplified(this.merged(stroke), (p) => [p[0] / this.seconds, 1 - this.y(p[1]) / HEIGHT], tolerance);
       }
       this.draw();
       this.changed();
@@ -101,10 +103,24 @@ export class Curve {
     this.picture.addEventListener("pointercancel", end);
   }
 
+  /** The points with a stroke in place of what lies under it. */
+  merged(stroke) {
+    const drawn = [...new Map(stroke)].sort((a, b) => a[0] - b[0]);  // of one moment the last value
+    const reach = (REACH / (this.width - LEFT - RIGHT)) * this.seconds;
+    if (drawn[0][0] < reach) drawn[0] = [0, drawn[0][1]];
+    if (drawn.at(-1)[0] > this.seconds - reach) drawn[drawn.length - 1] = [this.seconds, drawn.at(-1)[1]];
+    const [from, to] = [drawn[0][0], drawn.at(-1)[0]];
+    return [...this.points.filter(([t]) => t < from), ...drawn, ...this.points.filter(([t]) => t > to)];
+  }
+
+  inner(index) {
+    return index > 0 && index < this.points.length - 1;
+  }
+
+  /** A point to another place, no farther than its neighbours; those at the ends keep their time. */
   move(index, [time, value]) {
-    const before = index ? this.points[index - 1][0] : 0;
-    const after = index + 1 < this.points.length ? this.points[index + 1][0] : this.seconds;
-    this.points[index] = [clamp(time, before, after), value];
+    const now = this.inner(index) ? clamp(time, this.points[index - 1][0], this.points[index + 1][0]) : this.points[index][0];
+    this.points = this.points.with(index, [now, value]);
     this.draw();
   }
 
@@ -185,15 +201,6 @@ export class Curve {
 }
 
 const short3 = (value) => Math.round(value * 1000) / 1000;
-
-/** The points with a stroke in place of what lies under it. */
-function merged(points, stroke, seconds) {
-  const drawn = [...stroke].sort((a, b) => a[0] - b[0]);
-  let [from, to] = [drawn[0][0], drawn.at(-1)[0]];
-  if (from < 0.02 * seconds) from = drawn[0][0] = 0;
-  if (to > 0.98 * seconds) to = drawn[drawn.length - 1][0] = seconds;
-  return [...points.filter(([t]) => t < from), ...drawn, ...points.filter(([t]) => t > to)];
-}
 
 /** Ramer, Douglas and Peucker: as few points as keep the line within a tolerance. */
 function simplified(points, place, tolerance) {

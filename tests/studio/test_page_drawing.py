@@ -1,0 +1,83 @@
+"""What is drawn on the page is what is asked for, by mouse, finger and keys, in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tests.studio.conftest import OpenPage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.slow
+
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 20  # pixels around a curve
+STEPS = 12  # of a pointer between two places
+
+
+def box(page: Page, selector: str) -> tuple[float, float, float, float]:
+    page.locator(selector).scroll_into_view_if_needed()
+    found = page.locator(selector).bounding_box()
+    assert found
+    return found["x"], found["y"], found["width"], found["height"]
+
+
+def drag(page: Page, *places: tuple[float, float]) -> None:
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=STEPS)
+    page.mouse.up()
+
+
+def centre(page: Page, index: int) -> tuple[float, float]:
+    x, y, width, height = box(page, f"#intensity [data-index='{index}']")
+    return x + width / 2, y + height / 2
+
+
+def points(page: Page) -> list[tuple[float, float]]:
+    """Seconds and decibels, as told to those who listen."""
+    told = page.locator("#intensity .handle").evaluate_all(
+        "all => all.map((one) => one.getAttribute('aria-valuetext'))"
+    )
+    words = [text.split() for text in told]
+    return [(float(one[3]), float(one[0])) for one in words]
+
+
+@pytest.mark.parametrize("begins", ["on the first handle", "beside it", "at the other end"])
+def test_an_arch_that_is_drawn_is_the_curve(open_page: OpenPage, begins: str) -> None:
+    page = open_page()
+    left, top, width, height = box(page, "#intensity svg")
+    middle = (left + LEFT + (width - LEFT - RIGHT) / 2, top + TOP + 20)
+    first = {
+        "on the first handle": centre(page, 0),
+        "beside it": (left + LEFT + 14, top + height - BOTTOM - 30),
+        "at the other end": centre(page, 1),
+    }[begins]
+    beyond = width - RIGHT - 14 if begins != "at the other end" else LEFT + 14
+    last = (left + beyond, top + height - BOTTOM - 30)
+    drag(page, first, middle, last)
+    path = sorted([first, middle, last])
+    times = np.array([x - left - LEFT for x, _ in path]) / (width - LEFT - RIGHT) * 6
+    levels = -60 + 60 * (top + height - BOTTOM - np.array([y for _, y in path])) / 160
+    drawn = points(page)
+    assert [drawn[0][0], drawn[-1][0]] == [0, 6]
+    for at in np.linspace(0.3, 5.7, 19):
+        got = np.interp(at, *zip(*drawn, strict=True))
+        assert got == pytest.approx(np.interp(at, times, levels), abs=3), drawn
+
+
+def test_the_ends_of_a_curve_keep_their_time(open_page: OpenPage) -> None:
+    page = open_page()
+    x, y = centre(page, 0)
+    drag(page, (x, y), (x + 10, y - 40))
+    assert len(points(page)) == 2
+    assert points(page)[0][0] == 0
+    assert points(page)[0][1] == pytest.approx(-21, abs=1)
+    page.locator("#intensity .handle").last.focus()
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+    assert points(page)[1] == (6, -15)
