@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from tests.studio.conftest import OpenPage
+from tests.studio.test_page import PHONE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -65,7 +67,7 @@ def test_an_arch_that_is_drawn_is_the_curve(open_page: OpenPage, begins: str) ->
     levels = -60 + 60 * (top + height - BOTTOM - np.array([y for _, y in path])) / 160
     drawn = points(page)
     assert [drawn[0][0], drawn[-1][0]] == [0, 6]
-    for at in np.linspace(0.3, 5.7, 19):
+    for at in np.linspace(0.05, 5.95, 20):
         got = np.interp(at, *zip(*drawn, strict=True))
         assert got == pytest.approx(np.interp(at, times, levels), abs=3), drawn
 
@@ -81,3 +83,74 @@ def test_the_ends_of_a_curve_keep_their_time(open_page: OpenPage) -> None:
     for key in ("ArrowLeft", "ArrowLeft", "ArrowUp"):
         page.keyboard.press(key)
     assert points(page)[1] == (6, -15)
+
+
+def swipe(page: Page, *places: tuple[float, float]) -> None:
+    """A finger that goes from place to place."""
+    line = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *at: tuple[float, float]) -> None:
+        told = [{"x": x, "y": y} for x, y in at]
+        line.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": told})
+
+    touch("touchStart", places[0])
+    for a, b in pairwise(places):
+        for share in np.linspace(0, 1, STEPS):
+            touch("touchMove", (a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])))
+            page.wait_for_timeout(10)
+    touch("touchEnd")
+
+
+def test_a_finger_that_scrolls_draws_nothing(open_page: OpenPage) -> None:
+    page = open_page(**PHONE)
+    page.locator("#on-melody").check()
+    before = points(page)
+    for place in ("#intensity svg", "#melody svg"):
+        x, y, width, height = box(page, place)
+        scrolled = page.evaluate("scrollY")
+        middle = x + width / 2
+        swipe(page, (middle, y + height / 2), (middle, y + height / 2 - 120))
+        page.wait_for_timeout(500)
+        assert abs(page.evaluate("scrollY") - scrolled) > 50
+    assert points(page) == before
+    assert page.locator("#melody .note").count() == 0
+
+
+def test_a_finger_draws_and_undo_takes_it_back(open_page: OpenPage) -> None:
+    page = open_page(**PHONE)
+    before = points(page)
+    x, y, width, height = box(page, "#intensity svg")
+    across = [(x + 60, y + height - 40), (x + width / 2, y + 40), (x + width - 15, y + height - 40)]
+    swipe(page, *across)
+    assert len(points(page)) > 2
+    page.locator("#intensity").get_by_role("button", name="Undo").tap()
+    assert points(page) == before
+
+
+def test_each_step_of_a_curve_and_of_notes_is_undone(open_page: OpenPage) -> None:
+    page = open_page()
+    steps = [points(page)]
+    page.locator("#intensity .handle").first.focus()
+    page.keyboard.press("ArrowUp")
+    steps.append(points(page))
+    page.locator("#intensity").get_by_role("button", name="Arch").click()
+    steps.append(points(page))
+    x, y = centre(page, 1)
+    drag(page, (x, y), (x + 30, y + 30))
+    undo = page.locator("#intensity").get_by_role("button", name="Undo")
+    for step in reversed(steps):
+        undo.click()
+        assert points(page) == step
+    assert undo.get_attribute("aria-disabled") == "true"
+    page.locator("#on-melody").check()
+    page.locator("#melody svg").focus()
+    for key in ("Space", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    page.locator("#melody").get_by_role("button", name="Clear").click()
+    undo = page.locator("#melody").get_by_role("button", name="Undo")
+    undo.click()
+    wide = box(page, "#melody .note")[2]
+    undo.click()
+    assert box(page, "#melody .note")[2] == pytest.approx(wide / 2, rel=0.1)
+    undo.click()
+    assert page.locator("#melody .note").count() == 0

@@ -1,6 +1,7 @@
 // A curve over time, drawn by mouse, finger or keys.
 
-import { clamp, el, onWidth, round, say, short, svg, ticks } from "./dom.js";
+import { clamp, el, onWidth, round, say, short, steep, svg, ticks } from "./dom.js";
+import { Undo } from "./undo.js";
 
 const LEFT = 52, BOTTOM = 20, TOP = 10, RIGHT = 12, HEIGHT = 190;
 const REACH = 24; // pixels: so near an end a stroke reaches it, so far aside an end's handle is none
@@ -17,12 +18,15 @@ export class Curve {
     for (const [name, values] of Object.entries(shapes)) {
       this.tools.append(el("button", { type: "button", onclick: () => this.shape(values) }, name));
     }
+    this.undo = new Undo((points) => this.put(points));
     this.tools.append(
       el("span", { class: "space" }),
+      this.undo.button,
       el("button", { type: "button", onclick: () => this.add() }, "+ Point"),
     );
     place.append(this.picture, this.tools);
     this.picture.addEventListener("pointerdown", (event) => this.begin(event));
+    steep(this.picture);
     onWidth(this.picture, (width) => {
       this.width = width;
       this.draw();
@@ -36,14 +40,25 @@ export class Curve {
   /** Points [seconds, value]; throws, and keeps those there are, where it is given none. */
   set(points) {
     if (!points.length || !points.flat().every(Number.isFinite)) throw new Error("no points of a curve");
+    this.change(points);
+  }
+
+  /** Other points, with a step back to those `before`. */
+  change(points, before = this.points) {
+    this.undo.keep(before);
+    this.put(points);
+  }
+
+  put(points) {
     this.points = points;
     this.draw();
     this.changed();
   }
 
   stretch(seconds) {
-    const factor = seconds / this.seconds;
-    this.points = this.points.map(([time, value]) => [short3(time * factor), value]);
+    const longer = (points) => points.map(([time, value]) => [short3((time * seconds) / this.seconds), value]);
+    this.points = longer(this.points);
+    this.undo.past = this.undo.past.map(longer);
     this.seconds = seconds;
     this.got = null;
     this.draw();
@@ -87,20 +102,18 @@ export class Curve {
       if (index === undefined) this.draw(this.merged(stroke));
       else this.move(+index, stroke.at(-1));
     };
-    const end = () => {
-      this.picture.removeEventListener("pointermove", move);
-      this.picture.removeEventListener("pointerup", end);
-      this.picture.removeEventListener("pointercancel", end);
-      if (index === undefined) {
-        const tolerance = this.log ? 0.02 : 0.012;
-        this.points = simplified(this.merged(stroke), (p) => [p[0] / this.seconds, 1 - this.y(p[1]) / HEIGHT], tolerance);
+    const end = ({ type }) => {
+      held.abort();
+      if (type === "pointercancel") {  // the finger scrolls the page
+        this.points = before;
+        return this.draw();
       }
-      this.draw();
-      this.changed();
+      if (index !== undefined) return this.change(this.points, before);
+      const tolerance = this.log ? 0.02 : 0.012;
+      this.change(simplified(this.merged(stroke), (p) => [p[0] / this.seconds, 1 - this.y(p[1]) / HEIGHT], tolerance));
     };
-    this.picture.addEventListener("pointermove", move);
-    this.picture.addEventListener("pointerup", end);
-    this.picture.addEventListener("pointercancel", end);
+    const held = new AbortController();
+    for (const [name, what] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) this.picture.addEventListener(name, what, held);
   }
 
   /** The points with a stroke in place of what lies under it. */
@@ -128,9 +141,8 @@ export class Curve {
     const gaps = this.points.slice(1).map((point, i) => point[0] - this.points[i][0]);
     const widest = gaps.indexOf(Math.max(...gaps));
     const [a, b] = [this.points[widest], this.points[widest + 1]];
-    this.points.splice(widest + 1, 0, [short3((a[0] + b[0]) / 2), this.snap(this.log ? Math.sqrt(a[1] * b[1]) : (a[1] + b[1]) / 2)]);
-    this.draw();
-    this.changed();
+    const point = [short3((a[0] + b[0]) / 2), this.snap(this.log ? Math.sqrt(a[1] * b[1]) : (a[1] + b[1]) / 2)];
+    this.change(this.points.toSpliced(widest + 1, 0, point));
     this.picture.querySelector(`[data-index="${widest + 1}"]`).focus();
   }
 
@@ -146,16 +158,15 @@ export class Curve {
       Home: [time, this.low], End: [time, this.high],
     };
     if (event.key in moves) {
-      const [t, v] = moves[event.key];
+      const [t, v] = moves[event.key], before = this.points;
       this.move(index, [short3(t), this.snap(v)]);
+      this.change(this.points, before);
     } else if ((event.key === "Delete" || event.key === "Backspace") && this.points.length > 2) {
-      this.points.splice(index, 1);
-      this.draw();
+      this.change(this.points.toSpliced(index, 1));
       index = Math.max(0, index - 1);
       say("Point removed");
     } else return;
     event.preventDefault();
-    this.changed();
     this.picture.querySelector(`[data-index="${index}"]`).focus();
   }
 
