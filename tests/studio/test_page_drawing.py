@@ -154,3 +154,22 @@ def test_each_step_of_a_curve_and_of_notes_is_undone(open_page: OpenPage) -> Non
     assert box(page, "#melody .note")[2] == pytest.approx(wide / 2, rel=0.1)
     undo.click()
     assert page.locator("#melody .note").count() == 0
+
+
+def test_two_clicks_or_delete_take_a_point_away_but_no_end(open_page: OpenPage) -> None:
+    page = open_page()
+    arch = page.locator("#intensity").get_by_role("button", name="Arch")
+    arch.click()
+    page.mouse.dblclick(*centre(page, 1))
+    assert [time for time, _ in points(page)] == [0, 6]
+    page.mouse.dblclick(*centre(page, 0))
+    assert len(points(page)) == 2
+    arch.click()
+    page.locator("#intensity .handle").nth(1).focus()
+    page.keyboard.press("Delete")
+    page.keyboard.press("Delete")
+    assert [time for time, _ in points(page)] == [0, 6]
+    x, y = centre(page, 1)
+    drag(page, (x, y), (x, y - 20))
+    drag(page, (x, y - 20), (x, y - 30))  # at once, and yet no double click
+    assert points(page)[1][1] == pytest.approx(-25, abs=1)

@@ -5,6 +5,7 @@ import { Undo } from "./undo.js";
 
 const LEFT = 52, BOTTOM = 20, TOP = 10, RIGHT = 12, HEIGHT = 190;
 const REACH = 24; // pixels: so near an end a stroke reaches it, so far aside an end's handle is none
+const STILL = 3, TWICE = 400; // pixels that a press may slip; milliseconds between two of a double one
 
 export class Curve {
   /** unit: of the values; step: of an arrow key; log: logarithmic scale; shapes: {name: [values]}. */
@@ -91,9 +92,15 @@ export class Curve {
     if (event.button) return;
     event.preventDefault();
     const before = this.points, stroke = [this.at(event)];
-    let index = event.target.dataset?.index;
+    let index = event.target.dataset?.index, moved = false;
+    const again = index !== undefined && index === this.pressed?.index && event.timeStamp - this.pressed.timeStamp < TWICE;
+    this.pressed = { index, timeStamp: event.timeStamp };
+    if (again) return this.remove(+index);  // counted here, for drawing anew puts another circle under the second click
     this.picture.setPointerCapture(event.pointerId);
     const move = (next) => {
+      if (!moved && Math.hypot(next.clientX - event.clientX, next.clientY - event.clientY) < STILL) return;
+      moved = true;
+      this.pressed = null;
       stroke.push(this.at(next));
       if (index !== undefined && !this.inner(+index) && Math.abs(next.clientX - event.clientX) > REACH) {
         index = undefined;
@@ -108,7 +115,7 @@ export class Curve {
         this.points = before;
         return this.draw();
       }
-      if (index !== undefined) return this.change(this.points, before);
+      if (index !== undefined) return moved && this.change(this.points, before);
       const tolerance = this.log ? 0.02 : 0.012;
       this.change(simplified(this.merged(stroke), (p) => [p[0] / this.seconds, 1 - this.y(p[1]) / HEIGHT], tolerance));
     };
@@ -146,6 +153,13 @@ export class Curve {
     this.picture.querySelector(`[data-index="${widest + 1}"]`).focus();
   }
 
+  /** One point less; the ends stay. */
+  remove(index) {
+    if (!this.inner(index)) return say("The ends of the curve stay");
+    this.change(this.points.toSpliced(index, 1));
+    say("Point removed");
+  }
+
   key(event, index) {
     const [time, value] = this.points[index];
     const up = this.log ? value * 1.1 : value + this.step;
@@ -161,10 +175,9 @@ export class Curve {
       const [t, v] = moves[event.key], before = this.points;
       this.move(index, [short3(t), this.snap(v)]);
       this.change(this.points, before);
-    } else if ((event.key === "Delete" || event.key === "Backspace") && this.points.length > 2) {
-      this.change(this.points.toSpliced(index, 1));
-      index = Math.max(0, index - 1);
-      say("Point removed");
+    } else if (event.key === "Delete" || event.key === "Backspace") {
+      this.remove(index);
+      index = Math.min(index, this.points.length - 1);
     } else return;
     event.preventDefault();
     this.picture.querySelector(`[data-index="${index}"]`).focus();
@@ -204,9 +217,6 @@ export class Curve {
       "aria-valuenow": value, "aria-orientation": "vertical",
       "aria-valuetext": `${short(value)} ${this.unit} at ${short(time)} seconds`,
       onkeydown: (event) => this.key(event, index),
-      ondblclick: () => {
-        if (this.points.length > 2) this.set(this.points.filter((_, i) => i !== index));
-      },
     });
   }
 }
