@@ -21,9 +21,7 @@ export class Curve {
     }
     this.undo = new Undo((points) => this.put(points));
     this.tools.append(
-      el("span", { class: "space" }),
-      this.undo.button,
-      el("button", { type: "button", onclick: () => this.add() }, "+ Point"),
+      el("span", { class: "end" }, this.undo.button, el("button", { type: "button", onclick: () => this.add() }, "+ Point")),
     );
     place.append(this.picture, this.tools);
     this.picture.addEventListener("pointerdown", (event) => this.begin(event));

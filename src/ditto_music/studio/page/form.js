@@ -9,9 +9,9 @@ export class Form {
     Object.assign(this, { seconds, changed });
     this.row = el("div", { class: "blocks", role: "group", "aria-label": "Parts: press to change the letter, left and right change its length" });
     const presets = ["AABA", "ABAB", "ABA", "AB"].map((form) => el("button", { type: "button", onclick: () => this.set(form) }, form));
-    place.append(this.row, el("div", { class: "tools" }, ...presets, el("span", { class: "space" }),
+    place.append(this.row, el("div", { class: "tools" }, ...presets, el("span", { class: "end" },
       el("button", { type: "button", onclick: () => this.add(), "aria-label": "One part more" }, "+"),
-      el("button", { type: "button", onclick: () => this.drop(), "aria-label": "One part less" }, "−")));
+      el("button", { type: "button", onclick: () => this.drop(), "aria-label": "One part less" }, "−"))));
     this.parts = [];
     this.set("AABA", false);
   }

@@ -34,11 +34,12 @@ export class Roll {
     place.append(this.picture, el("div", { class: "tools" },
       this.hum,
       el("label", { class: "button", for: "tune-file" }, "MIDI or audio file"), this.file,
-      el("span", { class: "space" }),
-      this.grid,
-      el("button", { type: "button", "aria-label": "Hear the notes", onclick: () => tune(this.heard) }, "▶"),
-      this.undo.button,
-      el("button", { type: "button", onclick: () => this.set([]) }, "Clear"),
+      el("span", { class: "end" },
+        this.grid,
+        el("button", { type: "button", "aria-label": "Hear the notes", onclick: () => tune(this.heard) }, "▶"),
+        this.undo.button,
+        el("button", { type: "button", onclick: () => this.set([]) }, "Clear"),
+      ),
     ));
     onWidth(this.picture, (width) => {
       this.width = width;
