@@ -39,6 +39,14 @@ def take(folder: Path, seconds: float) -> Path:
     return path
 
 
+def tune_file(path: Path) -> None:
+    file, track = mido.MidiFile(), mido.MidiTrack()
+    track.append(mido.Message("note_on", note=60, velocity=64, time=0))
+    track.append(mido.Message("note_off", note=60, velocity=0, time=480))
+    file.tracks.append(track)
+    file.save(path)
+
+
 def here(page: Page) -> None:
     page.locator("#said", has_text="take.wav is here").wait_for(state="attached")
 
@@ -66,11 +74,7 @@ def test_a_file_dropped_anywhere_is_taken_in_and_never_opened(
 ) -> None:
     page = open_page()
     drop(page, "h1", take(tmp_path, 2))
-    file, track = mido.MidiFile(), mido.MidiTrack()
-    track.append(mido.Message("note_on", note=60, velocity=64, time=0))
-    track.append(mido.Message("note_off", note=60, velocity=0, time=480))
-    file.tracks.append(track)
-    file.save(tmp_path / "tune.mid")
+    tune_file(tmp_path / "tune.mid")
     page.locator("#on-melody").check()
     drop(page, "#melody svg", tmp_path / "tune.mid")
     page.wait_for_selector("#melody .note")

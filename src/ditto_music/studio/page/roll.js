@@ -187,6 +187,7 @@ export class Roll {
     }
     if (this.asking) return;
     this.asking = true;
+    this.failed("");
     try {
       this.recorder = await Recorder.start();
       this.hum.textContent = "■ Stop humming";
@@ -199,6 +200,7 @@ export class Roll {
 
   async bring(file) {
     if (!file) return;
+    this.failed("");
     try {
       const notes = await this.read(file);
       this.set(notes);
