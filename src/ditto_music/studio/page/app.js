@@ -206,6 +206,15 @@ function settings() {
   return asked;
 }
 
+/** What has to be there before anything can be made, if it is not, and where to put it. */
+function lacking(asked) {
+  if (page.mode === "edit") return page.recording ? null : ["Drop a recording first", $("file")];
+  if (!asked.prompt) return ["Say in a few words what the music is", $("prompt")];
+  if (on("melody") && !asked.notes) return ["Melody is on but has no notes", parts.melody.picture];
+  if (on("style") && !asked.style) return ["Style is on but has no words", $("style")];
+  return null;
+}
+
 /** Settings back into the parts. */
 function apply(asked) {
   const kind = asked.task ?? "make";
@@ -311,12 +320,10 @@ function regions() {
 async function ask() {
   fail("");
   if (!api) return;
-  if (page.mode === "edit" && !page.recording) return fail("Drop a recording first");
   const asked = structuredClone(settings());
-  if (page.mode === "make" && !asked.prompt) {
-    $("prompt").focus();
-    return fail("Say in a few words what the music is");
-  }
+  const [lacks, place] = lacking(asked) ?? [];
+  place?.focus();
+  if (lacks) return fail(lacks);
   $("make").disabled = true;
   try {
     const { id } = await api.ask(asked);
