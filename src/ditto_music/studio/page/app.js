@@ -182,7 +182,7 @@ const on = (name) => $(`on-${name}`).checked;
 
 /** Everything asked, as the server and a settings file know it. */
 function settings() {
-  const asked = { task: page.mode === "make" ? "make" : chosen(), prompt: $("prompt").value.trim(), seed: Math.max(0, Math.floor(+$("seed").value) || 0) };
+  const asked = { task: page.mode === "make" ? "make" : chosen(), prompt: $("prompt").value.trim().replace(/\s+/g, " "), seed: Math.max(0, Math.floor(+$("seed").value) || 0) };
   if ($("model").value) asked.model = $("model").value;
   for (const [name, value] of Object.entries(USUAL)) if (+$(name).value !== value) asked[name] = +$(name).value;
   if ($("negative").value.trim()) asked.negative = $("negative").value.trim();
