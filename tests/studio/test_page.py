@@ -326,6 +326,9 @@ def test_everything_is_reached_by_keys(open_page: OpenPage) -> None:
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id"))
     assert {"prompt", "duration", "seed", "on-style", "make", "theme"} <= reached
+    page.locator("#shape-only").focus()
+    width = "(one) => getComputedStyle(one).outlineWidth"
+    assert page.locator("#shape-only").evaluate(width) == "3px"
 
 
 def test_what_is_hummed_becomes_notes(open_page: OpenPage) -> None:
