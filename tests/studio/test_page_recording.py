@@ -13,6 +13,7 @@ import pytest
 from ditto_music.audio import write_recording
 from tests.editing.sounds import music
 from tests.studio.conftest import OpenPage
+from tests.studio.test_page import finished, settle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -33,8 +34,8 @@ def drop(page: Page, place: str, file: Path) -> None:
     assert page.evaluate(DROPPED, [place, file.name, list(file.read_bytes())])
 
 
-def take(folder: Path, seconds: float) -> Path:
-    path = folder / "take.wav"
+def take(folder: Path, seconds: float, name: str = "take.wav") -> Path:
+    path = folder / name
     write_recording(path, music(seconds, 8_000, 1))
     return path
 
@@ -47,8 +48,8 @@ def tune_file(path: Path) -> None:
     file.save(path)
 
 
-def here(page: Page) -> None:
-    page.locator("#said", has_text="take.wav is here").wait_for(state="attached")
+def here(page: Page, name: str = "take.wav") -> None:
+    page.locator("#said", has_text=f"{name} is here").wait_for(state="attached")
 
 
 def edited(page: Page, file: Path) -> None:
@@ -95,6 +96,42 @@ def test_parts_that_a_link_marks_wait_for_the_recording(
     page.set_input_files("#file", take(tmp_path, 2))
     page.wait_for_function("document.querySelector('#dropped').textContent.includes('2 s')")
     assert page.locator("#regions li").count() == 0
+
+
+def test_settings_of_an_edit_bring_their_recording_back(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page()
+    edited(page, take(tmp_path, 3))
+    page.locator("#add-region").click()
+    settle(page, iterations=2)
+    page.locator("#make").click()
+    finished(page)
+    assert "take.wav" in page.locator("#history").inner_text()
+    page.set_input_files("#file", take(tmp_path, 4, "drums.wav"))
+    here(page, "drums.wav")
+    assert page.locator("#regions li").count() == 0
+    page.locator("#history button", has_text="Settings").click()
+    here(page)
+    assert page.locator("#dropped").inner_text() == "take.wav: 3 s"
+    assert page.get_by_label("Part 1 begins").input_value() == "1.2"
+
+
+def test_settings_of_a_recording_that_is_not_here_mark_no_other(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    marked = {"task": "redo", "recording_name": "take.wav", "regions": [[0.5, 1.25]]}
+    page = open_page(linked(marked))
+    told = page.locator("#error", has_text="These settings are of take.wav: drop it here")
+    told.wait_for()
+    page.set_input_files("#file", take(tmp_path, 4, "drums.wav"))
+    here(page, "drums.wav")
+    told.wait_for()
+    assert page.locator("#regions li").count() == 0
+    page.set_input_files("#file", take(tmp_path, 3))
+    here(page)
+    told.wait_for(state="hidden")
+    assert page.get_by_label("Part 1 begins").input_value() == "0.5"
 
 
 def test_the_place_that_is_heard_is_moved_by_keys(open_page: OpenPage, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ const VERSIONS = { draft: "So far", music: "Finished", plain: "Left alone" };
 const USUAL = { guidance: 0.5, iterations: 60 };  // guidance at its lowest is the model's own
 const COLUMNS = 800;
 
-const page = { mode: "make", recording: null, marks: [], active: null, shown: null, pieces: [], settings: new Map(), results: new Map(), loaded: {} };
+const page = { mode: "make", recording: null, waits: null, active: null, shown: null, recordings: new Map(), pieces: [], settings: new Map(), results: new Map(), loaded: {} };
 let api, parts, player, wave, source, sourcePlayer;
 
 /** Into Gradio's component once it is there, without disturbing who has begun to type. */
@@ -199,7 +199,7 @@ function settings() {
     if (on("brightness")) asked.brightness = parts.brightness.points;
     return asked;
   }
-  if (page.recording) asked.recording = page.recording.id;
+  if (page.recording) [asked.recording, asked.recording_name] = [page.recording.id, page.recording.name];
   if (asked.task === "redo") asked.regions = source.regions;
   else if ($("seconds").value) asked.seconds = +$("seconds").value;
   if (asked.task === "continue" && $("before").checked) asked.before = true;
@@ -217,6 +217,7 @@ function lacking(asked) {
 
 /** Settings back into the parts. */
 function apply(asked) {
+  fail("");
   const kind = asked.task ?? "make";
   if (kind !== "make") document.querySelector(`input[name=task][value="${kind}"]`).checked = true;
   mode(kind === "make" ? "make" : "edit");
@@ -242,8 +243,10 @@ function apply(asked) {
     task();
     if (asked.seconds) $("seconds").value = asked.seconds;
     $("before").checked = Boolean(asked.before);
-    page.marks = (asked.regions ?? []).map(([start, stop]) => [+start, +stop]);
-    if (asked.regions && page.recording) mark();
+    page.waits = { name: asked.recording_name, regions: asked.regions?.map(([start, stop]) => [+start, +stop]) };
+    const known = page.recordings.get(asked.recording);
+    if (known && known !== page.recording) take(known);
+    else mark();
   }
 }
 
@@ -254,7 +257,6 @@ function open(read, damaged) {
     if (typeof said !== "object" || said === null || Array.isArray(said)) throw new Error();
     apply(said);
     say("Settings opened");
-    fail("");
   } catch {
     fail(damaged);
   }
@@ -281,24 +283,34 @@ async function upload(file) {
   fail("");
   $("dropped").textContent = `Reading ${file.name} …`;
   try {
-    const told = await api.upload(file);
-    page.recording = told;
-    source.show(told.waveform, told.seconds);
-    mark();
-    sourcePlayer.clear();
-    const heard = await sourcePlayer.load("source", file);  // itself: the policy lets no blob: address be fetched
-    $("dropped").textContent = `${told.name}: ${short(told.seconds, 1)} s`;
-    say(heard ? `${told.name} is here` : "This browser cannot play the file; it can be edited all the same");
+    const told = { ...(await api.upload(file)), file };
+    page.recordings.set(told.id, told);
+    await take(told);
   } catch (error) {
     $("dropped").textContent = "WAV, FLAC, OGG, MP3 …";
     fail(error.message);
   }
 }
 
-/** The parts that settings mark, once there is a recording: those that lie in it. */
+/** A recording that was sent becomes the one that is edited. */
+async function take(recording) {
+  page.recording = recording;
+  source.show(recording.waveform, recording.seconds);
+  mark();
+  sourcePlayer.clear();
+  const heard = await sourcePlayer.load("source", recording.file);  // itself: the policy lets no blob: address be fetched
+  $("dropped").textContent = `${recording.name}: ${short(recording.seconds, 1)} s`;
+  say(heard ? `${recording.name} is here` : "This browser cannot play the file; it can be edited all the same");
+}
+
+/** The parts that settings mark, once the recording they are of is here: those that lie in it. */
 function mark() {
-  source.regions = page.marks.filter(([, stop]) => stop <= source.seconds + 0.01);
-  page.marks = [];
+  const { name, regions: marked } = page.waits ?? {};
+  if (name && name !== page.recording?.name) fail(`These settings are of ${name}: drop it here`);
+  else if (page.recording) {
+    page.waits = null;
+    if (marked) source.regions = marked.filter(([, stop]) => stop <= source.seconds + 0.01);
+  }
   regions();
 }
 
@@ -529,7 +541,7 @@ function history() {
     const asked = page.settings.get(piece.id) ?? {};
     const wishes = ["intensity", "notes", "form", "tempo", "style", "brightness"].filter((name) => asked[name]).map((name) => title({ notes: "melody" }[name] ?? name).toLowerCase());
     const kind = { redo: "redone", continue: "continued", loop: "loop" }[asked.task];
-    const what = [kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status]].filter(Boolean).join(", ");
+    const what = [asked.recording_name, kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status]].filter(Boolean).join(", ");
     return el("li", { class: piece.id === page.shown ? "shown" : "" },
       el("span", {}, el("b", {}, asked.prompt || "as it sounds"), el("small", {}, what)),
       piece.status === "done" ? el("button", { type: "button", onclick: () => { page.active = piece.id; show(piece.id); } }, "Hear") : null,
