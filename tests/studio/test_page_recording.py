@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,3 +147,47 @@ def test_the_place_that_is_heard_is_moved_by_keys(open_page: OpenPage, tmp_path:
     assert place.get_attribute("aria-valuetext") == "3 of 3 seconds"
     page.keyboard.press("Home")
     assert place.get_attribute("aria-valuenow") == "0"
+
+
+def test_a_bad_file_leaves_the_recording_and_its_name(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    edited(page, take(tmp_path, 3))
+    (tmp_path / "bad.wav").write_bytes(b"RIFF" + bytes(100))
+    page.set_input_files("#file", tmp_path / "bad.wav")
+    page.locator("#error", has_text="bad.wav").wait_for()
+    assert page.locator("#dropped").inner_text() == "take.wav: 3 s"
+
+
+def marked(page: Page) -> list[list[float]]:
+    numbers = page.locator("#regions input").evaluate_all("all => all.map((one) => +one.value)")
+    return [numbers[i : i + 2] for i in range(0, len(numbers), 2)]
+
+
+def test_parts_that_are_added_lie_where_none_is(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    edited(page, take(tmp_path, 3))
+    for _ in range(4):
+        page.locator("#add-region").click()
+    parts = sorted(marked(page))
+    assert len(parts) == 4
+    assert all(start < stop for start, stop in parts)
+    assert all(a[1] < b[0] for a, b in pairwise(parts))
+    while page.locator("#error").inner_text() == "":
+        page.locator("#add-region").click()
+    assert "no room" in page.locator("#error").inner_text()
+
+
+def test_numbers_of_a_part_are_put_in_order_and_within_the_recording(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page()
+    edited(page, take(tmp_path, 3))
+    page.locator("#add-region").click()
+    page.get_by_label("Part 1 begins").fill("2.5")
+    page.get_by_label("Part 1 ends").focus()
+    assert marked(page) == [[2.5, 1.8]]  # the other number may be on its way
+    page.locator("#seed").focus()
+    assert marked(page) == [[1.8, 2.5]]
+    page.get_by_label("Part 1 ends").fill("999")
+    page.locator("#seed").focus()
+    assert marked(page) == [[1.8, 3]]

@@ -112,8 +112,10 @@ function wire() {
   $("task").onchange = task;
   $("add-region").onclick = () => {
     if (!page.recording) return;
-    const free = source.regions.length ? Math.min(source.seconds, Math.max(...source.regions.map((one) => one[1])) + 0.5) : source.seconds * 0.4;
-    source.regions.push([clamp(free, 0, source.seconds - 0.5), clamp(free + source.seconds * 0.2, 0.3, source.seconds)].map((v) => +short(v)));
+    const [from, to] = source.free();
+    const [middle, half] = [(from + to) / 2, Math.min(source.seconds / 10, (to - from) / 4)];
+    if (half < 0.05) return fail("There is no room for another part: make one shorter, or unmark it");
+    source.regions.push([middle - half, middle + half].map((v) => +short(v)));
     regions();
     $("regions").lastChild?.querySelector("input").focus();
   };
@@ -287,9 +289,14 @@ async function upload(file) {
     page.recordings.set(told.id, told);
     await take(told);
   } catch (error) {
-    $("dropped").textContent = "WAV, FLAC, OGG, MP3 …";
+    named();
     fail(error.message);
   }
+}
+
+/** What the page calls the recording that it has. */
+function named() {
+  $("dropped").textContent = page.recording ? `${page.recording.name}: ${short(page.recording.seconds, 1)} s` : "WAV, FLAC, OGG, MP3 …";
 }
 
 /** A recording that was sent becomes the one that is edited. */
@@ -299,7 +306,7 @@ async function take(recording) {
   mark();
   sourcePlayer.clear();
   const heard = await sourcePlayer.load("source", recording.file);  // itself: the policy lets no blob: address be fetched
-  $("dropped").textContent = `${recording.name}: ${short(recording.seconds, 1)} s`;
+  named();
   say(heard ? `${recording.name} is here` : "This browser cannot play the file; it can be edited all the same");
 }
 
@@ -318,9 +325,19 @@ function mark() {
 function regions() {
   const number = (region, place, name) => el("input", {
     type: "number", step: 0.01, min: 0, max: short(source.seconds), value: short(region[place]), "aria-label": name, inputmode: "decimal",
-    onchange: ({ target }) => { region[place] = clamp(+target.value || 0, 0, source.seconds); source.draw(); },
+    onchange: ({ target }) => {
+      region[place] = clamp(+target.value || 0, 0, source.seconds);
+      target.value = short(region[place]);
+      source.draw();
+    },
   });
-  $("regions").replaceChildren(...source.regions.map((region, i) => el("li", {},
+  const sorted = ({ currentTarget, relatedTarget }, region) => {  // once both numbers may have been changed
+    if (currentTarget.contains(relatedTarget)) return;
+    region.sort((a, b) => a - b);
+    currentTarget.querySelectorAll("input").forEach((input, place) => { input.value = short(region[place]); });
+    source.draw();
+  };
+  $("regions").replaceChildren(...source.regions.map((region, i) => el("li", { onfocusout: (event) => sorted(event, region) },
     el("span", {}, "from"), number(region, 0, `Part ${i + 1} begins, in seconds`),
     el("span", {}, "to"), number(region, 1, `Part ${i + 1} ends, in seconds`),
     el("button", { type: "button", class: "quiet", "aria-label": `Hear part ${i + 1}`, onclick: () => { sourcePlayer.seek(region[0]); sourcePlayer.play(); } }, "▶"),

@@ -29,6 +29,16 @@ export class Wave {
     this.moveTo(0);
   }
 
+  /** The widest stretch without a region. */
+  free() {
+    let [widest, from] = [[0, 0], 0];
+    for (const [start, stop] of [...this.regions.toSorted((a, b) => a[0] - b[0]), [this.seconds, this.seconds]]) {
+      if (start - from > widest[1] - widest[0]) widest = [from, start];
+      from = Math.max(from, stop);
+    }
+    return widest;
+  }
+
   at(event) {
     const box = this.canvas.getBoundingClientRect();
     return clamp((event.clientX - box.left) / box.width, 0, 1) * this.seconds;
