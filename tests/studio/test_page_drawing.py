@@ -173,3 +173,37 @@ def test_two_clicks_or_delete_take_a_point_away_but_no_end(open_page: OpenPage) 
     drag(page, (x, y), (x, y - 20))
     drag(page, (x, y - 20), (x, y - 30))  # at once, and yet no double click
     assert points(page)[1][1] == pytest.approx(-25, abs=1)
+
+
+def lengths(page: Page) -> list[float]:
+    told = page.locator("#form .blocks small").all_inner_texts()
+    return [float(one.removesuffix(" s")) for one in told]
+
+
+def test_an_edge_of_short_parts_goes_the_way_it_is_dragged(open_page: OpenPage) -> None:
+    page = open_page()
+    page.locator("#duration").fill("2.5")
+    page.locator("#on-form").check()
+    x, y, width, height = box(page, "#form .edge >> nth=0")
+    drag(page, (x + width / 2, y + height / 2), (x + width / 2 + 60, y + height / 2))
+    assert lengths(page)[0] == pytest.approx(0.75, abs=0.06)  # the other at its least
+    x, y, width, height = box(page, "#form .edge >> nth=0")
+    drag(page, (x + width / 2, y + height / 2), (x - 300, y + height / 2))
+    assert lengths(page)[0] == 0.5
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_twenty_parts_fit_into_their_card(open_page: OpenPage, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 800})
+    page.locator("#duration").fill("24")
+    page.locator("#on-form").check()
+    for _ in range(16):
+        page.get_by_role("button", name="One part more").click()
+    card = page.locator("#c-form").bounding_box()
+    assert card
+    for button in page.locator("#form button").all():
+        place = button.bounding_box()
+        assert place
+        assert place["width"] > 24
+        assert card["x"] < place["x"]
+        assert place["x"] + place["width"] < card["x"] + card["width"]

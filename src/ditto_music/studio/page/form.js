@@ -2,7 +2,7 @@
 
 import { clamp, el, say, short } from "./dom.js";
 
-const LETTERS = "ABCDEF", LEAST = 0.75; // seconds
+const LETTERS = "ABCDEF", LEAST = 0.5; // seconds, as `structure` asks
 
 export class Form {
   constructor(place, { seconds, changed }) {
@@ -72,7 +72,8 @@ export class Form {
   edge(index, by) {
     const [a, b] = [this.parts[index], this.parts[index + 1]];
     if (!b) return;
-    const move = clamp(by, LEAST - a.seconds, b.seconds - LEAST);
+    const least = Math.min(LEAST, a.seconds, b.seconds);
+    const move = clamp(by, least - a.seconds, b.seconds - least);
     a.seconds += move;
     b.seconds -= move;
     for (const [i, button] of [...this.row.querySelectorAll("button")].entries()) {
@@ -84,10 +85,12 @@ export class Form {
   drag(event, index) {
     event.preventDefault();
     const handle = event.currentTarget;
+    const parts = [...this.row.querySelectorAll("button")].slice(index, index + 2);
+    const wide = parts.reduce((sum, one) => sum + one.clientWidth, 0), long = this.parts[index].seconds + this.parts[index + 1].seconds;
     handle.setPointerCapture(event.pointerId);
     let at = event.clientX;
     const move = (next) => {
-      this.edge(index, ((next.clientX - at) / this.row.clientWidth) * this.seconds);
+      this.edge(index, ((next.clientX - at) / wide) * long);
       at = next.clientX;
     };
     const end = () => {
