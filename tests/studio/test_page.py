@@ -302,6 +302,26 @@ def faults(page: Page) -> None:
     assert told == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (768, 1024), (1280, 800)])
+def test_make_it_is_in_view_wherever_one_is_and_over_no_field(
+    open_page: OpenPage, width: int, height: int
+) -> None:
+    phone = {"has_touch": True, "is_mobile": True} if width < 700 else {}
+    page = open_page(viewport={"width": width, "height": height}, **phone)
+    for name in ("melody", "form", "tempo", "style", "brightness"):
+        page.locator(f"#on-{name}").check()
+    for place in ("#prompt", "#style", "#brightness .handle >> nth=0", "#tempo"):
+        page.locator(place).focus()
+        make, field = page.locator("#make").bounding_box(), page.locator(place).bounding_box()
+        assert make
+        assert field
+        assert make["y"] >= 0
+        assert make["y"] + make["height"] <= height
+        apart = field["x"] + field["width"] < make["x"]
+        assert apart or field["y"] + field["height"] < make["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_everything_is_reached_by_keys(open_page: OpenPage) -> None:
     page = open_page()
     handle = page.locator("#intensity .handle").first
@@ -323,6 +343,9 @@ def test_everything_is_reached_by_keys(open_page: OpenPage) -> None:
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id"))
     assert {"prompt", "duration", "seed", "on-style", "make", "theme"} <= reached
+    page.locator("#shape-only").focus()
+    width = "(one) => getComputedStyle(one).outlineWidth"
+    assert page.locator("#shape-only").evaluate(width) == "3px"
 
 
 def test_what_is_hummed_becomes_notes(open_page: OpenPage) -> None:

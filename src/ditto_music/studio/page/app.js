@@ -15,7 +15,7 @@ const USUAL = { guidance: 0.5, iterations: 60 };  // guidance at its lowest is t
 const COLUMNS = 800;
 const KEPT = "ditto-page"; // in the browser's storage of this tab
 
-const page = { mode: "make", recording: null, marks: [], active: null, followed: null, shown: null, pinned: false, due: null, blame: "", pieces: [], gone: [], settings: new Map(), results: new Map(), loaded: {} };
+const page = { mode: "make", recording: null, waits: null, active: null, followed: null, shown: null, pinned: false, due: null, blame: "", recordings: new Map(), pieces: [], gone: [], settings: new Map(), results: new Map(), loaded: {} };
 let api, parts, player, wave, source, sourcePlayer;
 
 /** Into Gradio's component once it is there, without disturbing who has begun to type. */
@@ -47,7 +47,7 @@ async function begin() {
   api = line;
   $("model").replaceChildren(...Object.keys(api.models).map((name) => el("option", { value: name }, name)));
   bound();
-  if (before.tab) restore(before);
+  if (before.tab) await restore(before);
   if (before.hash !== location.hash) recall();
   api.listen({ changed: news, lost, failed: fail });
   window.addEventListener("pagehide", keep);
@@ -66,14 +66,15 @@ function keep() {
 
 const kept = () => JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
 
-function restore({ tab, settings, asked, heard }) {
+async function restore({ tab, settings, asked, heard }) {
+  const known = tab === api.tab ? [...asked.map(([, one]) => one), ...settings].map((one) => one.recording).filter(Boolean) : [];
+  const recordings = await Promise.all([...new Set(known)].map((id) => api.recording(id).catch(() => null)));
+  for (const one of recordings.filter(Boolean)) page.recordings.set(one.id, one);
   page.settings = new Map(asked);
   page.active = heard;
   for (const one of settings) apply(one);
   $("empty").hidden = Boolean(asked.length);
   if (tab !== api.tab) return lost();
-  const { recording } = settings.find((one) => one.task !== "make");
-  if (recording) api.recording(recording).then((told) => take(told, api.sound(told.id))).catch((error) => fail(error.message));
   if (page.pieces.some((one) => one.id === heard && one.status === "done")) page.due = heard;
 }
 
@@ -82,8 +83,9 @@ function lost() {
   page.gone = [...page.settings.keys()].map((id) => ({ id, status: "gone" }));
   page.pieces = [];
   $("downloads").replaceChildren();
+  page.recordings.clear();
   if (page.recording?.file) {
-    page.marks = source.regions;
+    page.waits = { name: page.recording.name, regions: source.regions };
     upload(page.recording.file);
   }
   const what = page.gone.length > 1 ? `the ${page.gone.length} pieces made here: their` : "the piece made here: its";
@@ -153,8 +155,10 @@ function wire() {
   $("task").onchange = task;
   $("add-region").onclick = () => {
     if (!page.recording) return;
-    const free = source.regions.length ? Math.min(source.seconds, Math.max(...source.regions.map((one) => one[1])) + 0.5) : source.seconds * 0.4;
-    source.regions.push([clamp(free, 0, source.seconds - 0.5), clamp(free + source.seconds * 0.2, 0.3, source.seconds)].map((v) => +short(v)));
+    const [from, to] = source.free();
+    const [middle, half] = [(from + to) / 2, Math.min(source.seconds / 10, (to - from) / 4)];
+    if (half < 0.05) return fail("There is no room for another part: make one shorter, or unmark it");
+    source.regions.push([middle - half, middle + half].map((v) => +short(v)));
     regions();
     $("regions").lastChild?.querySelector("input").focus();
   };
@@ -224,7 +228,7 @@ const on = (name) => $(`on-${name}`).checked;
 
 /** Everything asked, as the server and a settings file know it. */
 function settings(mode = page.mode) {
-  const asked = { task: mode === "make" ? "make" : chosen(), prompt: $("prompt").value.trim(), seed: Math.max(0, Math.floor(+$("seed").value) || 0) };
+  const asked = { task: mode === "make" ? "make" : chosen(), prompt: $("prompt").value.trim().replace(/\s+/g, " "), seed: Math.max(0, Math.floor(+$("seed").value) || 0) };
   if ($("model").value) asked.model = $("model").value;
   for (const [name, value] of Object.entries(USUAL)) if (+$(name).value !== value) asked[name] = +$(name).value;
   if ($("negative").value.trim()) asked.negative = $("negative").value.trim();
@@ -241,15 +245,25 @@ function settings(mode = page.mode) {
     if (on("brightness")) asked.brightness = parts.brightness.points;
     return asked;
   }
-  if (page.recording) asked.recording = page.recording.id;
+  if (page.recording) [asked.recording, asked.recording_name] = [page.recording.id, page.recording.name];
   if (asked.task === "redo") asked.regions = source.regions;
   else if ($("seconds").value) asked.seconds = +$("seconds").value;
   if (asked.task === "continue" && $("before").checked) asked.before = true;
   return asked;
 }
 
+/** What has to be there before anything can be made, if it is not, and where to put it. */
+function lacking(asked) {
+  if (page.mode === "edit") return page.recording ? null : ["Drop a recording first", $("file")];
+  if (!asked.prompt) return ["Say in a few words what the music is", $("prompt")];
+  if (on("melody") && !asked.notes) return ["Melody is on but has no notes", parts.melody.picture];
+  if (on("style") && !asked.style) return ["Style is on but has no words", $("style")];
+  return null;
+}
+
 /** Settings back into the parts. */
 function apply(asked) {
+  fail("");
   const kind = asked.task ?? "make";
   if (kind !== "make") document.querySelector(`input[name=task][value="${kind}"]`).checked = true;
   mode(kind === "make" ? "make" : "edit");
@@ -275,8 +289,10 @@ function apply(asked) {
     task();
     if (asked.seconds) $("seconds").value = asked.seconds;
     $("before").checked = Boolean(asked.before);
-    page.marks = (asked.regions ?? []).map(([start, stop]) => [+start, +stop]);
-    if (asked.regions && page.recording) mark();
+    page.waits = { name: asked.recording_name, regions: asked.regions?.map(([start, stop]) => [+start, +stop]) };
+    const known = page.recordings.get(asked.recording);
+    if (known && known !== page.recording) take(known);
+    else mark();
   }
 }
 
@@ -287,7 +303,6 @@ function open(read, damaged) {
     if (typeof said !== "object" || said === null || Array.isArray(said)) throw new Error();
     apply(said);
     say("Settings opened");
-    fail("");
   } catch {
     fail(damaged);
   }
@@ -314,29 +329,38 @@ async function upload(file) {
   fail("");
   $("dropped").textContent = `Reading ${file.name} …`;
   try {
-    const told = await api.upload(file);
-    await take({ ...told, file }, file);  // itself: the policy lets no blob: address be fetched
+    await take({ ...(await api.upload(file)), file });
   } catch (error) {
-    $("dropped").textContent = "WAV, FLAC, OGG, MP3 …";
+    named();
     fail(error.message);
   }
 }
 
-/** A recording that the studio has, to be edited; from: its file or its address. */
-async function take(told, from) {
-  page.recording = told;
-  source.show(told.waveform, told.seconds);
-  mark();
-  sourcePlayer.clear();
-  const heard = await sourcePlayer.load("source", from);
-  $("dropped").textContent = `${told.name}: ${short(told.seconds, 1)} s`;
-  say(heard ? `${told.name} is here` : "This browser cannot play the file; it can be edited all the same");
+/** What the page calls the recording that it has. */
+function named() {
+  $("dropped").textContent = page.recording ? `${page.recording.name}: ${short(page.recording.seconds, 1)} s` : "WAV, FLAC, OGG, MP3 …";
 }
 
-/** The parts that settings mark, once there is a recording: those that lie in it. */
+/** A recording that the studio has becomes the one that is edited. */
+async function take(recording) {
+  page.recording = recording;
+  page.recordings.set(recording.id, recording);
+  source.show(recording.waveform, recording.seconds);
+  mark();
+  sourcePlayer.clear();
+  const heard = await sourcePlayer.load("source", recording.file ?? api.sound(recording.id));  // a file itself: the policy lets no blob: address be fetched
+  named();
+  say(heard ? `${recording.name} is here` : "This browser cannot play the file; it can be edited all the same");
+}
+
+/** The parts that settings mark, once the recording they are of is here: those that lie in it. */
 function mark() {
-  source.regions = page.marks.filter(([, stop]) => stop <= source.seconds + 0.01);
-  page.marks = [];
+  const { name, regions: marked } = page.waits ?? {};
+  if (name && name !== page.recording?.name) fail(`These settings are of ${name}: drop it here`);
+  else if (page.recording) {
+    page.waits = null;
+    if (marked) source.regions = marked.filter(([, stop]) => stop <= source.seconds + 0.01);
+  }
   regions();
 }
 
@@ -344,9 +368,19 @@ function mark() {
 function regions() {
   const number = (region, place, name) => el("input", {
     type: "number", step: 0.01, min: 0, max: short(source.seconds), value: short(region[place]), "aria-label": name, inputmode: "decimal",
-    onchange: ({ target }) => { region[place] = clamp(+target.value || 0, 0, source.seconds); source.draw(); },
+    onchange: ({ target }) => {
+      region[place] = clamp(+target.value || 0, 0, source.seconds);
+      target.value = short(region[place]);
+      source.draw();
+    },
   });
-  $("regions").replaceChildren(...source.regions.map((region, i) => el("li", {},
+  const sorted = ({ currentTarget, relatedTarget }, region) => {  // once both numbers may have been changed
+    if (currentTarget.contains(relatedTarget)) return;
+    region.sort((a, b) => a - b);
+    currentTarget.querySelectorAll("input").forEach((input, place) => { input.value = short(region[place]); });
+    source.draw();
+  };
+  $("regions").replaceChildren(...source.regions.map((region, i) => el("li", { onfocusout: (event) => sorted(event, region) },
     el("span", {}, "from"), number(region, 0, `Part ${i + 1} begins, in seconds`),
     el("span", {}, "to"), number(region, 1, `Part ${i + 1} ends, in seconds`),
     el("button", { type: "button", class: "quiet", "aria-label": `Hear part ${i + 1}`, onclick: () => { sourcePlayer.seek(region[0]); sourcePlayer.play(); } }, "▶"),
@@ -358,12 +392,10 @@ function regions() {
 async function ask() {
   fail("");
   if (!api) return;
-  if (page.mode === "edit" && !page.recording) return fail("Drop a recording first");
   const asked = structuredClone(settings());
-  if (page.mode === "make" && !asked.prompt) {
-    $("prompt").focus();
-    return fail("Say in a few words what the music is");
-  }
+  const [lacks, place] = lacking(asked) ?? [];
+  place?.focus();
+  if (lacks) return fail(lacks);
   $("make").disabled = true;
   try {
     const { id } = await api.ask(asked);
@@ -606,7 +638,7 @@ function history() {
     const asked = page.settings.get(piece.id) ?? {};
     const wishes = ["intensity", "notes", "form", "tempo", "style", "brightness"].filter((name) => asked[name]).map((name) => title({ notes: "melody" }[name] ?? name).toLowerCase());
     const kind = { redo: "redone", continue: "continued", loop: "loop" }[asked.task];
-    const what = [kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status], piece.error].filter(Boolean).join(", ");
+    const what = [asked.recording_name, kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status], piece.error].filter(Boolean).join(", ");
     return el("li", { class: piece.id === page.shown ? "shown" : "" },
       el("span", {}, el("b", {}, asked.prompt || "as it sounds"), el("small", {}, what)),
       piece.status === "done" ? el("button", { type: "button", onclick: () => show(piece.id, true) }, "Hear") : null,

@@ -48,6 +48,17 @@ export function onWidth(element, draw) {
   }).observe(element);
 }
 
+/** Let a finger that goes aside draw, steeply too, where the browser would scroll for any diagonal. */
+export function steep(element) {
+  let from, draws;
+  element.addEventListener("touchstart", ({ touches }) => { [from, draws] = [touches[0], null]; }, { passive: true });
+  element.addEventListener("touchmove", (event) => {
+    const [to, second] = event.touches;
+    draws ??= !second && Math.abs(to.clientY - from.clientY) < 2 * Math.abs(to.clientX - from.clientX);
+    if (draws) event.preventDefault();
+  }, { passive: false });
+}
+
 /** Seconds at which to draw lines over a length. */
 export function ticks(seconds, most = 12) {
   const step = [0.5, 1, 2, 5, 10, 20].find((one) => seconds / one <= most) ?? 60;
