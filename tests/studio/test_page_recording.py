@@ -84,6 +84,23 @@ def test_a_recording_that_was_brought_is_heard(open_page: OpenPage, tmp_path: Pa
     page.wait_for_function("+document.querySelector('#source-wave canvas').dataset.head > 0")
 
 
+def test_what_was_made_is_edited(open_page: OpenPage) -> None:
+    page = open_page()
+    settle(page, iterations=2, seconds=3)
+    page.locator("#make").click()
+    finished(page)
+    page.get_by_role("button", name="Edit this").click()
+    page.locator("#said", has_text="is here").wait_for(state="attached")
+    name = "calm-piano-ballad-80-bpm-seed-0.wav"
+    assert page.locator("#dropped").inner_text() == f"{name}: 3 s"
+    page.locator("#add-region").click()
+    page.locator("#make").click()
+    page.locator("#command", has_text="ditto-music inpaint").wait_for()
+    assert page.locator("#command").inner_text().endswith(f"-- {name}")
+    page.locator("#hear-source").click()
+    page.locator("#hear-source", has_text="Stop").wait_for()
+
+
 def test_one_thing_is_heard_at_a_time(open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page()
     page.evaluate(SOUNDING)

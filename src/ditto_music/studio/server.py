@@ -207,6 +207,7 @@ class Routes:
         app.add_route(f"{tab}/pieces", self.ask, methods=["POST"])
         app.add_route(f"{tab}/pieces/{{piece}}", self.result, methods=["GET"])
         app.add_route(f"{tab}/pieces/{{piece}}/stop", self.stop, methods=["POST"])
+        app.add_route(f"{tab}/pieces/{{piece}}/edit", self.edit, methods=["POST"])
         app.add_route(f"{tab}/pieces/{{piece}}/{{kind}}", self.file, methods=["GET"])
 
     async def part(self, request: Request) -> Response:
@@ -352,6 +353,19 @@ class Routes:
         if ticket:
             self.desk.stop(ticket)
         return JSONResponse({})
+
+    async def edit(self, request: Request) -> Response:
+        """Take in a finished piece as a recording."""
+        tab, ticket = self._tab(request), self._ticket(request)
+        if tab is None or ticket is None or ticket.outcome is None:
+            return _told("there is no such piece", 404)
+        made = ticket.outcome.audio
+        upload = tab.uploads.place(ticket.title + made.suffix)
+        try:
+            await run_in_threadpool(shutil.copyfile, made, upload.path)
+            return JSONResponse(await run_in_threadpool(_recording, tab, upload))
+        except InputError as error:
+            return _told(str(error))
 
     async def result(self, request: Request) -> Response:
         """All there is to show of a finished piece."""

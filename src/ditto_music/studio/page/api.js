@@ -92,6 +92,11 @@ export class Api {
     return told(await reach(`${this.home}/uploads/${id}`));
   }
 
+  /** A finished piece as a recording. */
+  async edit(id) {
+    return told(await reach(`${this.home}/pieces/${id}/edit`, { method: "POST" }));
+  }
+
   sound(id) {
     return `${this.home}/uploads/${id}/audio`;
   }

@@ -336,6 +336,17 @@ async function upload(file) {
   }
 }
 
+/** A piece becomes the recording. */
+async function edit(id) {
+  try {
+    const recording = await api.edit(id);
+    mode("edit");
+    await take(recording);
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
 /** What the page calls the recording that it has. */
 function named() {
   $("dropped").textContent = page.recording ? `${page.recording.name}: ${short(page.recording.seconds, 1)} s` : "WAV, FLAC, OGG, MP3 …";
@@ -542,7 +553,8 @@ async function show(id, play = false) {
   $("spectrogram").hidden = false;
   $("figures").replaceChildren(...outcome(result));
   $("downloads").replaceChildren(...["audio", "plot", "report", "run"].map((kind) =>
-    el("a", { class: "button quiet", href: api.file(id, kind, true), download: "", "data-kind": kind }, `↓ ${{ audio: "Sound", plot: "Picture", report: "Report", run: "Run" }[kind]}`)));
+    el("a", { class: "button quiet", href: api.file(id, kind, true), download: "", "data-kind": kind }, `↓ ${{ audio: "Sound", plot: "Picture", report: "Report", run: "Run" }[kind]}`)),
+    el("button", { type: "button", class: "quiet", onclick: () => edit(id) }, "Edit this"));
   transport();
   $("seams").replaceChildren(...(result.seams ?? []).map(([at], i) => seam(at, i, result)));
   $("panels").replaceChildren(...result.panels.map((panel) => panelCard(panel, result.figures.find((one) => one.name === panel.name))));
