@@ -467,7 +467,7 @@ async function show(id) {
     el("a", { class: "button quiet", href: api.file(id, kind, true), download: "", "data-kind": kind }, `↓ ${{ audio: "Sound", plot: "Picture", report: "Report", run: "Run" }[kind]}`)));
   transport();
   $("seams").replaceChildren(...(result.seams ?? []).map(([at], i) => seam(at, i, result)));
-  $("panels").replaceChildren(...result.panels.map((panel) => panelCard(panel, result.figures.find((one) => one.name === panel.name))));
+  $("panels").replaceChildren(...result.panels.map((panel) => panelCard(panel, result.figures.find((one) => one.name === panel.name), result.edit ? undefined : result.seconds)));
   $("command").textContent = result.command;
   $("command-card").hidden = false;
   history();
@@ -530,6 +530,7 @@ function transport() {
 
 function moved(at) {
   wave.moveTo(at);
+  $("panels").style.setProperty("--played", at / (player.seconds || 1));
   $("clock").textContent = `${at.toFixed(1)} / ${player.seconds.toFixed(1)} s`;
 }
 
