@@ -357,6 +357,8 @@ def test_a_link_brings_the_settings_back(open_page: OpenPage, studio: Studio) ->
     page.locator("summary", has_text="Keep or share").click()
     page.locator("#link").click()
     page.wait_for_function("document.querySelector('#said').textContent === 'Link copied'")
+    assert page.locator("#link").inner_text() == "✓ Copied"
+    page.locator("#link", has_text="Copy a link").wait_for()
     link = page.evaluate("navigator.clipboard.readText()")
     assert link.startswith(studio.url + "#")
     with page.expect_download() as download:
@@ -416,6 +418,7 @@ def test_a_piece_keeps_its_settings_when_the_drawing_goes_on(open_page: OpenPage
     handle = page.locator("#intensity .handle").first
     assert handle.get_attribute("aria-valuenow") == "-35"
     page.locator("#history button", has_text="Settings").click()
+    page.locator("#history button", has_text="Back").wait_for()
     assert handle.get_attribute("aria-valuenow") == "-36"
 
 

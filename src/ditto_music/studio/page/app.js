@@ -2,7 +2,7 @@
 
 import { Api } from "./api.js";
 import { Curve } from "./curve.js";
-import { $, clamp, el, say, short } from "./dom.js";
+import { $, clamp, el, flash, say, short } from "./dom.js";
 import { Form } from "./form.js";
 import { panelCard, title } from "./plots.js";
 import { Roll } from "./roll.js";
@@ -95,7 +95,7 @@ function wire() {
   $("stop").onclick = () => page.active && api.stop(page.active).catch((error) => fail(error.message));
   $("play").onclick = () => (player.playing ? player.pause() : player.play());
   $("repeat").onchange = (event) => player.while(() => { player.repeat = event.target.checked; if (!player.repeat) player.span = null; });
-  $("copy").onclick = () => copy($("command").textContent, "Command");
+  $("copy").onclick = () => copy($("command").textContent, "Command", $("copy"));
   $("save").onclick = () => download("ditto-settings.json", JSON.stringify({ studio: 1, ...settings() }, null, 2));
   $("load").onchange = async ({ target }) => {
     const [file] = target.files;
@@ -104,7 +104,7 @@ function wire() {
     const text = await file.text();
     open(() => text, "These are no settings: give a file that the studio has saved");
   };
-  $("link").onclick = () => copy(`${location.origin}${location.pathname}#${packed(settings())}`, "Link");
+  $("link").onclick = () => copy(`${location.origin}${location.pathname}#${packed(settings())}`, "Link", $("link"));
   window.addEventListener("hashchange", recall);
 
   $("file").onchange = ({ target }) => { upload(target.files[0]); target.value = ""; };
@@ -564,7 +564,7 @@ function history() {
       el("span", {}, el("b", {}, asked.prompt || "as it sounds"), el("small", {}, what)),
       piece.status === "done" ? el("button", { type: "button", onclick: () => { page.active = piece.id; show(piece.id); } }, "Hear") : null,
       living(piece) ? el("button", { type: "button", onclick: () => { page.active = piece.id; render(); } }, "Watch") : null,
-      el("button", { type: "button", onclick: () => { apply(asked); say("Settings are back"); } }, "Settings"));
+      el("button", { type: "button", onclick: ({ currentTarget }) => { apply(asked); say("Settings are back"); flash(currentTarget, "✓ Back"); } }, "Settings"));
   }));
 }
 
@@ -572,10 +572,11 @@ function fail(text) {
   $("error").textContent = text;
 }
 
-async function copy(text, what) {
+async function copy(text, what, button) {
   try {
     await navigator.clipboard.writeText(text);
     say(`${what} copied`);
+    flash(button, "✓ Copied");
   } catch {
     window.prompt(`${what}: copy it from here`, text);
   }

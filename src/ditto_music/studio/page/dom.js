@@ -29,6 +29,13 @@ export function say(text) {
   $("said").textContent = text;
 }
 
+/** A word on a button, for two seconds. */
+export function flash(button, word) {
+  const was = (button.dataset.was ??= button.textContent);
+  button.textContent = word;
+  setTimeout(() => { button.textContent = was; }, 2000);
+}
+
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 export const round = (value, step) => Math.round(value / step) * step;
