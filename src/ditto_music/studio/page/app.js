@@ -4,6 +4,7 @@ import { Api } from "./api.js";
 import { Curve } from "./curve.js";
 import { $, clamp, el, flash, say, short } from "./dom.js";
 import { Form } from "./form.js";
+import { packed, read, unpacked } from "./kept.js";
 import { panelCard, title } from "./plots.js";
 import { Roll } from "./roll.js";
 import { Player } from "./sound.js";
@@ -90,6 +91,8 @@ function wire() {
   }
   $("duration").addEventListener("input", () => { for (const part of Object.values(parts)) part.stretch(+$("duration").value); });
   $("model").onchange = bound;
+  $("seed").onchange = ({ target }) => { target.value = clamp(Math.floor(+target.value), 0, +target.max); };
+  $("seconds").onchange = ({ target }) => { if (target.value) target.value = clamp(+target.value, +target.min, +target.max); };
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 1e6); say(`Seed ${$("seed").value}`); };
   $("make").onclick = ask;
   $("stop").onclick = () => page.active && api.stop(page.active).catch((error) => fail(error.message));
@@ -253,26 +256,14 @@ function apply(asked) {
 }
 
 /** Settings as text, or a word that they are none. */
-function open(read, damaged) {
+function open(text, damaged) {
   try {
-    const said = JSON.parse(read());
-    if (typeof said !== "object" || said === null || Array.isArray(said)) throw new Error();
-    apply(said);
+    apply(read(text()));
     say("Settings opened");
   } catch {
     fail(damaged);
   }
 }
-
-const packed = (asked) => {
-  const bytes = new TextEncoder().encode(JSON.stringify({ ...asked, recording: undefined }));
-  return `settings=${btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
-};
-
-const unpacked = (text) => {
-  const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
-  return new TextDecoder().decode(bytes);
-};
 
 /** Settings of a link; they stand behind the # and so never leave the browser. */
 function recall() {
