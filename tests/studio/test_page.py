@@ -374,6 +374,8 @@ def test_a_link_brings_the_settings_back(open_page: OpenPage, studio: Studio) ->
     page.locator("summary", has_text="Keep or share").click()
     page.locator("#link").click()
     page.wait_for_function("document.querySelector('#said').textContent === 'Link copied'")
+    assert page.locator("#link").inner_text() == "✓ Copied"
+    page.locator("#link", has_text="Copy a link").wait_for()
     link = page.evaluate("navigator.clipboard.readText()")
     assert link.startswith(studio.url + "#")
     with page.expect_download() as download:
@@ -433,6 +435,7 @@ def test_a_piece_keeps_its_settings_when_the_drawing_goes_on(open_page: OpenPage
     handle = page.locator("#intensity .handle").first
     assert handle.get_attribute("aria-valuenow") == "-35"
     page.locator("#history button", has_text="Settings").click()
+    page.locator("#history button", has_text="Back").wait_for()
     assert handle.get_attribute("aria-valuenow") == "-36"
 
 
@@ -475,6 +478,42 @@ def test_news_of_a_piece_takes_no_focus_and_a_new_one_no_repeat(open_page: OpenP
     page.wait_for_timeout(3000)  # the draft lasts two seconds
     assert page.locator("#repeat").is_checked()
     assert page.locator("#play").get_attribute("aria-label") == "Pause"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("-41, -6, 5", [-40, -30, -20, -10]),
+        ("0, 1, 5", [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        ("30, 300, 6", [50, 100, 150, 200, 250, 300]),
+        ("503, 1847, 5", [1000, 1500]),
+        ("503, 3000, 5, true", [600, 1000, 1500, 2000, 3000]),
+        ("40, 16000, 5, true", [50, 100, 200, 500, 1000, 2000, 5000, 10000]),
+        ("2, 2, 5", [2]),
+    ],
+)
+def test_axes_have_round_numbers(open_page: OpenPage, asked: str, told: list[float]) -> None:
+    found = open_page().evaluate(f"import('/studio/page/dom.js').then((it) => it.rounds({asked}))")
+    assert found == told
+
+
+def test_what_is_heard_is_seen_in_the_pictures_over_time(open_page: OpenPage) -> None:
+    page = open_page()
+    settle(page, iterations=2, seconds=2)
+    page.locator("#on-tempo").check()
+    page.locator("#make").click()
+    finished(page)
+    assert page.locator("#panels .head").count() == 1  # the pulse is over tempi
+    page.locator("#result-wave canvas").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    head, picture = (
+        page.locator(f"[data-panel=intensity] {one}").bounding_box() for one in (".head", "canvas")
+    )
+    assert head
+    assert picture
+    left, right = picture["x"] + 48, picture["x"] + picture["width"] - 14
+    assert head["x"] == pytest.approx((left + right) / 2, abs=2)
 
 
 def test_the_words_are_followed_as_suits_the_model_unless_asked(open_page: OpenPage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,33 @@ def test_a_prompt_of_two_lines_is_one(open_page: OpenPage) -> None:
     page.locator("#make").click()
     finished(page)
     assert "'calm piano and a flute'" in page.locator("#command").inner_text()
+
+
+def test_a_damaged_settings_file_changes_nothing(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    kept = {"prompt": "a flute", "seed": 5, "notes": [[0, 1]]}
+    (tmp_path / "kept.json").write_text(json.dumps(kept))
+    page.set_input_files("#load", tmp_path / "kept.json")
+    page.locator("#error", has_text="These are no settings").wait_for()
+    assert page.locator("#prompt").input_value() == "calm piano ballad, 80 bpm"
+    (tmp_path / "kept.json").write_text(json.dumps(kept | {"notes": [[0, 1, 60]]}))
+    page.set_input_files("#load", tmp_path / "kept.json")
+    page.wait_for_selector("#melody .note")
+    assert page.locator("#prompt").input_value() == "a flute"
+    assert page.locator("#error").inner_text() == ""
+
+
+def test_numbers_that_are_too_large_are_seen_to_be_less(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page()
+    for given, taken in (("-5", "0"), ("1.7", "1"), ("12", "12")):
+        page.locator("#seed").fill(given)
+        page.locator("#prompt").focus()
+        assert page.locator("#seed").input_value() == taken
+    edited(page, take(tmp_path, 2))
+    page.locator("input[value=continue]").check()
+    page.locator("#seconds").fill("500")
+    page.locator("#prompt").focus()
+    most = page.locator("#seconds").get_attribute("max")
+    assert page.locator("#seconds").input_value() == most

@@ -2,8 +2,9 @@
 
 import { Api } from "./api.js";
 import { Curve } from "./curve.js";
-import { $, clamp, el, say, short } from "./dom.js";
+import { $, clamp, el, flash, say, short } from "./dom.js";
 import { Form } from "./form.js";
+import { packed, read, unpacked } from "./kept.js";
 import { panelCard, title } from "./plots.js";
 import { Roll } from "./roll.js";
 import { Player } from "./sound.js";
@@ -133,12 +134,14 @@ function wire() {
   }
   $("duration").addEventListener("input", () => { for (const part of Object.values(parts)) part.stretch(+$("duration").value); });
   $("model").onchange = bound;
+  $("seed").onchange = ({ target }) => { target.value = clamp(Math.floor(+target.value), 0, +target.max); };
+  $("seconds").onchange = ({ target }) => { if (target.value) target.value = clamp(+target.value, +target.min, +target.max); };
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 1e6); say(`Seed ${$("seed").value}`); };
   $("make").onclick = ask;
   $("stop").onclick = () => api.stop(page.followed.id).then(api.look, (error) => fail(error.message));
   $("play").onclick = () => (player.playing ? player.pause() : player.play());
   $("repeat").onchange = (event) => player.while(() => { player.repeat = event.target.checked; if (!player.repeat) player.span = null; });
-  $("copy").onclick = () => copy($("command").textContent, "Command");
+  $("copy").onclick = () => copy($("command").textContent, "Command", $("copy"));
   $("save").onclick = () => download("ditto-settings.json", JSON.stringify({ studio: 1, ...settings() }, null, 2));
   $("load").onchange = async ({ target }) => {
     const [file] = target.files;
@@ -147,7 +150,7 @@ function wire() {
     const text = await file.text();
     open(() => text, "These are no settings: give a file that the studio has saved");
   };
-  $("link").onclick = () => copy(`${location.origin}${location.pathname}#${packed(settings())}`, "Link");
+  $("link").onclick = () => copy(`${location.origin}${location.pathname}#${packed(settings())}`, "Link", $("link"));
   window.addEventListener("hashchange", recall);
 
   $("file").onchange = ({ target }) => { upload(target.files[0]); target.value = ""; };
@@ -297,26 +300,14 @@ function apply(asked) {
 }
 
 /** Settings as text, or a word that they are none. */
-function open(read, damaged) {
+function open(text, damaged) {
   try {
-    const said = JSON.parse(read());
-    if (typeof said !== "object" || said === null || Array.isArray(said)) throw new Error();
-    apply(said);
+    apply(read(text()));
     say("Settings opened");
   } catch {
     fail(damaged);
   }
 }
-
-const packed = (asked) => {
-  const bytes = new TextEncoder().encode(JSON.stringify({ ...asked, recording: undefined }));
-  return `settings=${btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
-};
-
-const unpacked = (text) => {
-  const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
-  return new TextDecoder().decode(bytes);
-};
 
 /** Settings of a link; they stand behind the # and so never leave the browser. */
 function recall() {
@@ -557,7 +548,7 @@ async function show(id, play = false) {
     el("button", { type: "button", class: "quiet", onclick: () => edit(id) }, "Edit this"));
   transport();
   $("seams").replaceChildren(...(result.seams ?? []).map(([at], i) => seam(at, i, result)));
-  $("panels").replaceChildren(...result.panels.map((panel) => panelCard(panel, result.figures.find((one) => one.name === panel.name))));
+  $("panels").replaceChildren(...result.panels.map((panel) => panelCard(panel, result.figures.find((one) => one.name === panel.name), result.edit ? undefined : result.seconds)));
   $("command").textContent = result.command;
   $("command-card").hidden = false;
   history();
@@ -621,6 +612,7 @@ function transport() {
 
 function moved(at) {
   wave.moveTo(at);
+  $("panels").style.setProperty("--played", at / (player.seconds || 1));
   $("clock").textContent = `${at.toFixed(1)} / ${player.seconds.toFixed(1)} s`;
 }
 
@@ -655,7 +647,7 @@ function history() {
       el("span", {}, el("b", {}, asked.prompt || "as it sounds"), el("small", {}, what)),
       piece.status === "done" ? el("button", { type: "button", onclick: () => show(piece.id, true) }, "Hear") : null,
       living(piece) ? el("button", { type: "button", onclick: () => { if (page.playing !== piece.id) player.pause(); watch(piece.id); } }, "Watch") : null,
-      el("button", { type: "button", onclick: () => { apply(asked); say("Settings are back"); } }, "Settings"));
+      el("button", { type: "button", onclick: ({ currentTarget }) => { apply(asked); say("Settings are back"); flash(currentTarget, "✓ Back"); } }, "Settings"));
   }));
 }
 
@@ -669,10 +661,11 @@ function blame(text) {
   fail(text);
 }
 
-async function copy(text, what) {
+async function copy(text, what, button) {
   try {
     await navigator.clipboard.writeText(text);
     say(`${what} copied`);
+    flash(button, "✓ Copied");
   } catch {
     window.prompt(`${what}: copy it from here`, text);
   }

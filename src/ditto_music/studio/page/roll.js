@@ -5,7 +5,7 @@ import { blip, tune } from "./sound.js";
 import { Recorder } from "./record.js";
 import { Undo } from "./undo.js";
 
-const LOW = 48, HIGH = 84, ROW = 8, LEFT = 34, BOTTOM = 20, RIGHT = 6;
+const LOW = 48, HIGH = 84, ROW = 8, LEFT = 34, BOTTOM = 20, RIGHT = 12;
 const NAMES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
 const BLACK = [1, 3, 6, 8, 10];
 const HEIGHT = (HIGH - LOW + 1) * ROW + BOTTOM;
