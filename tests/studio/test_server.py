@@ -8,7 +8,9 @@ import io
 import json
 import os
 import sys
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,6 +198,56 @@ def test_settings_that_are_none_are_refused(studio: Studio, tab: str) -> None:
     assert call(f"{studio.url}studio/tabs/nobody/pieces", b"{}")[0] == 404
 
 
+def test_a_page_that_is_loaded_again_takes_up_its_tab(studio: Studio, tab: str) -> None:
+    home, _, key = tab.rpartition("/")
+    took, other = (json.loads(call(f"{home}?again={one}", b"")[1]) for one in (key, "nobody"))
+    assert took["tab"] == key
+    assert took["pieces"] == []
+    assert other["tab"] not in (key, "nobody")
+    fresh = studio.desk.tab(other["tab"])
+    assert fresh
+    studio.desk.leave(fresh)
+
+
+def test_a_page_that_leaves_is_forgotten_unless_it_comes_back(
+    studio: Studio, tab: str, tmp_path: Path
+) -> None:
+    home, _, key = tab.rpartition("/")
+    write_recording(tmp_path / "a.wav", music(1, 22_050, 1))
+    upload = json.loads(call(f"{tab}/uploads?name=a.wav", (tmp_path / "a.wav").read_bytes())[1])
+    bare = json.loads(call(home, b"")[1])["tab"]
+    for one in (tab, f"{home}/{bare}"):
+        assert call(f"{one}/leave", b"")[0] == 200
+    assert call(tab)[0] == 200  # heard of
+    time.sleep(studio.desk.limits.grace + 1)
+    assert call(f"{home}/{bare}")[0] == 404
+    assert call(f"{tab}/leave", b"")[0] == 200
+    time.sleep(studio.desk.limits.grace + 1)
+    kept = studio.desk.tab(key)
+    assert kept
+    assert kept.left  # but it has a recording to come back for
+    assert json.loads(call(f"{tab}/uploads/{upload['id']}")[1]) == upload
+    assert call(f"{tab}/uploads/{upload['id']}/audio")[1] == (tmp_path / "a.wav").read_bytes()
+    assert call(f"{tab}/uploads/nothing")[0] == call(f"{tab}/uploads/nothing/audio")[0] == 404
+
+
+def test_downloads_are_named_by_their_words_and_seed(studio: Studio, tab: str) -> None:
+    asked = {
+        "prompt": "späte  Zugabe: 90/bpm",
+        "duration": 1,
+        "iterations": 2,
+        "steps": 4,
+        "seed": 7,
+    }
+    piece = f"{tab}/pieces/{json.loads(call(f'{tab}/pieces', json.dumps(asked).encode())[1])['id']}"
+    while call(piece)[0] == 404:
+        time.sleep(0.1)
+    for kind, name in (("audio", ".wav"), ("report", "-report.json")):
+        _, _, headers = call(f"{piece}/{kind}?download")
+        told = urllib.parse.unquote(headers["content-disposition"])
+        assert told.endswith(f"späte-Zugabe-90-bpm-seed-7{name}")
+
+
 def test_gradios_clients_can_make_music(studio: Studio) -> None:
     client = pytest.importorskip("gradio_client").Client(
         studio.url, verbose=False, analytics_enabled=False
@@ -249,6 +301,17 @@ def test_nothing_leaves_the_machine(pieces: Pieces) -> None:
     hosts = {one[0] if isinstance(one, tuple) else one for one in reached}
     assert hosts
     assert hosts <= {"127.0.0.1", "localhost", "::1", None}
+
+
+def test_who_ends_the_command_is_told_that_it_is_closed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ditto_music.cli.pieces.Pieces.load", ended)
+    assert main(["studio", "--port", "0"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "ditto-music: the studio is closed"
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,14 @@ def say(text: str) -> None:
 
 @contextmanager
 def warned(tell: Callable[[str], None] | None) -> Generator[None]:
-    """Python's warnings are told as one line each; None: not at all."""
+    """Python's warnings are told as one line each, each once; None: not at all."""
+    told: set[str] = set()
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        if tell:
-            tell(f"warning: {' '.join(str(message).split())}")
+        line = " ".join(str(message).split())
+        if tell and line not in told:
+            told.add(line)
+            tell(f"warning: {line}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show

@@ -6,12 +6,14 @@ is plain threads and values: the server only carries it to the pages.
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, Literal, cast
@@ -22,7 +24,7 @@ from ditto_music.audio import read_recording, write_recording
 from ditto_music.errors import InputError
 from ditto_music.item import Row
 from ditto_music.optimize import Progress
-from ditto_music.result import Result, finite
+from ditto_music.result import Result, finite, give_back
 from ditto_music.studio.limits import Limits
 from ditto_music.studio.maker import Maker, Piece
 from ditto_music.studio.outcome import Outcome, write_draft
@@ -75,6 +77,12 @@ class Ticket:
         """What the same prompt and seed give when left alone; there once it is made."""
         return self.folder / "plain.wav"
 
+    @property
+    def title(self) -> str:
+        """For the names of its files: its first words, or its recording's, and its seed."""
+        words = re.findall(r"\w+", self.request.prompt or Path(self.name).stem)
+        return f"{'-'.join(words[:6])[:60]}-seed-{self.request.seed}"
+
     def draft_audio(self, number: int) -> Path:
         """What could be heard after some iterations."""
         return self.folder / f"draft-{number}.wav"
@@ -82,14 +90,25 @@ class Ticket:
 
 @dataclass(eq=False)
 class Tab:
-    """One open page."""
+    """One page, open or left a short while ago.
+
+    Attributes
+    ----------
+    open : whether it may still be asked for anything.
+    left : whether the page has said that it leaves and was not heard of since.
+    """
 
     id: str
     folder: Path
     uploads: Uploads
     tickets: dict[str, Ticket] = field(default_factory=dict[str, Ticket])
-    version: int = 0
     open: bool = True
+    left: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is here that anybody could come back for."""
+        return not self.tickets and not self.uploads
 
 
 class Desk:
@@ -126,6 +145,9 @@ class Desk:
             If there are too many.
         """
         with self._changed:
+            left = [tab for tab in self._tabs.values() if tab.left]
+            if len(self._tabs) >= self.limits.tabs and left:
+                self.leave(left[0])
             if len(self._tabs) >= self.limits.tabs:
                 raise InputError("the studio is full: close another of its pages, or come later")
             key = secrets.token_urlsafe(16)
@@ -138,16 +160,25 @@ class Desk:
         """An open page."""
         return self._tabs.get(key)
 
+    def rest(self, tab: Tab) -> None:
+        """A page was left: its work ends, what is finished stays for whoever comes back."""
+        tab.left = True
+        for ticket in list(tab.tickets.values()):
+            if ticket.status in ALIVE:
+                self.stop(ticket)
+
     def leave(self, tab: Tab) -> None:
-        """A page was closed: its work ends and its files go."""
+        """Nobody comes back to a page: its work ends and its files go."""
         with self._changed:
             self._tabs.pop(tab.id, None)
             tab.open = False
             self._queue = [ticket for ticket in self._queue if ticket.tab is not tab]
             working = any(ticket.status == "running" for ticket in tab.tickets.values())
+            tab.tickets.clear()  # or each would hold the other, and all the sound in them
             self._changed.notify_all()
         if not working:  # else the worker clears up once it has let go
             shutil.rmtree(tab.folder, ignore_errors=True)
+        give_back()
 
     def ask(self, tab: Tab, sent: object) -> Ticket:
         """Take a request in; it begins when those before it are done.
@@ -176,7 +207,7 @@ class Desk:
         with self._changed:
             tab.tickets[ticket.id] = ticket
             self._queue.append(ticket)
-            self._touch(tab)
+            self._changed.notify_all()
             finished = [one for one in tab.tickets.values() if one.status not in ALIVE]
             for old in finished[: max(0, len(tab.tickets) - self.limits.history)]:
                 del tab.tickets[old.id]
@@ -186,6 +217,7 @@ class Desk:
     def _ticket(self, tab: Tab, request: Request, folder: Path) -> Ticket:
         """The request understood, by the command line's own reading."""
         seed = request.seed if request.seed >= 0 else secrets.randbelow(2**32)
+        request = replace(request, seed=seed)
         source, name = None, ""
         if request.task != "make":
             upload = tab.uploads.get(request.recording)
@@ -212,13 +244,11 @@ class Desk:
                 self._queue.remove(ticket)
                 ticket.status = "dropped"
             ticket.stopping = True
-            self._touch(ticket.tab)
 
     def state(self, tab: Tab) -> dict[str, Any]:
         """What the page shows of each of its pieces; results are fetched on their own."""
         with self._changed:
             return {
-                "version": tab.version,
                 "pieces": [
                     {
                         "id": ticket.id,
@@ -255,10 +285,6 @@ class Desk:
         )
         return self._queue.index(ticket) + running
 
-    def _touch(self, tab: Tab) -> None:
-        tab.version += 1
-        self._changed.notify_all()
-
     def _next(self) -> Ticket | None:
         """The next of the queue; of the tabs, one that has not just been served comes first."""
         with self._changed:
@@ -271,7 +297,6 @@ class Desk:
             ticket.told = {"stage": "getting ready"}
             others = [one for one in self._queue if one.tab is not ticket.tab]
             self._queue = others + [one for one in self._queue if one.tab is ticket.tab]
-            self._touch(ticket.tab)
             return ticket
 
     def _work(self) -> None:
@@ -288,11 +313,11 @@ class Desk:
                 self._fail(ticket, f"something went wrong inside: {type(error).__name__}: {error}")
             if not ticket.tab.open:  # left while it ran, however that ended
                 shutil.rmtree(ticket.tab.folder, ignore_errors=True)
+            give_back()
 
     def _fail(self, ticket: Ticket, told: str) -> None:
         with self._changed:
             ticket.status, ticket.error = "failed", told
-            self._touch(ticket.tab)
 
     def _named(self, ticket: Ticket, told: str) -> str:
         """A message with the user's name for a recording in place of ours."""
@@ -300,9 +325,11 @@ class Desk:
 
     def _make(self, ticket: Ticket) -> None:
         self.tell(ticket, stage="listening to it left alone" if ticket.plain else "first iteration")
-        self._untouched(ticket)
-        self.tell(ticket, stage="first iteration")
-        made, run, broken = ticket.piece.make(_Listener(self, ticket))
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", UserWarning)  # also where another piece had the same
+            self._untouched(ticket)
+            self.tell(ticket, stage="first iteration")
+            made, run, broken = ticket.piece.make(_Listener(self, ticket))
         self._check(ticket)
         item = (made if isinstance(made, Result) else made.results[-1]).items[0]
         figures = [ticket.piece.figures(row) for row in (*item.history[:1], item.final)]
@@ -315,12 +342,12 @@ class Desk:
             figures[0] if item.history else {},
             figures[-1],
             broken,
+            list(dict.fromkeys(str(one.message) for one in warned)),
         )
         outcome.write()
         told = outcome.told()
         with self._changed:
             ticket.outcome, ticket.result, ticket.status = outcome, told, "done"
-            self._touch(ticket.tab)
 
     def _untouched(self, ticket: Ticket) -> None:
         """Write what to compare with: the same seed left alone, or the recording as it was."""
@@ -337,7 +364,6 @@ class Desk:
             ticket.told = cast(
                 "dict[str, Any]", finite(told)
             )  # a search may break: a page knows no NaN
-            self._touch(ticket.tab)
 
     def _check(self, ticket: Ticket) -> None:
         if not ticket.tab.open:

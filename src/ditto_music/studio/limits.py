@@ -19,10 +19,11 @@ class Limits:
     run_seconds : after which a search ends and keeps its best, so that others get their turn.
     waiting : requests of all tabs together that may wait.
     waiting_each : requests one tab may have waiting or running.
-    tabs : pages open at once.
+    tabs : pages open at once, or left with pieces that are still here.
     history : results one tab keeps; the oldest goes first.
     body_bytes : of a request that is no upload.
-    grace : seconds that a tab may be out of reach before its work is dropped.
+    grace : seconds after a page has said that it leaves before its work ends: it may be loading.
+    keep : seconds that a tab nothing is heard of stays, with its pieces and recordings.
     """
 
     upload_bytes: int = 50_000_000
@@ -37,7 +38,8 @@ class Limits:
     tabs: int = 32
     history: int = 20
     body_bytes: int = 200_000
-    grace: float = 10.0
+    grace: float = 8.0
+    keep: float = 300.0
 
     @property
     def upload_samples(self) -> float:

@@ -43,6 +43,7 @@ class Outcome:
     command : the command line that makes it again.
     plain : the same prompt and seed left alone, of music from words; or the recording as it was.
     broken : why it is not whole, if so.
+    notes : what was warned of while it was made.
     clipped : samples that were too loud for the file, once it is written.
     """
 
@@ -54,6 +55,7 @@ class Outcome:
     before: dict[str, str] = field(default_factory=dict[str, str])
     after: dict[str, str] = field(default_factory=dict[str, str])
     broken: str = ""
+    notes: list[str] = field(default_factory=list[str])
     clipped: int = field(default=0, init=False)
     _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
@@ -100,6 +102,7 @@ class Outcome:
             "loss": [row["loss"] for row in item.history],
             "clipped": self.clipped,
             "broken": self.broken,
+            "notes": self.notes,
         }
         if edit:
             told |= {

@@ -14,7 +14,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ from gradio.processing_utils import save_file_to_cache
 from gradio.themes import Base
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from ditto_music.errors import InputError
 from ditto_music.studio.desk import ALIVE, Desk, Tab, Ticket
@@ -45,9 +45,7 @@ from ditto_music.studio.uploads import MIDI, SUFFIXES, Upload, waveform
 
 PAGE = Path(__file__).with_name("page")
 TYPES = {".css": "text/css", ".js": "text/javascript"}
-LOOK_SECONDS = 0.1  # between two looks at whether there is news for a page
-BEAT_SECONDS = 2.0  # between two signs of life on a quiet line
-FIRST_SECONDS = 60.0  # in which a page that was opened must begin to listen
+LOOK_SECONDS = 0.1  # between two looks at whether a piece is done
 START_SECONDS = 30.0
 
 
@@ -193,19 +191,23 @@ class Routes:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.lines: dict[str, int] = {}  # open lines of events, by tab
+        self.due: dict[str, asyncio.TimerHandle] = {}  # what happens to a silent tab, by its id
 
     def add_to(self, app: FastAPI) -> None:
         """Put them in an application."""
         tab = "/studio/tabs/{tab}"
         app.add_route("/studio/page/{name}", self.part, methods=["GET"])
         app.add_route("/studio/tabs", self.open, methods=["POST"])
-        app.add_route(f"{tab}/events", self.events, methods=["GET"])
+        app.add_route(tab, self.news, methods=["GET"])
+        app.add_route(f"{tab}/leave", self.leave, methods=["POST"])
         app.add_route(f"{tab}/uploads", self.upload, methods=["POST"])
+        app.add_route(f"{tab}/uploads/{{upload}}", self.uploaded, methods=["GET"])
+        app.add_route(f"{tab}/uploads/{{upload}}/audio", self.sound, methods=["GET"])
         app.add_route(f"{tab}/tunes", self.tune, methods=["POST"])
         app.add_route(f"{tab}/pieces", self.ask, methods=["POST"])
         app.add_route(f"{tab}/pieces/{{piece}}", self.result, methods=["GET"])
         app.add_route(f"{tab}/pieces/{{piece}}/stop", self.stop, methods=["POST"])
+        app.add_route(f"{tab}/pieces/{{piece}}/edit", self.edit, methods=["POST"])
         app.add_route(f"{tab}/pieces/{{piece}}/{{kind}}", self.file, methods=["GET"])
 
     async def part(self, request: Request) -> Response:
@@ -218,70 +220,69 @@ class Routes:
             path, media_type=TYPES[path.suffix], headers={"cache-control": "no-cache"}
         )
 
-    async def open(self, _: Request) -> Response:
-        """A page has opened: its tab, and what may be asked."""
+    async def open(self, request: Request) -> Response:
+        """A page has opened: the tab it had `again`, or a new one, and what may be asked."""
         try:
-            tab = self.desk.open()
+            tab = self.desk.tab(request.query_params.get("again", "")) or self.desk.open()
         except InputError as error:
             return _told(str(error), 503)
-        self._watch(tab, FIRST_SECONDS)
+        self._heard(tab)
         limits = asdict(self.desk.limits)
-        return JSONResponse({"tab": tab.id, "models": self.desk.longest(), "limits": limits})
+        told = {"tab": tab.id, "models": self.desk.longest(), "limits": limits}
+        return JSONResponse(told | self.desk.state(tab))
 
-    async def events(self, request: Request) -> Response:
-        """How the tab's pieces go, at each change; a tab whose line is cut is closed."""
+    async def news(self, request: Request) -> Response:
+        """How the tab's pieces go; asked again and again, which says that somebody is there."""
         tab = self._tab(request)
         if tab is None:
             return _told("this page was closed", 404)
-        return StreamingResponse(
-            self._line(request, tab),
-            media_type="text/event-stream",
-            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-        )
+        self._heard(tab)
+        return JSONResponse(self.desk.state(tab), headers={"cache-control": "no-store"})
 
-    async def _line(self, request: Request, tab: Tab) -> AsyncGenerator[str]:
-        self.lines[tab.id] = self.lines.get(tab.id, 0) + 1
-        seen, spoken = -1, 0.0
-        try:
-            while tab.open and not await request.is_disconnected():
-                now = time.monotonic()
-                if tab.version != seen:
-                    state = self.desk.state(tab)
-                    seen, spoken = state["version"], now
-                    yield f"data: {json.dumps(state)}\n\n"
-                elif now - spoken > BEAT_SECONDS:
-                    spoken = now
-                    yield ": here\n\n"
-                await asyncio.sleep(LOOK_SECONDS)
-        finally:
-            self.lines[tab.id] -= 1
-            self._watch(tab, self.desk.limits.grace)
+    async def leave(self, request: Request) -> Response:
+        """A page is closed, or loaded again: then it will soon be heard of."""
+        tab = self._tab(request)
+        if tab:
+            self._unless_heard(tab, self.desk.limits.grace, self._left)
+        return JSONResponse({})
 
-    def _watch(self, tab: Tab, seconds: float) -> None:
-        """Close the tab unless somebody listens by then."""
+    def _heard(self, tab: Tab) -> None:
+        tab.left = False
+        self._unless_heard(tab, self.desk.limits.keep, self.desk.leave)
 
-        def look() -> None:
-            if tab.open and not self.lines.get(tab.id):
-                self.lines.pop(tab.id, None)
-                self.desk.leave(tab)
+    def _left(self, tab: Tab) -> None:
+        self.desk.rest(tab)
+        if tab.empty:
+            self.desk.leave(tab)
+        else:
+            self._unless_heard(tab, self.desk.limits.keep, self.desk.leave)
 
-        asyncio.get_running_loop().call_later(seconds, look)
+    def _unless_heard(self, tab: Tab, seconds: float, then: Callable[[Tab], None]) -> None:
+        """Do something about a tab in a while, in place of what was to be done."""
+
+        def due() -> None:
+            self.due.pop(tab.id, None)
+            then(tab)
+
+        if before := self.due.pop(tab.id, None):
+            before.cancel()
+        self.due[tab.id] = asyncio.get_running_loop().call_later(seconds, due)
 
     async def upload(self, request: Request) -> Response:
         """Take in a recording."""
+        return await self._taken(request, SUFFIXES, _recording)
 
-        def read(tab: Tab, upload: Upload) -> dict[str, Any]:
-            recording = tab.uploads.recording(upload)
-            return {
-                "id": upload.id,
-                "name": upload.name,
-                "seconds": recording.seconds,
-                "channels": recording.channels,
-                "sample_rate": recording.sample_rate,
-                "waveform": waveform(recording.audio()),
-            }
+    async def uploaded(self, request: Request) -> Response:
+        """What there is to know of a recording that is here."""
+        tab, upload = self._tab(request), self._upload(request)
+        if tab is None or upload is None:
+            return _told("the recording is not here any more: drop it on the page again", 404)
+        return JSONResponse(await run_in_threadpool(_recording, tab, upload))
 
-        return await self._taken(request, SUFFIXES, read)
+    async def sound(self, request: Request) -> Response:
+        """The file of a recording that is here."""
+        upload = self._upload(request)
+        return FileResponse(upload.path) if upload else _told("there is no such file", 404)
 
     async def tune(self, request: Request) -> Response:
         """The notes of a MIDI file or of a voice."""
@@ -353,6 +354,19 @@ class Routes:
             self.desk.stop(ticket)
         return JSONResponse({})
 
+    async def edit(self, request: Request) -> Response:
+        """Take in a finished piece as a recording."""
+        tab, ticket = self._tab(request), self._ticket(request)
+        if tab is None or ticket is None or ticket.outcome is None:
+            return _told("there is no such piece", 404)
+        made = ticket.outcome.audio
+        upload = tab.uploads.place(ticket.title + made.suffix)
+        try:
+            await run_in_threadpool(shutil.copyfile, made, upload.path)
+            return JSONResponse(await run_in_threadpool(_recording, tab, upload))
+        except InputError as error:
+            return _told(str(error))
+
     async def result(self, request: Request) -> Response:
         """All there is to show of a finished piece."""
         ticket = self._ticket(request)
@@ -364,20 +378,39 @@ class Routes:
         """A sound, a picture, a report or a run."""
         ticket, kind = self._ticket(request), str(request.path_params["kind"])
         path = await run_in_threadpool(_path, ticket, kind) if ticket else None
-        if path is None or not path.exists():
+        if ticket is None or path is None or not path.exists():
             return _told("there is no such file", 404)
         name = None
         if "download" in request.query_params:
-            name = f"ditto-{path.name}" if kind != "audio" else "ditto.wav"
+            name = ticket.title + (path.suffix if kind == "audio" else f"-{path.name}")
         headers = {"cache-control": "private, max-age=3600"}
         return FileResponse(path, filename=name, headers=headers)
 
     def _tab(self, request: Request) -> Tab | None:
         return self.desk.tab(str(request.path_params["tab"]))
 
+    def _upload(self, request: Request) -> Upload | None:
+        tab = self._tab(request)
+        with suppress(InputError):
+            return tab.uploads.get(str(request.path_params["upload"])) if tab else None
+        return None
+
     def _ticket(self, request: Request) -> Ticket | None:
         tab = self._tab(request)
         return tab.tickets.get(str(request.path_params["piece"])) if tab else None
+
+
+def _recording(tab: Tab, upload: Upload) -> dict[str, Any]:
+    """What a page is told of a recording."""
+    recording = tab.uploads.recording(upload)
+    return {
+        "id": upload.id,
+        "name": upload.name,
+        "seconds": recording.seconds,
+        "channels": recording.channels,
+        "sample_rate": recording.sample_rate,
+        "waveform": waveform(recording.audio()),
+    }
 
 
 def _path(ticket: Ticket, kind: str) -> Path | None:

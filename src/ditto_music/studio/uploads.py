@@ -51,6 +51,10 @@ class Uploads:
         self.limits = limits
         self._files: dict[str, Upload] = {}
 
+    def __len__(self) -> int:
+        """Recordings that are here."""
+        return len(self._files)
+
     def place(self, name: str, suffixes: Sequence[str] = SUFFIXES) -> Upload:
         """A place for a file that is about to arrive.
 

@@ -114,5 +114,7 @@ def studio(
             webbrowser.open(running.url)
         pieces.load(model)  # while the page is being looked at
         running.thread.join()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the studio is closed") from None
     finally:
         running.close()

@@ -78,7 +78,6 @@ class SmallModel:
         self.guidance = guidance or Guidance()
         self.sample_rate = codec.config.sample_rate
         self.seconds_per_frame = codec.config.frame / codec.config.sample_rate
-        self._too_long: set[str] = set()
 
     @property
     def revision(self) -> str | None:
@@ -106,7 +105,7 @@ class SmallModel:
     ) -> Condition:
         """Encode the prompts; length is not part of the condition.
 
-        Warns, once for each, of a prompt that is longer than what the model reads.
+        Warns of a prompt that is longer than what the model reads.
         """
         limit = self.denoiser.config.text_limit
         self._warn_of_length(prompts, limit)
@@ -120,8 +119,7 @@ class SmallModel:
     def _warn_of_length(self, prompts: Sequence[str], limit: int) -> None:
         for prompt in dict.fromkeys(prompts):
             word = self.words.left_out(prompt, limit)
-            if word is not None and prompt not in self._too_long:
-                self._too_long.add(prompt)
+            if word is not None:
                 warnings.warn(
                     f"the prompt is longer than the {limit} words, numbers and parts of words that "
                     f"{self.name} reads: '{word}' and what follows are left out",

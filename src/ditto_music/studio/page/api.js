@@ -1,51 +1,74 @@
 // The line to the server: one tab, its files, its pieces.
 
 const SILENT = "The studio does not answer: is it still running?";
-const PATIENCE = 5000; // milliseconds
+const PATIENCE = 5000, LONGEST = 20_000; // milliseconds of silence until it is told; of one answer
+const BUSY = 500, IDLE = 5000; // milliseconds between two questions for news
 
 async function told(answer) {
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(body.error ?? SILENT);
+  const body = await answer.json().catch(() => null);
+  if (!answer.ok || !body) throw Object.assign(new Error(body?.error ?? SILENT), { status: answer.status });
   return body;
 }
 
-const reach = async (...request) => {
+const reach = async (where, options = {}, longest = LONGEST) => {
   try {
-    return await fetch(...request);
+    return await fetch(where, { ...options, signal: AbortSignal.timeout(longest) });
   } catch {
     throw new Error(SILENT);
   }
 };
 
 export class Api {
-  static async open() {
-    const self = new Api();
-    const answer = await told(await reach("/studio/tabs", { method: "POST" }));
-    self.home = `/studio/tabs/${answer.tab}`;
-    self.models = answer.models; // seconds of the longest clip, by name
-    self.limits = answer.limits;
-    return self;
+  /** Take up the tab of that id, where the studio still has it, or a new one; gives its pieces. */
+  async open(tab = "") {
+    const answer = await told(await reach(`/studio/tabs?again=${encodeURIComponent(tab)}`, { method: "POST" }));
+    this.tab = answer.tab;
+    this.home = `/studio/tabs/${answer.tab}`;
+    this.models = answer.models; // seconds of the longest clip, by name
+    this.limits = answer.limits;
+    return answer.pieces;
   }
 
-  /** Hear of every change; the open line also says that somebody is here. failed: called with why nothing is heard, with "" once it is again. */
-  listen(changed, failed) {
-    const line = new EventSource(`${this.home}/events`);
-    let waits = null, silent = false;
-    line.onmessage = ({ data }) => {
-      clearTimeout(waits);
-      if (silent) failed("");
-      [waits, silent] = [null, false];
-      changed(JSON.parse(data).pieces);
+  /**
+   * Ask for news from now on; no line is held open, for a browser has few.
+   * changed: called with the pieces, gives whether more news is due soon; lost: called when the studio has let go of the
+   * tab and there is a new one; failed: called with why nothing is heard, with "" once it is again.
+   */
+  listen({ changed, lost, failed }) {
+    let next, asked = 0, silent = null, complained = false;
+    this.look = async () => {
+      clearTimeout(next);
+      const question = (asked += 1);
+      const heard = await this.news(lost).catch((error) => error);
+      if (question !== asked) return; // asked anew meanwhile
+      if (heard instanceof Error) {
+        silent ??= Date.now();
+        if (!complained && Date.now() - silent >= PATIENCE) {
+          complained = true;
+          failed(heard.message);
+        }
+        next = setTimeout(this.look, BUSY);
+        return;
+      }
+      if (complained) failed("");
+      [silent, complained] = [null, false];
+      next = setTimeout(this.look, changed(heard) ? BUSY : IDLE);
     };
-    line.onerror = () => {
-      if (line.readyState === EventSource.CLOSED) {
-        clearTimeout(waits);
-        failed("This page was closed by the studio: load it again");
-      } else waits ??= setTimeout(() => {
-        silent = true;
-        failed(SILENT);
-      }, PATIENCE);
-    };
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.look(); });
+    for (const name of ["pageshow", "online"]) window.addEventListener(name, this.look);
+    window.addEventListener("pagehide", () => navigator.sendBeacon(`${this.home}/leave`));
+    this.look();
+  }
+
+  async news(lost) {
+    try {
+      return (await told(await reach(this.home))).pieces;
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      const pieces = await this.open();
+      lost();
+      return pieces;
+    }
   }
 
   async ask(settings) {
@@ -64,6 +87,20 @@ export class Api {
     return `${this.home}/pieces/${id}/${kind}${download ? "?download" : ""}`;
   }
 
+  /** A recording that the studio has. */
+  async recording(id) {
+    return told(await reach(`${this.home}/uploads/${id}`));
+  }
+
+  /** A finished piece as a recording. */
+  async edit(id) {
+    return told(await reach(`${this.home}/pieces/${id}/edit`, { method: "POST" }));
+  }
+
+  sound(id) {
+    return `${this.home}/uploads/${id}/audio`;
+  }
+
   upload(file) {
     return this.send("uploads", file);
   }
@@ -76,6 +113,6 @@ export class Api {
     if (file.size > this.limits.upload_bytes) {
       throw new Error(`${file.name}: has more than ${this.limits.upload_bytes / 1e6} MB: cut or compress it`);
     }
-    return told(await reach(`${this.home}/${where}?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file }));
+    return told(await reach(`${this.home}/${where}?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file }, 30 * LONGEST));
   }
 }

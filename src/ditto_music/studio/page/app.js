@@ -2,8 +2,9 @@
 
 import { Api } from "./api.js";
 import { Curve } from "./curve.js";
-import { $, clamp, el, say, short } from "./dom.js";
+import { $, clamp, el, flash, say, short } from "./dom.js";
 import { Form } from "./form.js";
+import { packed, read, unpacked } from "./kept.js";
 import { panelCard, title } from "./plots.js";
 import { Roll } from "./roll.js";
 import { Player } from "./sound.js";
@@ -13,8 +14,9 @@ const EXAMPLES = ["calm piano ballad, 80 bpm", "upbeat bossa nova with nylon gui
 const VERSIONS = { draft: "So far", music: "Finished", plain: "Left alone" };
 const USUAL = { guidance: 0.5, iterations: 60 };  // guidance at its lowest is the model's own
 const COLUMNS = 800;
+const KEPT = "ditto-page"; // in the browser's storage of this tab
 
-const page = { mode: "make", recording: null, marks: [], active: null, shown: null, pieces: [], settings: new Map(), results: new Map(), loaded: {} };
+const page = { mode: "make", recording: null, waits: null, active: null, followed: null, shown: null, pinned: false, due: null, blame: "", recordings: new Map(), pieces: [], gone: [], settings: new Map(), results: new Map(), loaded: {} };
 let api, parts, player, wave, source, sourcePlayer;
 
 /** Into Gradio's component once it is there, without disturbing who has begun to type. */
@@ -37,16 +39,58 @@ async function begin() {
   settle();
   make();
   wire();
+  const [line, before] = [new Api(), kept()];
   try {
-    api = await Api.open();
+    page.pieces = await line.open(before.tab);
   } catch (error) {
     return fail(error.message);
   }
+  api = line;
   $("model").replaceChildren(...Object.keys(api.models).map((name) => el("option", { value: name }, name)));
   bound();
-  api.listen(news, fail);
-  recall();
+  if (before.tab) await restore(before);
+  if (before.hash !== location.hash) recall();
+  api.listen({ changed: news, lost, failed: fail });
+  window.addEventListener("pagehide", keep);
+  document.addEventListener("visibilitychange", keep);
+  keep();
   $("studio").dataset.ready = "yes";
+}
+
+/** What a page that is loaded again takes up. */
+function keep() {
+  const modes = page.mode === "make" ? ["edit", "make"] : ["make", "edit"];
+  const heard = page.pinned ? page.shown : page.active;
+  const kept = { tab: api.tab, hash: location.hash, settings: modes.map((mode) => settings(mode)), asked: [...page.settings], heard };
+  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+}
+
+const kept = () => JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
+
+async function restore({ tab, settings, asked, heard }) {
+  const known = tab === api.tab ? [...asked.map(([, one]) => one), ...settings].map((one) => one.recording).filter(Boolean) : [];
+  const recordings = await Promise.all([...new Set(known)].map((id) => api.recording(id).catch(() => null)));
+  for (const one of recordings.filter(Boolean)) page.recordings.set(one.id, one);
+  page.settings = new Map(asked);
+  page.active = heard;
+  for (const one of settings) apply(one);
+  $("empty").hidden = Boolean(asked.length);
+  if (tab !== api.tab) return lost();
+  if (page.pieces.some((one) => one.id === heard && one.status === "done")) page.due = heard;
+}
+
+/** The studio has let go of this tab: what is loaded still plays, what only the studio had is gone. */
+function lost() {
+  page.gone = [...page.settings.keys()].map((id) => ({ id, status: "gone" }));
+  page.pieces = [];
+  $("downloads").replaceChildren();
+  page.recordings.clear();
+  if (page.recording?.file) {
+    page.waits = { name: page.recording.name, regions: source.regions };
+    upload(page.recording.file);
+  }
+  const what = page.gone.length > 1 ? `the ${page.gone.length} pieces made here: their` : "the piece made here: its";
+  if (page.gone.length) fail(`The studio no longer has ${what} downloads are gone${player.sound ? ", what is in the player still plays" : ""}`);
 }
 
 function make() {
@@ -90,12 +134,14 @@ function wire() {
   }
   $("duration").addEventListener("input", () => { for (const part of Object.values(parts)) part.stretch(+$("duration").value); });
   $("model").onchange = bound;
+  $("seed").onchange = ({ target }) => { target.value = clamp(Math.floor(+target.value), 0, +target.max); };
+  $("seconds").onchange = ({ target }) => { if (target.value) target.value = clamp(+target.value, +target.min, +target.max); };
   $("dice").onclick = () => { $("seed").value = Math.floor(Math.random() * 1e6); say(`Seed ${$("seed").value}`); };
   $("make").onclick = ask;
-  $("stop").onclick = () => page.active && api.stop(page.active).catch((error) => fail(error.message));
+  $("stop").onclick = () => api.stop(page.followed.id).then(api.look, (error) => fail(error.message));
   $("play").onclick = () => (player.playing ? player.pause() : player.play());
   $("repeat").onchange = (event) => player.while(() => { player.repeat = event.target.checked; if (!player.repeat) player.span = null; });
-  $("copy").onclick = () => copy($("command").textContent, "Command");
+  $("copy").onclick = () => copy($("command").textContent, "Command", $("copy"));
   $("save").onclick = () => download("ditto-settings.json", JSON.stringify({ studio: 1, ...settings() }, null, 2));
   $("load").onchange = async ({ target }) => {
     const [file] = target.files;
@@ -104,7 +150,7 @@ function wire() {
     const text = await file.text();
     open(() => text, "These are no settings: give a file that the studio has saved");
   };
-  $("link").onclick = () => copy(`${location.origin}${location.pathname}#${packed(settings())}`, "Link");
+  $("link").onclick = () => copy(`${location.origin}${location.pathname}#${packed(settings())}`, "Link", $("link"));
   window.addEventListener("hashchange", recall);
 
   $("file").onchange = ({ target }) => { upload(target.files[0]); target.value = ""; };
@@ -112,8 +158,10 @@ function wire() {
   $("task").onchange = task;
   $("add-region").onclick = () => {
     if (!page.recording) return;
-    const free = source.regions.length ? Math.min(source.seconds, Math.max(...source.regions.map((one) => one[1])) + 0.5) : source.seconds * 0.4;
-    source.regions.push([clamp(free, 0, source.seconds - 0.5), clamp(free + source.seconds * 0.2, 0.3, source.seconds)].map((v) => +short(v)));
+    const [from, to] = source.free();
+    const [middle, half] = [(from + to) / 2, Math.min(source.seconds / 10, (to - from) / 4)];
+    if (half < 0.05) return fail("There is no room for another part: make one shorter, or unmark it");
+    source.regions.push([middle - half, middle + half].map((v) => +short(v)));
     regions();
     $("regions").lastChild?.querySelector("input").focus();
   };
@@ -144,6 +192,7 @@ function drops() {
 function mode(name) {
   page.mode = name;
   $("studio").dataset.mode = name;
+  if (name === "make") sourcePlayer.pause(); // its Stop is not in sight
   for (const button of document.querySelectorAll(".top [data-mode]")) button.setAttribute("aria-pressed", button.dataset.mode === name);
   if (name === "edit" && $("prompt").value === EXAMPLES[0]) $("prompt").value = "";
   else if (name === "make" && !$("prompt").value) $("prompt").value = EXAMPLES[0];
@@ -181,12 +230,12 @@ function turn(name, on) {
 const on = (name) => $(`on-${name}`).checked;
 
 /** Everything asked, as the server and a settings file know it. */
-function settings() {
-  const asked = { task: page.mode === "make" ? "make" : chosen(), prompt: $("prompt").value.trim(), seed: Math.max(0, Math.floor(+$("seed").value) || 0) };
+function settings(mode = page.mode) {
+  const asked = { task: mode === "make" ? "make" : chosen(), prompt: $("prompt").value.trim().replace(/\s+/g, " "), seed: Math.max(0, Math.floor(+$("seed").value) || 0) };
   if ($("model").value) asked.model = $("model").value;
   for (const [name, value] of Object.entries(USUAL)) if (+$(name).value !== value) asked[name] = +$(name).value;
   if ($("negative").value.trim()) asked.negative = $("negative").value.trim();
-  if (page.mode === "make") {
+  if (mode === "make") {
     asked.duration = +$("duration").value;
     if (on("intensity")) {
       asked.intensity = parts.intensity.points;
@@ -199,15 +248,25 @@ function settings() {
     if (on("brightness")) asked.brightness = parts.brightness.points;
     return asked;
   }
-  if (page.recording) asked.recording = page.recording.id;
+  if (page.recording) [asked.recording, asked.recording_name] = [page.recording.id, page.recording.name];
   if (asked.task === "redo") asked.regions = source.regions;
   else if ($("seconds").value) asked.seconds = +$("seconds").value;
   if (asked.task === "continue" && $("before").checked) asked.before = true;
   return asked;
 }
 
+/** What has to be there before anything can be made, if it is not, and where to put it. */
+function lacking(asked) {
+  if (page.mode === "edit") return page.recording ? null : ["Drop a recording first", $("file")];
+  if (!asked.prompt) return ["Say in a few words what the music is", $("prompt")];
+  if (on("melody") && !asked.notes) return ["Melody is on but has no notes", parts.melody.picture];
+  if (on("style") && !asked.style) return ["Style is on but has no words", $("style")];
+  return null;
+}
+
 /** Settings back into the parts. */
 function apply(asked) {
+  fail("");
   const kind = asked.task ?? "make";
   if (kind !== "make") document.querySelector(`input[name=task][value="${kind}"]`).checked = true;
   mode(kind === "make" ? "make" : "edit");
@@ -233,33 +292,22 @@ function apply(asked) {
     task();
     if (asked.seconds) $("seconds").value = asked.seconds;
     $("before").checked = Boolean(asked.before);
-    page.marks = (asked.regions ?? []).map(([start, stop]) => [+start, +stop]);
-    if (asked.regions && page.recording) mark();
+    page.waits = { name: asked.recording_name, regions: asked.regions?.map(([start, stop]) => [+start, +stop]) };
+    const known = page.recordings.get(asked.recording);
+    if (known && known !== page.recording) take(known);
+    else mark();
   }
 }
 
 /** Settings as text, or a word that they are none. */
-function open(read, damaged) {
+function open(text, damaged) {
   try {
-    const said = JSON.parse(read());
-    if (typeof said !== "object" || said === null || Array.isArray(said)) throw new Error();
-    apply(said);
+    apply(read(text()));
     say("Settings opened");
-    fail("");
   } catch {
     fail(damaged);
   }
 }
-
-const packed = (asked) => {
-  const bytes = new TextEncoder().encode(JSON.stringify({ ...asked, recording: undefined }));
-  return `settings=${btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
-};
-
-const unpacked = (text) => {
-  const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
-  return new TextDecoder().decode(bytes);
-};
 
 /** Settings of a link; they stand behind the # and so never leave the browser. */
 function recall() {
@@ -272,24 +320,49 @@ async function upload(file) {
   fail("");
   $("dropped").textContent = `Reading ${file.name} …`;
   try {
-    const told = await api.upload(file);
-    page.recording = told;
-    source.show(told.waveform, told.seconds);
-    mark();
-    sourcePlayer.clear();
-    const heard = await sourcePlayer.load("source", file);  // itself: the policy lets no blob: address be fetched
-    $("dropped").textContent = `${told.name}: ${short(told.seconds, 1)} s`;
-    say(heard ? `${told.name} is here` : "This browser cannot play the file; it can be edited all the same");
+    await take({ ...(await api.upload(file)), file });
   } catch (error) {
-    $("dropped").textContent = "WAV, FLAC, OGG, MP3 …";
+    named();
     fail(error.message);
   }
 }
 
-/** The parts that settings mark, once there is a recording: those that lie in it. */
+/** A piece becomes the recording. */
+async function edit(id) {
+  try {
+    const recording = await api.edit(id);
+    mode("edit");
+    await take(recording);
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+/** What the page calls the recording that it has. */
+function named() {
+  $("dropped").textContent = page.recording ? `${page.recording.name}: ${short(page.recording.seconds, 1)} s` : "WAV, FLAC, OGG, MP3 …";
+}
+
+/** A recording that the studio has becomes the one that is edited. */
+async function take(recording) {
+  page.recording = recording;
+  page.recordings.set(recording.id, recording);
+  source.show(recording.waveform, recording.seconds);
+  mark();
+  sourcePlayer.clear();
+  const heard = await sourcePlayer.load("source", recording.file ?? api.sound(recording.id));  // a file itself: the policy lets no blob: address be fetched
+  named();
+  say(heard ? `${recording.name} is here` : "This browser cannot play the file; it can be edited all the same");
+}
+
+/** The parts that settings mark, once the recording they are of is here: those that lie in it. */
 function mark() {
-  source.regions = page.marks.filter(([, stop]) => stop <= source.seconds + 0.01);
-  page.marks = [];
+  const { name, regions: marked } = page.waits ?? {};
+  if (name && name !== page.recording?.name) fail(`These settings are of ${name}: drop it here`);
+  else if (page.recording) {
+    page.waits = null;
+    if (marked) source.regions = marked.filter(([, stop]) => stop <= source.seconds + 0.01);
+  }
   regions();
 }
 
@@ -297,9 +370,19 @@ function mark() {
 function regions() {
   const number = (region, place, name) => el("input", {
     type: "number", step: 0.01, min: 0, max: short(source.seconds), value: short(region[place]), "aria-label": name, inputmode: "decimal",
-    onchange: ({ target }) => { region[place] = clamp(+target.value || 0, 0, source.seconds); source.draw(); },
+    onchange: ({ target }) => {
+      region[place] = clamp(+target.value || 0, 0, source.seconds);
+      target.value = short(region[place]);
+      source.draw();
+    },
   });
-  $("regions").replaceChildren(...source.regions.map((region, i) => el("li", {},
+  const sorted = ({ currentTarget, relatedTarget }, region) => {  // once both numbers may have been changed
+    if (currentTarget.contains(relatedTarget)) return;
+    region.sort((a, b) => a - b);
+    currentTarget.querySelectorAll("input").forEach((input, place) => { input.value = short(region[place]); });
+    source.draw();
+  };
+  $("regions").replaceChildren(...source.regions.map((region, i) => el("li", { onfocusout: (event) => sorted(event, region) },
     el("span", {}, "from"), number(region, 0, `Part ${i + 1} begins, in seconds`),
     el("span", {}, "to"), number(region, 1, `Part ${i + 1} ends, in seconds`),
     el("button", { type: "button", class: "quiet", "aria-label": `Hear part ${i + 1}`, onclick: () => { sourcePlayer.seek(region[0]); sourcePlayer.play(); } }, "▶"),
@@ -311,51 +394,72 @@ function regions() {
 async function ask() {
   fail("");
   if (!api) return;
-  if (page.mode === "edit" && !page.recording) return fail("Drop a recording first");
   const asked = structuredClone(settings());
-  if (page.mode === "make" && !asked.prompt) {
-    $("prompt").focus();
-    return fail("Say in a few words what the music is");
-  }
+  const [lacks, place] = lacking(asked) ?? [];
+  place?.focus();
+  if (lacks) return fail(lacks);
   $("make").disabled = true;
   try {
     const { id } = await api.ask(asked);
     page.settings.set(id, asked);
-    page.active = id;
     $("empty").hidden = true;
     say("Asked for");
-    render();
+    watch(id);
+    keep();
+    api.look();
   } catch (error) {
-    fail(error.message);
+    blame(error.message);
   }
   $("make").disabled = false;
 }
 
 // How it goes
 
+/** The state of all pieces; gives whether more is to come. */
 function news(pieces) {
+  const before = new Map(page.pieces.map((one) => [one.id, one]));
   page.pieces = pieces;
+  for (const piece of pieces) {
+    const was = before.get(piece.id);
+    if (!living(piece) && (!was || living(was))) ended(piece);
+  }
   render();
-}
-
-function render() {
-  const piece = page.pieces.find((one) => one.id === page.active);
-  const alive = piece && living(piece);
-  $("progress").hidden = !alive;
-  $("stop").hidden = !alive;
-  $("stop").textContent = piece?.status === "waiting" ? "Do not make it" : piece?.stopping ? "Stopping …" : "Stop, keep the best";
-  if (piece) follow(piece, alive);
-  history();
+  return Boolean(page.due) || pieces.some(living);
 }
 
 const living = (piece) => piece.status === "waiting" || piece.status === "running";
 
-function follow(piece, alive) {
-  if (piece.plain && !piece.result) bring(piece, "plain", "plain");
-  if (piece.draft && alive) bring(piece, "draft", `draft-${piece.draft}`);
-  if (alive) return progress(piece);
-  if (piece.status === "failed") fail(piece.error);
-  if (piece.status === "done" && page.shown !== piece.id) show(piece.id);
+/** Once for each piece; what was wrong with what was asked before it is told no more. */
+function ended(piece) {
+  if ($("error").textContent === page.blame) fail("");
+  if (piece.status === "failed") blame(piece.error);
+  if (piece.status === "done") page.due = piece.id;
+}
+
+/** What is done is shown once nothing else plays; progress is that of the piece watched, else of the oldest. */
+function render() {
+  const alive = page.pieces.filter(living);
+  const piece = page.followed = alive.find((one) => one.id === page.active) ?? alive[0];
+  $("progress").hidden = $("stop").hidden = !piece;
+  if (page.due && (page.playing === page.due || !player.playing)) show(page.due);
+  if (piece) follow(piece);
+  history();
+}
+
+function follow(piece) {
+  $("stop").textContent = piece.status === "waiting" ? "Do not make it" : piece.stopping ? "Stopping …" : "Stop, keep the best";
+  if (page.playing === piece.id || !(page.pinned || player.playing)) {
+    if (piece.plain) bring(piece, "plain", "plain");
+    if (piece.draft) bring(piece, "draft", `draft-${piece.draft}`);
+  }
+  progress(piece);
+}
+
+/** Follow a piece, and hear it once nothing else plays. */
+function watch(id) {
+  page.active = id;
+  page.pinned = false;
+  render();
 }
 
 function progress(piece) {
@@ -369,18 +473,26 @@ function progress(piece) {
   } else {
     const part = piece.searches > 1 ? `Part ${piece.search} of ${piece.searches}, t` : "T";
     bar.value = (piece.search - 1 + piece.iteration / piece.iterations) / piece.searches;
-    $("told").textContent = `${part}ry ${piece.iteration} of at most ${piece.iterations} · loss ${piece.loss?.toPrecision(3)} · ${left(piece.left)}${piece.draft ? " · press ▶ to hear it so far" : ""}`;
+    $("told").textContent = `${part}ry ${piece.iteration} of at most ${piece.iterations} · loss ${piece.loss?.toPrecision(3)} · ${left(piece.left)}${piece.draft ? ` · press ${page.playing === piece.id ? "▶" : "Watch"} to hear it so far` : ""}`;
   }
   $("so-far").replaceChildren(...Object.entries(piece.figures ?? {}).map(([name, told]) => el("li", {}, el("b", {}, title(name)), ` ${told}`)));
 }
 
 const left = (seconds) => (seconds >= 90 ? `at most ${Math.round(seconds / 60)} min left` : `at most ${Math.round(seconds)} s left`);
 
+/** What is heard of a part while it is redone is only it and what is around it: where that is. */
+function place(piece) {
+  const { task, regions } = page.settings.get(piece.id) ?? {};
+  const [start] = (task === "redo" && regions.toSorted(([a], [b]) => a - b)[piece.search - 1]) || [];
+  return start === undefined ? "" : `, around ${start.toFixed(1)} s`;
+}
+
 /** A version into the player, each only once; another piece begins with an empty one. */
 async function bring(piece, name, kind) {
   if (page.playing !== piece.id) empty(piece.id);
   if (page.loaded[name] === kind) return;
   page.loaded[name] = kind;
+  if (name === "draft") VERSIONS.draft = `So far${place(piece)}`;
   await player.load(name, api.file(piece.id, kind));
   if (name === "draft" && player.current === "plain" && !player.playing) player.show("draft");
 }
@@ -403,8 +515,10 @@ function clearResult() {
 
 // What came out
 
-async function show(id) {
+async function show(id, play = false) {
   page.shown = id;
+  page.pinned = true;
+  page.due = null;
   let result;
   try {
     result = page.results.get(id) ?? (await api.result(id));
@@ -418,7 +532,9 @@ async function show(id) {
   page.regions = result.regions ?? [];
   page.loaded.music = "audio";
   const heard = await player.load("music", api.file(id, "audio"));
+  if (page.shown !== id) return; // another is, meanwhile
   player.while(() => { player.current = heard ? "music" : null; player.sounds.delete("draft"); });
+  if (play) player.play();
   if (result.compares && page.loaded.plain !== "plain") {
     page.loaded.plain = "plain";
     player.load("plain", api.file(id, "plain"));
@@ -428,10 +544,11 @@ async function show(id) {
   $("spectrogram").hidden = false;
   $("figures").replaceChildren(...outcome(result));
   $("downloads").replaceChildren(...["audio", "plot", "report", "run"].map((kind) =>
-    el("a", { class: "button quiet", href: api.file(id, kind, true), download: "", "data-kind": kind }, `↓ ${{ audio: "Sound", plot: "Picture", report: "Report", run: "Run" }[kind]}`)));
+    el("a", { class: "button quiet", href: api.file(id, kind, true), download: "", "data-kind": kind }, `↓ ${{ audio: "Sound", plot: "Picture", report: "Report", run: "Run" }[kind]}`)),
+    el("button", { type: "button", class: "quiet", onclick: () => edit(id) }, "Edit this"));
   transport();
   $("seams").replaceChildren(...(result.seams ?? []).map(([at], i) => seam(at, i, result)));
-  $("panels").replaceChildren(...result.panels.map((panel) => panelCard(panel, result.figures.find((one) => one.name === panel.name))));
+  $("panels").replaceChildren(...result.panels.map((panel) => panelCard(panel, result.figures.find((one) => one.name === panel.name), result.edit ? undefined : result.seconds)));
   $("command").textContent = result.command;
   $("command-card").hidden = false;
   history();
@@ -446,6 +563,7 @@ function outcome(result) {
   const told = result.loss.length ? [["Ended", ended[result.stopped]], ["Took", `${result.iterations} tries, ${Math.round(result.took)} s`]] : [["Made in", `${short(result.took, 1)} s`]];
   if (result.read) told.push(["Heard in it", result.prompt]);
   if (result.broken) told.push(["Not whole", unmade(result)]);
+  for (const note of result.notes) told.push(["Note", note]);
   if (result.clipped) told.push(["Too loud", `${result.clipped} samples cut off`]);
   for (const { name, before, after } of result.figures) if (!result.panels.some((panel) => panel.name === name)) told.push([title(name), before ? `${before} → ${after}` : after]);
   return told.map(([name, text]) => el("li", {}, el("b", {}, name), ` ${text}`));
@@ -494,6 +612,7 @@ function transport() {
 
 function moved(at) {
   wave.moveTo(at);
+  $("panels").style.setProperty("--played", at / (player.seconds || 1));
   $("clock").textContent = `${at.toFixed(1)} / ${player.seconds.toFixed(1)} s`;
 }
 
@@ -513,21 +632,22 @@ function columns(sound) {
 
 /** The pieces there are; made anew only where one has changed, so that no press or focus is lost. */
 function history() {
-  const now = JSON.stringify(page.pieces.map(({ id, status }) => [id, status, id === page.shown, page.settings.has(id)]));
+  const pieces = [...page.gone, ...page.pieces];
+  const now = JSON.stringify(pieces.map(({ id, status }) => [id, status, id === page.shown, page.settings.has(id)]));
   if (now === page.listed) return;
   page.listed = now;
-  $("history-card").hidden = !page.pieces.length;
-  const ended = { waiting: "waits", running: "is being made", done: "", failed: "did not work", dropped: "was taken back" };
-  $("history").replaceChildren(...[...page.pieces].reverse().map((piece) => {
+  $("history-card").hidden = !pieces.length;
+  const ended = { waiting: "waits", running: "is being made", done: "", failed: "did not work", dropped: "was taken back", gone: "no longer in the studio" };
+  $("history").replaceChildren(...pieces.reverse().map((piece) => {
     const asked = page.settings.get(piece.id) ?? {};
     const wishes = ["intensity", "notes", "form", "tempo", "style", "brightness"].filter((name) => asked[name]).map((name) => title({ notes: "melody" }[name] ?? name).toLowerCase());
     const kind = { redo: "redone", continue: "continued", loop: "loop" }[asked.task];
-    const what = [kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status]].filter(Boolean).join(", ");
+    const what = [asked.recording_name, kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status], piece.error].filter(Boolean).join(", ");
     return el("li", { class: piece.id === page.shown ? "shown" : "" },
       el("span", {}, el("b", {}, asked.prompt || "as it sounds"), el("small", {}, what)),
-      piece.status === "done" ? el("button", { type: "button", onclick: () => { page.active = piece.id; show(piece.id); } }, "Hear") : null,
-      living(piece) ? el("button", { type: "button", onclick: () => { page.active = piece.id; render(); } }, "Watch") : null,
-      el("button", { type: "button", onclick: () => { apply(asked); say("Settings are back"); } }, "Settings"));
+      piece.status === "done" ? el("button", { type: "button", onclick: () => show(piece.id, true) }, "Hear") : null,
+      living(piece) ? el("button", { type: "button", onclick: () => { if (page.playing !== piece.id) player.pause(); watch(piece.id); } }, "Watch") : null,
+      el("button", { type: "button", onclick: ({ currentTarget }) => { apply(asked); say("Settings are back"); flash(currentTarget, "✓ Back"); } }, "Settings"));
   }));
 }
 
@@ -535,10 +655,17 @@ function fail(text) {
   $("error").textContent = text;
 }
 
-async function copy(text, what) {
+/** Tell what is wrong with what was asked, until something asked has ended. */
+function blame(text) {
+  page.blame = text;
+  fail(text);
+}
+
+async function copy(text, what, button) {
   try {
     await navigator.clipboard.writeText(text);
     say(`${what} copied`);
+    flash(button, "✓ Copied");
   } catch {
     window.prompt(`${what}: copy it from here`, text);
   }

@@ -1,8 +1,11 @@
 // A curve over time, drawn by mouse, finger or keys.
 
-import { clamp, el, onWidth, round, say, short, svg, ticks } from "./dom.js";
+import { clamp, el, onWidth, round, say, short, steep, svg, ticks } from "./dom.js";
+import { Undo } from "./undo.js";
 
 const LEFT = 52, BOTTOM = 20, TOP = 10, RIGHT = 12, HEIGHT = 190;
+const REACH = 24; // pixels: so near an end a stroke reaches it, so far aside an end's handle is none
+const STILL = 3, TWICE = 400; // pixels that a press may slip; milliseconds between two of a double one
 
 export class Curve {
   /** unit: of the values; step: of an arrow key; log: logarithmic scale; shapes: {name: [values]}. */
@@ -16,12 +19,13 @@ export class Curve {
     for (const [name, values] of Object.entries(shapes)) {
       this.tools.append(el("button", { type: "button", onclick: () => this.shape(values) }, name));
     }
+    this.undo = new Undo((points) => this.put(points));
     this.tools.append(
-      el("span", { class: "space" }),
-      el("button", { type: "button", onclick: () => this.add() }, "+ Point"),
+      el("span", { class: "end" }, this.undo.button, el("button", { type: "button", onclick: () => this.add() }, "+ Point")),
     );
     place.append(this.picture, this.tools);
     this.picture.addEventListener("pointerdown", (event) => this.begin(event));
+    steep(this.picture);
     onWidth(this.picture, (width) => {
       this.width = width;
       this.draw();
@@ -35,14 +39,25 @@ export class Curve {
   /** Points [seconds, value]; throws, and keeps those there are, where it is given none. */
   set(points) {
     if (!points.length || !points.flat().every(Number.isFinite)) throw new Error("no points of a curve");
+    this.change(points);
+  }
+
+  /** Other points, with a step back to those `before`. */
+  change(points, before = this.points) {
+    this.undo.keep(before);
+    this.put(points);
+  }
+
+  put(points) {
     this.points = points;
     this.draw();
     this.changed();
   }
 
   stretch(seconds) {
-    const factor = seconds / this.seconds;
-    this.points = this.points.map(([time, value]) => [short3(time * factor), value]);
+    const longer = (points) => points.map(([time, value]) => [short3((time * seconds) / this.seconds), value]);
+    this.points = longer(this.points);
+    this.undo.past = this.undo.past.map(longer);
     this.seconds = seconds;
     this.got = null;
     this.draw();
@@ -70,41 +85,60 @@ export class Curve {
     return clamp(this.log ? Math.round(value) : round(value, 0.5), this.low, this.high);
   }
 
-  /** A stroke, or a handle that is moved. */
+  /** A stroke, or a handle that is moved; one at an end only up and down, aside it begins a stroke. */
   begin(event) {
     if (event.button) return;
     event.preventDefault();
-    const index = event.target.dataset?.index;
-    const stroke = [this.at(event)];
+    const before = this.points, stroke = [this.at(event)];
+    let index = event.target.dataset?.index, moved = false;
+    const again = index !== undefined && index === this.pressed?.index && event.timeStamp - this.pressed.timeStamp < TWICE;
+    this.pressed = { index, timeStamp: event.timeStamp };
+    if (again) return this.remove(+index);  // counted here, for drawing anew puts another circle under the second click
     this.picture.setPointerCapture(event.pointerId);
     const move = (next) => {
-      const point = this.at(next);
-      if (index !== undefined) this.move(+index, point);
-      else {
-        stroke.push(point);
-        this.draw(merged(this.points, stroke, this.seconds));
+      if (!moved && Math.hypot(next.clientX - event.clientX, next.clientY - event.clientY) < STILL) return;
+      moved = true;
+      this.pressed = null;
+      stroke.push(this.at(next));
+      if (index !== undefined && !this.inner(+index) && Math.abs(next.clientX - event.clientX) > REACH) {
+        index = undefined;
+        this.points = before;
       }
+      if (index === undefined) this.draw(this.merged(stroke));
+      else this.move(+index, stroke.at(-1));
     };
-    const end = () => {
-      this.picture.removeEventListener("pointermove", move);
-      this.picture.removeEventListener("pointerup", end);
-      this.picture.removeEventListener("pointercancel", end);
-      if (index === undefined) {
-        const tolerance = this.log ? 0.02 : 0.012;
-        this.points = simplified(merged(this.points, stroke, this.seconds), (p) => [p[0] / this.seconds, 1 - this.y(p[1]) / HEIGHT], tolerance);
+    const end = ({ type }) => {
+      held.abort();
+      if (type === "pointercancel") {  // the finger scrolls the page
+        this.points = before;
+        return this.draw();
       }
-      this.draw();
-      this.changed();
+      if (index !== undefined) return moved && this.change(this.points, before);
+      const tolerance = this.log ? 0.02 : 0.012;
+      this.change(simplified(this.merged(stroke), (p) => [p[0] / this.seconds, 1 - this.y(p[1]) / HEIGHT], tolerance));
     };
-    this.picture.addEventListener("pointermove", move);
-    this.picture.addEventListener("pointerup", end);
-    this.picture.addEventListener("pointercancel", end);
+    const held = new AbortController();
+    for (const [name, what] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) this.picture.addEventListener(name, what, held);
   }
 
+  /** The points with a stroke in place of what lies under it. */
+  merged(stroke) {
+    const drawn = [...new Map(stroke)].sort((a, b) => a[0] - b[0]);  // of one moment the last value
+    const reach = (REACH / (this.width - LEFT - RIGHT)) * this.seconds;
+    if (drawn[0][0] < reach) drawn[0] = [0, drawn[0][1]];
+    if (drawn.at(-1)[0] > this.seconds - reach) drawn[drawn.length - 1] = [this.seconds, drawn.at(-1)[1]];
+    const [from, to] = [drawn[0][0], drawn.at(-1)[0]];
+    return [...this.points.filter(([t]) => t < from), ...drawn, ...this.points.filter(([t]) => t > to)];
+  }
+
+  inner(index) {
+    return index > 0 && index < this.points.length - 1;
+  }
+
+  /** A point to another place, no farther than its neighbours; those at the ends keep their time. */
   move(index, [time, value]) {
-    const before = index ? this.points[index - 1][0] : 0;
-    const after = index + 1 < this.points.length ? this.points[index + 1][0] : this.seconds;
-    this.points[index] = [clamp(time, before, after), value];
+    const now = this.inner(index) ? clamp(time, this.points[index - 1][0], this.points[index + 1][0]) : this.points[index][0];
+    this.points = this.points.with(index, [now, value]);
     this.draw();
   }
 
@@ -112,10 +146,16 @@ export class Curve {
     const gaps = this.points.slice(1).map((point, i) => point[0] - this.points[i][0]);
     const widest = gaps.indexOf(Math.max(...gaps));
     const [a, b] = [this.points[widest], this.points[widest + 1]];
-    this.points.splice(widest + 1, 0, [short3((a[0] + b[0]) / 2), this.snap(this.log ? Math.sqrt(a[1] * b[1]) : (a[1] + b[1]) / 2)]);
-    this.draw();
-    this.changed();
+    const point = [short3((a[0] + b[0]) / 2), this.snap(this.log ? Math.sqrt(a[1] * b[1]) : (a[1] + b[1]) / 2)];
+    this.change(this.points.toSpliced(widest + 1, 0, point));
     this.picture.querySelector(`[data-index="${widest + 1}"]`).focus();
+  }
+
+  /** One point less; the ends stay. */
+  remove(index) {
+    if (!this.inner(index)) return say("The ends of the curve stay");
+    this.change(this.points.toSpliced(index, 1));
+    say("Point removed");
   }
 
   key(event, index) {
@@ -130,16 +170,14 @@ export class Curve {
       Home: [time, this.low], End: [time, this.high],
     };
     if (event.key in moves) {
-      const [t, v] = moves[event.key];
+      const [t, v] = moves[event.key], before = this.points;
       this.move(index, [short3(t), this.snap(v)]);
-    } else if ((event.key === "Delete" || event.key === "Backspace") && this.points.length > 2) {
-      this.points.splice(index, 1);
-      this.draw();
-      index = Math.max(0, index - 1);
-      say("Point removed");
+      this.change(this.points, before);
+    } else if (event.key === "Delete" || event.key === "Backspace") {
+      this.remove(index);
+      index = Math.min(index, this.points.length - 1);
     } else return;
     event.preventDefault();
-    this.changed();
     this.picture.querySelector(`[data-index="${index}"]`).focus();
   }
 
@@ -177,23 +215,11 @@ export class Curve {
       "aria-valuenow": value, "aria-orientation": "vertical",
       "aria-valuetext": `${short(value)} ${this.unit} at ${short(time)} seconds`,
       onkeydown: (event) => this.key(event, index),
-      ondblclick: () => {
-        if (this.points.length > 2) this.set(this.points.filter((_, i) => i !== index));
-      },
     });
   }
 }
 
 const short3 = (value) => Math.round(value * 1000) / 1000;
-
-/** The points with a stroke in place of what lies under it. */
-function merged(points, stroke, seconds) {
-  const drawn = [...stroke].sort((a, b) => a[0] - b[0]);
-  let [from, to] = [drawn[0][0], drawn.at(-1)[0]];
-  if (from < 0.02 * seconds) from = drawn[0][0] = 0;
-  if (to > 0.98 * seconds) to = drawn[drawn.length - 1][0] = seconds;
-  return [...points.filter(([t]) => t < from), ...drawn, ...points.filter(([t]) => t > to)];
-}
 
 /** Ramer, Douglas and Peucker: as few points as keep the line within a tolerance. */
 function simplified(points, place, tolerance) {

@@ -2,16 +2,16 @@
 
 import { clamp, el, say, short } from "./dom.js";
 
-const LETTERS = "ABCDEF", LEAST = 0.75; // seconds
+const LETTERS = "ABCDEF", LEAST = 0.5; // seconds, as `structure` asks
 
 export class Form {
   constructor(place, { seconds, changed }) {
     Object.assign(this, { seconds, changed });
     this.row = el("div", { class: "blocks", role: "group", "aria-label": "Parts: press to change the letter, left and right change its length" });
     const presets = ["AABA", "ABAB", "ABA", "AB"].map((form) => el("button", { type: "button", onclick: () => this.set(form) }, form));
-    place.append(this.row, el("div", { class: "tools" }, ...presets, el("span", { class: "space" }),
+    place.append(this.row, el("div", { class: "tools" }, ...presets, el("span", { class: "end" },
       el("button", { type: "button", onclick: () => this.add(), "aria-label": "One part more" }, "+"),
-      el("button", { type: "button", onclick: () => this.drop(), "aria-label": "One part less" }, "−")));
+      el("button", { type: "button", onclick: () => this.drop(), "aria-label": "One part less" }, "−"))));
     this.parts = [];
     this.set("AABA", false);
   }
@@ -72,7 +72,8 @@ export class Form {
   edge(index, by) {
     const [a, b] = [this.parts[index], this.parts[index + 1]];
     if (!b) return;
-    const move = clamp(by, LEAST - a.seconds, b.seconds - LEAST);
+    const least = Math.min(LEAST, a.seconds, b.seconds);
+    const move = clamp(by, least - a.seconds, b.seconds - least);
     a.seconds += move;
     b.seconds -= move;
     for (const [i, button] of [...this.row.querySelectorAll("button")].entries()) {
@@ -84,10 +85,12 @@ export class Form {
   drag(event, index) {
     event.preventDefault();
     const handle = event.currentTarget;
+    const parts = [...this.row.querySelectorAll("button")].slice(index, index + 2);
+    const wide = parts.reduce((sum, one) => sum + one.clientWidth, 0), long = this.parts[index].seconds + this.parts[index + 1].seconds;
     handle.setPointerCapture(event.pointerId);
     let at = event.clientX;
     const move = (next) => {
-      this.edge(index, ((next.clientX - at) / this.row.clientWidth) * this.seconds);
+      this.edge(index, ((next.clientX - at) / wide) * long);
       at = next.clientX;
     };
     const end = () => {

@@ -1,20 +1,27 @@
 // What was asked over what was achieved, one picture a control.
 
-import { colour, el, onWidth, short, ticks } from "./dom.js";
+import { colour, el, onWidth, rounds, short, ticks } from "./dom.js";
 
-const LEFT = 48, BOTTOM = 22, TOP = 8, RIGHT = 10;
+const LEFT = 48, BOTTOM = 22, TOP = 8, RIGHT = 14; // as in the style of .head
+const TIME = "time (s)", FREQUENCY = "frequency (Hz)";
 
-/** A card for one panel. */
-export function panelCard(panel, figure) {
+/** A card for one panel; `seconds`, where given, of the sound that is heard: the picture shows how far it is. */
+export function panelCard(panel, figure, seconds) {
   const heading = el("h3", {}, title(panel.name));
   const words = figure ? el("p", { class: "hint" }, figure.before ? `${figure.before} → ` : "", el("b", {}, figure.after)) : null;
-  const body = panel.kind === "bars" ? bars(panel) : picture(panel, figure);
-  return el("div", { class: "card", "data-panel": panel.name }, heading, words, body, panel.kind === "matrices" ? null : legend());
+  const body = panel.kind === "bars" ? bars(panel) : picture({ ...panel, seconds }, figure);
+  const timed = seconds && (panel.kind === "roll" || panel.axis === TIME);
+  const plot = el("div", { class: "plot" }, body, timed ? el("i", { class: "head" }) : null);
+  return el("div", { class: "card", "data-panel": panel.name }, heading, words, plot, legend(panel.kind));
 }
 
 export const title = (name) => ({ intensity: "Loudness", structure: "Form", "match-spectrum": "Balance" })[name] ?? name[0].toUpperCase() + name.slice(1);
 
-const legend = () => el("p", { class: "legend" }, el("span", {}, el("i", { class: "target" }), "asked"), el("span", {}, el("i", {}), "got"));
+function legend(kind) {
+  if (kind === "matrices") return null;
+  if (kind === "bars") return el("p", { class: "legend" }, el("b", { class: "asked" }, "asked"), "among what else is heard");
+  return el("p", { class: "legend" }, el("span", {}, el("i", { class: "target" }), "asked"), el("span", {}, el("i", {}), "got"));
+}
 
 function picture(panel, figure) {
   const said = `${title(panel.name)}: what was asked over what came out${figure ? `, ${figure.after}` : ""}`;
@@ -37,28 +44,46 @@ function picture(panel, figure) {
   return canvas;
 }
 
-function axes(pen, width, height, times, low, high, axis) {
-  const last = times.at(-1), first = axis?.includes("(s)") ?? true ? 0 : times[0];
-  const log = axis?.includes("(Hz)");
-  const share = (t) => (log ? Math.log(t / first) / Math.log(last / first) : (t - first) / (last - first));
-  const x = (t) => LEFT + share(t) * (width - LEFT - RIGHT);
-  const y = (v) => height - BOTTOM - ((v - low) / (high - low || 1)) * (height - BOTTOM - TOP);
+/** Grid and numbers; gives the places of times (or what else the axis has) and of values. */
+function axes(pen, width, height, { times, seconds, axis, unit }, low, high, log) {
+  const timed = axis === TIME;
+  const x = scale(timed ? 0 : times[0], (timed && seconds) || times.at(-1), LEFT, width - RIGHT, axis === FREQUENCY);
+  const y = scale(low, high, height - BOTTOM, TOP, log);
   pen.fillStyle = colour("soft");
   pen.strokeStyle = colour("grid");
   pen.textAlign = "right";
-  for (let i = 0; i <= 4; i++) {
-    const value = low + ((high - low) * i) / 4;
+  for (const value of rounds(low, high, 5, log)) {
     line(pen, [[LEFT, y(value)], [width - RIGHT, y(value)]]);
-    pen.fillText(short(value, Math.abs(high - low) < 8 ? 1 : 0), LEFT - 6, y(value) + 4);
+    pen.fillText(thousands(value), LEFT - 6, y(value) + 4);
   }
-  pen.textAlign = "center";
-  const places = first === 0 ? ticks(last, width / 50) : [0, 1, 2, 3, 4].map((i) => times[Math.round((i * (times.length - 1)) / 4)]);
-  for (const time of places) {
-    line(pen, [[x(time), TOP], [x(time), height - BOTTOM]]);
-    pen.fillText(first === 0 ? `${short(time, 1)} s` : short(time, 0), Math.min(x(time), width - 14), height - 6);
+  pen.textAlign = "left";
+  pen.fillText(unit, LEFT + 4, TOP + 8);
+  if (timed) moments(pen, x, seconds ?? times.at(-1), width, height, true);
+  else {
+    const places = rounds(times[0], times.at(-1), 6, axis === FREQUENCY);
+    label(pen, x, places, (value) => thousands(value) + (value === places.at(-1) ? ` ${axis.match(/\((.*)\)/)[1]}` : ""), width, height, true);
   }
   return [x, y];
 }
+
+const moments = (pen, x, seconds, width, height, lines) => label(pen, x, ticks(seconds, width / 50), (time) => `${short(time, 1)} s`, width, height, lines);
+
+function label(pen, x, places, told, width, height, lines) {
+  pen.textAlign = "center";
+  for (const place of places) {
+    if (lines) line(pen, [[x(place), TOP], [x(place), height - BOTTOM]]);
+    const text = told(place);
+    pen.fillText(text, Math.min(x(place), width - pen.measureText(text).width / 2), height - 6);
+  }
+}
+
+/** From values to pixels. */
+function scale(low, high, from, to, log = false) {
+  const at = log ? Math.log : (value) => value;
+  return (value) => from + ((at(value) - at(low)) / (at(high) - at(low) || 1)) * (to - from);
+}
+
+const thousands = (value) => (value >= 1000 ? `${short(value / 1000)}k` : short(value));
 
 function line(pen, points, dash = [], width = 1) {
   pen.setLineDash(dash);
@@ -80,8 +105,9 @@ function line(pen, points, dash = [], width = 1) {
 function curve(pen, panel, width, height) {
   const values = [...panel.target, ...panel.achieved].filter((value) => value != null);
   const [low, high] = [Math.min(...values), Math.max(...values)];
+  const log = panel.unit === "Hz" && low > 0;
   const room = 0.06 * (high - low || 1);
-  const [x, y] = axes(pen, width, height, panel.times, low - room, high + room, panel.axis);
+  const [x, y] = axes(pen, width, height, panel, log ? low / 1.1 : low - room, log ? high * 1.1 : high + room, log);
   const points = (list) => list.map((value, i) => [x(panel.times[i]), value == null ? null : y(value)]);
   pen.strokeStyle = colour("achieved");
   line(pen, points(panel.achieved), [], 2);
@@ -91,8 +117,8 @@ function curve(pen, panel, width, height) {
 
 function roll(pen, panel, width, height) {
   const rows = panel.rows.length;
-  const last = panel.times.at(-1);
-  const x = (t) => LEFT + (t / last) * (width - LEFT - RIGHT);
+  const seconds = panel.seconds ?? panel.times.at(-1);
+  const x = scale(0, seconds, LEFT, width - RIGHT);
   const tall = (height - BOTTOM - TOP) / rows;
   const y = (row) => height - BOTTOM - (row + 1) * tall;
   const wide = (width - LEFT - RIGHT) / panel.times.length + 0.6;
@@ -106,7 +132,7 @@ function roll(pen, panel, width, height) {
   pen.strokeStyle = colour("target");
   let before = -1;
   const points = panel.target.map((row, i) => {
-    const point = row >= 0 && row === before ? [x(panel.times[i]), y(row) + tall / 2] : [0, row >= 0 ? null : null];
+    const point = row >= 0 && row === before ? [x(panel.times[i]), y(row) + tall / 2] : [0, null];
     before = row;
     return point;
   });
@@ -114,8 +140,7 @@ function roll(pen, panel, width, height) {
   pen.fillStyle = colour("soft");
   pen.textAlign = "right";
   panel.rows.forEach((name, row) => pen.fillText(name, LEFT - 6, y(row) + tall / 2 + 4));
-  pen.textAlign = "center";
-  for (const time of ticks(last, width / 50)) pen.fillText(`${short(time, 1)} s`, x(time), height - 6);
+  moments(pen, x, seconds, width, height, false);
 }
 
 function matrices(pen, panel, width, height) {

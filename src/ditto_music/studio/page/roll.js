@@ -3,8 +3,9 @@
 import { clamp, el, onWidth, say, short, svg, ticks } from "./dom.js";
 import { blip, tune } from "./sound.js";
 import { Recorder } from "./record.js";
+import { Undo } from "./undo.js";
 
-const LOW = 48, HIGH = 84, ROW = 8, LEFT = 34, BOTTOM = 20, RIGHT = 6;
+const LOW = 48, HIGH = 84, ROW = 8, LEFT = 34, BOTTOM = 20, RIGHT = 12;
 const NAMES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
 const BLACK = [1, 3, 6, 8, 10];
 const HEIGHT = (HIGH - LOW + 1) * ROW + BOTTOM;
@@ -29,15 +30,17 @@ export class Roll {
     this.file = el("input", { type: "file", class: "hidden-input", id: "tune-file", accept: ".mid,.midi,audio/*", onchange: () => this.bring(this.file.files[0]) });
     this.grid = el("select", { "aria-label": "Length of a new note", onchange: () => { this.step = +this.grid.value; this.draw(); } },
       ...[1, 0.5, 0.25, 0.125].map((one) => el("option", { value: one, selected: one === 0.5 }, `${one} s`)));
+    this.undo = new Undo((notes) => this.put(notes));
     place.append(this.picture, el("div", { class: "tools" },
       this.hum,
       el("label", { class: "button", for: "tune-file" }, "MIDI or audio file"), this.file,
-      el("span", { class: "space" }),
-      this.grid,
-      el("button", { type: "button", onclick: () => tune(this.heard) }, "▶"),
-      el("button", { type: "button", onclick: () => this.set([]) }, "Clear"),
+      el("span", { class: "end" },
+        this.grid,
+        el("button", { type: "button", "aria-label": "Hear the notes", onclick: () => tune(this.heard) }, "▶"),
+        this.undo.button,
+        el("button", { type: "button", onclick: () => this.set([]) }, "Clear"),
+      ),
     ));
-    place.querySelector(".tools button:nth-last-child(2)").setAttribute("aria-label", "Hear the notes");
     onWidth(this.picture, (width) => {
       this.width = width;
       this.draw();
@@ -46,11 +49,21 @@ export class Roll {
 
   /** Notes [start, stop, pitch], one at a time, moved by octaves until they are on the roll. */
   set(notes) {
-    this.notes = monophonic(notes.map(([start, stop, pitch]) => {
+    this.change(monophonic(notes.map(([start, stop, pitch]) => {
       if (pitch < LOW) pitch += 12 * Math.ceil((LOW - pitch) / 12);
       if (pitch > HIGH) pitch -= 12 * Math.ceil((pitch - HIGH) / 12);
       return [start, stop, pitch];
-    }));
+    })));
+  }
+
+  /** Other notes, with a step back to those `before`. */
+  change(notes, before = this.notes) {
+    this.undo.keep(before);
+    this.put(notes);
+  }
+
+  put(notes) {
+    this.notes = notes;
     this.draw();
     this.changed();
   }
@@ -91,16 +104,16 @@ export class Roll {
     if (event.button) return;
     event.preventDefault();
     this.picture.focus({ preventScroll: true });
-    const from = this.at(event);
+    const from = this.at(event), before = this.notes;
     const index = event.target.dataset?.note;
-    let others = this.notes, note, resize = true, moved = false;
+    let others = before, note, resize = true, moved = false;
     if (index === undefined) {
       const start = Math.min(this.snap(from.time), Math.max(0, this.seconds - this.step));
       note = [start, Math.min(this.seconds, start + this.step), from.pitch];
       blip(from.pitch);
     } else {
       note = this.heard[index];
-      others = this.notes.filter((_, i) => i !== +index);
+      others = before.filter((_, i) => i !== +index);
       resize = this.x(note[1]) - this.x(from.time) < 10 && this.x(note[1]) - this.x(note[0]) > 16;
     }
     const original = note;
@@ -123,13 +136,16 @@ export class Roll {
       }
       show();
     };
-    const end = () => {
-      for (const [name, what] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) this.picture.removeEventListener(name, what);
-      if (index !== undefined && !moved) this.notes = others;
-      this.draw();
-      this.changed();
+    const end = ({ type }) => {
+      held.abort();
+      if (type === "pointercancel") {  // the finger scrolls the page
+        this.notes = before;
+        return this.draw();
+      }
+      this.change(index === undefined || moved ? this.notes : others, before);
     };
-    for (const [name, what] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) this.picture.addEventListener(name, what);
+    const held = new AbortController();
+    for (const [name, what] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) this.picture.addEventListener(name, what, held);
   }
 
   key(event) {
@@ -138,9 +154,9 @@ export class Roll {
     const last = this.snap(this.seconds - 1e-3);
     if (event.shiftKey && here && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
       const by = event.key === "ArrowRight" ? this.step : -this.step;
-      here[1] = clamp(Math.min(here[1], this.seconds) + by, here[0] + this.step / 2, this.seconds);
-      this.set(monophonic(this.notes, here));
-      say(`${short(here[1] - here[0])} seconds long`);
+      const other = [here[0], clamp(Math.min(here[1], this.seconds) + by, here[0] + this.step / 2, this.seconds), here[2]];
+      this.set(monophonic([...this.notes.filter((one) => one !== here), other], other));
+      say(`${short(other[1] - other[0])} seconds long`);
     } else if (event.key === "ArrowRight") cursor.time = Math.min(last, cursor.time + this.step);
     else if (event.key === "ArrowLeft") cursor.time = Math.max(0, cursor.time - this.step);
     else if (event.key === "ArrowUp") cursor.pitch = Math.min(HIGH, cursor.pitch + 1);
@@ -171,6 +187,7 @@ export class Roll {
     }
     if (this.asking) return;
     this.asking = true;
+    this.failed("");
     try {
       this.recorder = await Recorder.start();
       this.hum.textContent = "■ Stop humming";
@@ -183,6 +200,7 @@ export class Roll {
 
   async bring(file) {
     if (!file) return;
+    this.failed("");
     try {
       const notes = await this.read(file);
       this.set(notes);

@@ -1,6 +1,13 @@
 // What is heard: a player that changes between versions without losing its place, and single notes.
 
 let context = null;
+let playing = null; // what is heard: has `pause`
+
+/** One thing is heard at a time. */
+function alone(one) {
+  if (playing !== one) playing?.pause();
+  playing = one;
+}
 
 /** The one audio context; made at a press of something, as browsers ask. */
 function audio() {
@@ -20,6 +27,7 @@ function note(pitch, when, seconds) {
   tone.connect(volume).connect(out.destination);
   tone.start(when);
   tone.stop(when + seconds + 0.3);
+  return tone;
 }
 
 /** One note, now. */
@@ -27,24 +35,27 @@ export function blip(pitch) {
   note(pitch, audio().currentTime + 0.01, 0.2);
 }
 
-/** Notes [start, stop, pitch]. */
+/** Notes [start, stop, pitch]; called while a tune sounds, it ends that instead. */
 export function tune(notes) {
+  if (playing?.tones) return alone(null);
   const now = audio().currentTime + 0.05;
-  for (const [start, stop, pitch] of notes) note(pitch, now + start, stop - start);
+  const tones = notes.map(([start, stop, pitch]) => note(pitch, now + start, stop - start));
+  const one = { tones, pause: () => tones.forEach((tone) => tone.stop()) };
+  alone(one);
+  tones.at(-1)?.addEventListener("ended", () => { if (playing === one) playing = null; });
 }
 
 export class Player {
   /** moved: called with seconds while it plays; changed: when it starts, stops or has other versions. */
   constructor({ moved, changed }) {
     Object.assign(this, { moved, changed });
-    this.sounds = new Map();
     this.repeat = false;
     this.clear();
   }
 
   clear() {
     this.pause();
-    this.sounds.clear();
+    this.sounds = new Map();
     this.current = null;
     this.place = 0;
     this.span = null;
@@ -52,6 +63,7 @@ export class Player {
 
   /** Bring a version, an address or a file, in place of one of the same name; gives whether it can be played here. */
   async load(name, from) {
+    const { sounds } = this;
     let sound;
     try {
       const bytes = from instanceof Blob ? from : await fetch(from);
@@ -59,6 +71,7 @@ export class Player {
     } catch {
       return false;
     }
+    if (sounds !== this.sounds) return false; // another piece's turn, meanwhile
     const playing = this.playing && this.current === name;
     if (playing) this.pause();
     this.sounds.set(name, sound);
@@ -95,6 +108,7 @@ export class Player {
   play() {
     if (!this.sound) return;
     this.pause();
+    alone(this);
     const out = audio();
     if (this.span && (this.place < this.span[0] || this.place >= this.span[1])) this.place = this.span[0];
     if (this.place >= this.seconds - 0.02) this.place = 0;

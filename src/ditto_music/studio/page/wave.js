@@ -5,7 +5,7 @@ import { clamp, colour, el, onWidth, short } from "./dom.js";
 const HEIGHT = 120, EDGE = 8, STEP = 0.5; // pixels; seconds of an arrow key
 
 export class Wave {
-  /** pick: called with the seconds that are chosen; mark: whether regions are drawn by dragging. */
+  /** pick: called with the seconds that are chosen; mark: where regions are drawn by dragging, called when one is. */
   constructor(place, { label, pick, mark = null }) {
     Object.assign(this, { pick, mark });
     this.columns = [];
@@ -29,6 +29,16 @@ export class Wave {
     this.moveTo(0);
   }
 
+  /** The widest stretch without a region. */
+  free() {
+    let [widest, from] = [[0, 0], 0];
+    for (const [start, stop] of [...this.regions.toSorted((a, b) => a[0] - b[0]), [this.seconds, this.seconds]]) {
+      if (start - from > widest[1] - widest[0]) widest = [from, start];
+      from = Math.max(from, stop);
+    }
+    return widest;
+  }
+
   at(event) {
     const box = this.canvas.getBoundingClientRect();
     return clamp((event.clientX - box.left) / box.width, 0, 1) * this.seconds;
@@ -42,6 +52,7 @@ export class Wave {
     const reach = (EDGE / this.canvas.clientWidth) * this.seconds;
     let region = this.regions.find((one) => Math.abs(one[0] - from) < reach || Math.abs(one[1] - from) < reach);
     const fixed = region ? (Math.abs(region[0] - from) < reach ? region[1] : region[0]) : from;
+    const before = this.regions.map((one) => [...one]);
     this.canvas.setPointerCapture(event.pointerId);
     const move = (next) => {
       const to = this.at(next);
@@ -53,14 +64,16 @@ export class Wave {
       region[1] = Math.round(Math.max(fixed, to) * 100) / 100;
       this.draw();
     };
-    const end = () => {
-      for (const name of ["pointermove", "pointerup", "pointercancel"]) this.canvas.removeEventListener(name, name === "pointermove" ? move : end);
-      if (!region) this.pick(from);
-      else this.mark(region);
+    const end = ({ type }) => {
+      held.abort();
+      if (type === "pointercancel") {  // the finger scrolls the page
+        this.regions = before;
+        this.draw();
+      } else if (region) this.mark();
+      else this.pick(from);
     };
-    this.canvas.addEventListener("pointermove", move);
-    this.canvas.addEventListener("pointerup", end);
-    this.canvas.addEventListener("pointercancel", end);
+    const held = new AbortController();
+    for (const [name, what] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) this.canvas.addEventListener(name, what, held);
   }
 
   key(event) {
