@@ -115,7 +115,7 @@ function make() {
     form: new Form($("form"), { seconds, changed: () => turn("form", true) }),
   };
   player = new Player({ moved, changed: transport });
-  wave = new Wave($("result-wave"), { label: "Where it plays, on the waveform of what came out", pick: (at) => player.seek(at) });
+  wave = new Wave($("result-wave"), { label: "Where it plays, on the waveform of what came out", pick: go });
   sourcePlayer = new Player({ moved: (at) => source.moveTo(at), changed: () => { $("hear-source").textContent = sourcePlayer.playing ? "❚❚ Stop" : "▶ Hear it"; } });
   source = new Wave($("source-wave"), { label: "Where it plays, on the waveform of the recording; the marked parts are listed below", pick: (at) => sourcePlayer.seek(at), mark: regions });
   $("examples").append(...EXAMPLES.map((text) => el("button", { type: "button", onclick: () => { $("prompt").value = text; } }, text)));
@@ -393,12 +393,13 @@ function regions() {
 
 async function ask() {
   fail("");
-  if (!api) return;
+  const make = $("make");
+  if (!api || make.ariaDisabled === "true") return;
   const asked = structuredClone(settings());
   const [lacks, place] = lacking(asked) ?? [];
   place?.focus();
   if (lacks) return fail(lacks);
-  $("make").disabled = true;
+  make.ariaDisabled = "true"; // not `disabled`, which would lose the focus
   try {
     const { id } = await api.ask(asked);
     page.settings.set(id, asked);
@@ -410,7 +411,7 @@ async function ask() {
   } catch (error) {
     blame(error.message);
   }
-  $("make").disabled = false;
+  make.ariaDisabled = "false";
 }
 
 // How it goes
@@ -574,7 +575,7 @@ function seam(at, index, result) {
   const wrap = result.loops && at === 0;
   const press = ({ currentTarget }) => {
     const was = currentTarget.getAttribute("aria-pressed") === "true";
-    for (const button of $("seams").children) button.setAttribute("aria-pressed", "false");
+    released();
     if (was) {
       player.around(null);
       player.pause();
@@ -589,6 +590,17 @@ function seam(at, index, result) {
     player.play();
   };
   return el("button", { type: "button", "aria-pressed": "false", onclick: press }, wrap ? "↻ Hear the end meet the beginning" : `↻ Hear the seam at ${short(at, 1)} s`);
+}
+
+/** No seam is heard over and over any more. */
+function released() {
+  for (const button of $("seams").children) button.setAttribute("aria-pressed", "false");
+}
+
+/** Hear the result from a place on. */
+function go(at) {
+  player.seek(at);
+  if (!player.span) released();
 }
 
 function transport() {

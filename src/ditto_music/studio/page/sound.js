@@ -159,8 +159,12 @@ export class Player {
     if (this.sounds.has(name)) this.while(() => { this.current = name; });
   }
 
+  /** Go to a place, and out of a stretch that is played over and over if it is not in there. */
   seek(seconds) {
-    this.while(() => { this.place = Math.max(0, Math.min(seconds, this.seconds)); });
+    this.while(() => {
+      this.place = Math.max(0, Math.min(seconds, this.seconds));
+      if (this.span && (this.place < this.span[0] || this.place >= this.span[1])) this.span = null;
+    });
   }
 
   /** Play a stretch over and over; null: all of it. */
