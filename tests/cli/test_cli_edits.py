@@ -148,7 +148,7 @@ def test_alternatives_that_are_done_outlive_the_next(
 @pytest.mark.parametrize(
     ("count", "says"),
     [
-        ((), "take.wav is written as far as it was made, but: memory ran out: "),
+        ((), "new.wav is written as far as it was made, but: memory ran out: "),
         (
             ("--count", "2"),
             "1 of 2 alternatives are written, the last as far as it was finished, but: memory",
@@ -169,11 +169,11 @@ def test_what_was_finished_before_a_region_failed_is_written(
     monkeypatch.setattr(module, "fill", once)
     told = ditto(
         *("inpaint", "take.wav", "", "--from", "0.5", "--to", "1", "--from", "1.5", "--to", "2"),
-        *("-o", "take.wav", *count, *EDIT),
+        *("-o", "new.wav", *count, *EDIT),
     )
     assert told.status == 1
     assert says in told.err
-    made = samples("take-1.wav" if count else "take.wav")
+    made = samples("new-1.wav" if count else "new.wav")
     assert np.array_equal(made[RATE:], whole[RATE:])
     assert not np.array_equal(made[:RATE], whole[:RATE])
 

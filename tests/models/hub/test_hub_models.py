@@ -449,15 +449,15 @@ def test_inpainting_leaves_the_rest_alone(folders: dict[str, Path], name: str) -
     import numpy as np
 
     model = loaded(folders, name)
-    rng = np.random.default_rng(0)
-    take = Recording.of(0.1 * rng.standard_normal((2, 6 * 800)).astype(np.float32), 800)
+    rate, rng = 1000, np.random.default_rng(0)
+    take = Recording.of(0.1 * rng.standard_normal((2, 6 * rate)).astype(np.float32), rate)
     made = inpaint(
         model, take, [(2.5, 3.5)], PROMPT, steps=2, surrogate_steps=2, iterations=2,
         guidance=own_guidance(name),
     )  # fmt: skip
     same = (made.recording.samples == take.samples).all(1)
-    assert same[: 2 * 800].all() and same[4 * 800 :].all()
-    assert not same[round(2.6 * 800) : round(3.4 * 800)].all()
+    assert same[: 2 * rate].all() and same[4 * rate :].all()
+    assert not same[round(2.6 * rate) : round(3.4 * rate)].all()
 
 
 @pytest.mark.parametrize("name", [*MODELS, "44100", "44100, third", "48000"])
