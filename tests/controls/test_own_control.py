@@ -143,7 +143,7 @@ def test_the_control_whose_loss_is_no_number_is_named(model: SmallModel, method:
         METHODS[method](model, "calm", Own() + Broken(), **asked)
 
 
-@pytest.mark.parametrize("weight", [math.nan, math.inf])
-def test_a_weight_is_a_number(weight: float) -> None:
+@pytest.mark.parametrize("weight", [math.nan, math.inf, -1.0])
+def test_a_weight_is_a_number_of_zero_or_more(weight: float) -> None:
     with pytest.raises(InputError, match=f"the weight of a control is {weight:g}"):
         weight * Own()

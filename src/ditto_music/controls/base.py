@@ -55,8 +55,8 @@ class Term(ABC):
 
     def __rmul__(self, weight: float) -> Sum:
         """Ask for it with this weight."""
-        if not math.isfinite(weight):
-            raise InputError(f"the weight of a control is {weight:g}: it must be finite")
+        if not 0 <= weight < math.inf:
+            raise InputError(f"the weight of a control is {weight:g}: it must be finite, 0 or more")
         return Sum([(float(weight), self)])
 
     __mul__ = __rmul__
