@@ -46,7 +46,8 @@ def test_the_embedded_model_is_the_same_compiled() -> None:
     plain, compiled = (load_model(dtype="float32", compiled=it) for it in (False, True))
     for here, there in zip(*(estimate_and_slope(it) for it in (plain, compiled)), strict=True):
         assert float((here - there).norm() / here.norm()) < 1e-4
-    settings = {"duration": 1.5, "steps": 8, "surrogate_steps": 4, "iterations": 8}
+    # Few iterations: each lets what rounding changes grow.
+    settings = {"duration": 1.5, "steps": 8, "surrogate_steps": 4, "iterations": 4}
     ends = [optimize(it, "calm piano", Melody("C4 G4"), **settings) for it in (plain, compiled)]
     losses = [it.items[0].final["loss"] for it in ends]
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
