@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 import weakref
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,27 @@ def test_time_limit_stops(model: SmallModel) -> None:
     result = optimize(model, "calm", Energy(9.0), iterations=10_000, time_limit=0.2, **FAST)
     assert result.items[0].stopped == "time"
     assert result.seconds < 5
+
+
+@pytest.mark.parametrize("limit", [3.0, 4.0, 5.5, 7.0])
+def test_iterations_on_all_steps_are_within_the_limit_too(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch, limit: float
+) -> None:
+    """By a clock of 20 ms a call they take five times what the first ones do."""
+    calls, denoise = [0], model.denoise
+
+    def counted(*args: Any) -> Tensor:
+        calls[0] += 1
+        return denoise(*args)
+
+    monkeypatch.setattr(model, "denoise", counted)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.02 * calls[0])
+    more = {"duration": 0.7, "steps": 20, "surrogate_steps": 8, "gradient": "plain"}
+    result = optimize(
+        model, "calm", Energy(9.0), iterations=10_000, time_limit=limit, tolerance=0.0, **more
+    )
+    assert {row["steps"] for row in result.items[0].history} == {4, 8, 20}
+    assert limit - 0.4 <= result.seconds <= limit + 1e-6
 
 
 @pytest.mark.parametrize("how", ["returns True", "Ctrl-C"])

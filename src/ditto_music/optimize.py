@@ -276,11 +276,13 @@ def optimize(
     start = problem.start(x_T)
     problem.expect(getattr(callback, "expect", None))
     tracks = [Track(noise, DESCENTS[optimizer](lr)) for noise in start]
-    count, began = 0, time.monotonic()
+    count, pace = 0, 0.0  # seconds of an iteration for each of its sampler steps
     try:
         parts = stages(settings, several=problem.several)
         for before, stage in zip([None, *parts[:-1]], parts, strict=True):
-            if count and time.monotonic() - problem.started > (time_limit or math.inf):
+            made, began = 0, time.monotonic()
+            ahead = began - problem.started + pace * stage.steps
+            if count and ahead > (time_limit or math.inf):
                 for track in tracks:
                     track.cut("time", steps)
                 break
@@ -305,8 +307,9 @@ def optimize(
                         if tracks[i].goes_on:
                             tracks[i].move(loss, slope)
 
-                count, now = count + 1, time.monotonic()
-                spent, each = now - problem.started, (now - began) / count
+                count, made, now = count + 1, made + 1, time.monotonic()
+                spent, each = now - problem.started, (now - began) / made
+                pace = each / stage.steps
                 if callback and callback(
                     Progress(count, items, rows, noise.detach(), clip.apart(), spent)
                 ):
