@@ -66,9 +66,13 @@ def share(schedule: Schedule, t: Tensor) -> float:
 
 
 class Distance(Control):
-    """How far the latent is from another: the mean square, or the mean size (L1)."""
+    """How far the latent is from another: the mean square, or the mean size (L1).
+
+    It says how large the latent is to be, so nothing else, such as a ceiling, is to change it.
+    """
 
     name = "distance"
+    sets_level = True
 
     def __init__(self, wanted: Tensor, power: int = 2) -> None:
         self.wanted, self.power = wanted, power

@@ -213,7 +213,7 @@ def test_a_time_limit_is_used_and_kept(model: SmallModel, name: str, passes: lis
     more = {"duration": 0.7, "iterations": 10_000, "time_limit": 0.6}
     result = METHODS[name](model, "calm", RISE, steps=4, **more)
     assert result.items[0].stopped == "time"
-    assert 35 <= passes[0] <= 64
+    assert 35 <= passes[0] <= 66  # two of them to see what activations take
     assert result.settings.steps == 4
     assert len(result.items[0].history) > len(once.history)
     if name != "doodl":  # another number of iterations has no other walks
@@ -230,7 +230,7 @@ def test_a_walk_that_has_no_time_takes_fewer_steps(
     assert 25 <= passes[0] <= 90
 
 
-@pytest.mark.parametrize(("limit", "iterations", "steps"), [(5, 70, 8), (40, 70, 20), (5, 1, 20)])
+@pytest.mark.parametrize(("limit", "iterations", "steps"), [(3, 70, 8), (40, 70, 20), (5, 1, 20)])
 def test_a_search_that_has_time_for_few_iterations_takes_fewer_steps(
     model: SmallModel, passes: list[int], limit: int, iterations: int, steps: int
 ) -> None:
@@ -259,6 +259,14 @@ def rows(model: SmallModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(model, "decode", decoded)
     monkeypatch.setattr(time, "monotonic", lambda: 0.01 * count[0])
     return count
+
+
+def test_what_is_decoded_is_not_counted_for_each_step(model: SmallModel, rows: list[int]) -> None:
+    """Twenty looks of twenty steps take 18 s of this clock: 80 latents and two decodes each."""
+    more = {"duration": 0.7, "steps": 20, "iterations": 100, "tolerance": 0.0, "guidance": 3.0}
+    result = METHODS["doodl"](model, "calm", RISE, time_limit=20.0, **more)
+    assert result.settings.steps == 20
+    assert len(result.items[0].history) >= 20
 
 
 @pytest.mark.parametrize("name", GUIDED)

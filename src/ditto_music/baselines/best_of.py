@@ -18,7 +18,14 @@ import torch
 from torch import Tensor
 
 from ditto_music.baselines.keeper import Keeper
-from ditto_music.baselines.walking import Callback, check_size, generators, problem_of, starts_of
+from ditto_music.baselines.walking import (
+    Callback,
+    asked_of,
+    check_size,
+    generators,
+    problem_of,
+    starts_of,
+)
 from ditto_music.modes import own_modes
 from ditto_music.optimize import Search, stages
 from ditto_music.problem import Problem
@@ -67,8 +74,8 @@ def best_of(
         while items := keeper.going:
             with torch.no_grad():
                 clip = problem.clip(problem.sample(noise[items], items, settings.steps))
-                _, rows = problem.measure(clip, items)
-            keeper.see(items, rows, noise[items], clip)
+                losses, rows = asked_of(problem, clip, items)
+            keeper.see(items, losses, rows, noise[items], clip)
             noise = next(redraw)
     except KeyboardInterrupt:
         keeper.interrupted()

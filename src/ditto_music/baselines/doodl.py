@@ -1,7 +1,8 @@
 """DOODL (Wallace et al. 2023, arXiv:2303.13703): optimise the noise through an invertible walk.
 
 EDICT's two coupled latents begin alike; both results are decoded and their losses summed. Backward
-rebuilds each step's input by inversion, so nothing is stored. Then, with the constants of its code:
+may rebuild each step's input by inversion, so that nothing is stored, but need not. Then, with the
+constants of its code:
 
     g = clip(-grad, c)    b = 0.9 b + g    x_T <- x_T + b + 1e-4 z    x_T <- x_T |x_T^0| / |x_T|
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from ditto_music.baselines.keeper import Keeper
 from ditto_music.baselines.walking import (
     FEWEST,
     Callback,
+    asked_of,
     generators,
     problem_of,
     rms,
@@ -63,18 +65,14 @@ def doodl(
     ----------
     lr : the largest step of a value before momentum; None: 5e-3. The loss is scaled so that the
         first gradient has this RMS; its code leaves the scale to the user.
-    gradient : "auto" is "reversible": activations are rebuilt by inversion; "checkpoint" is what
-        the released code really does, "plain" stores all. A memory budget has no effect.
+    gradient : "reversible" rebuilds activations by inversion, the paper's promise; "checkpoint" is
+        what the released code does.
     steps : of every iteration; there is no surrogate. Where a time limit has no room for twenty
         iterations of so many, or for those asked, they are fewer, 8 at least.
     """
-    plan = search.get("gradient", "auto")
     asked: Search = {"iterations": 50, **search}
-    problem = problem_of(
-        model, prompt, control, seed, duration, asked,
-        sampler="edict", surrogate_steps=None,
-        gradient="reversible" if plan == "auto" else plan,
-    )  # fmt: skip
+    own = {"sampler": "edict", "surrogate_steps": None}
+    problem = problem_of(model, prompt, control, seed, duration, asked, **own)
     x = problem.fitted(x_T, later=False).clone()
     limit = problem.settings.time_limit
     if limit is not None and problem.settings.steps > FEWEST:
@@ -84,9 +82,9 @@ def doodl(
     keeper = Keeper(problem, x, problem.settings.iterations, callback)
     try:
         while items := keeper.going:
-            end, rows, gradient = tied_gradient(problem, x[items], items)
-            gradient = torch.nan_to_num(gradient, posinf=0.0, neginf=0.0)
-            keeper.see(items, rows, x[items], problem.clip(end))
+            seen = tied_gradient(problem, x[items], items, keeper.histories)
+            gradient = torch.nan_to_num(seen.gradient, posinf=0.0, neginf=0.0)
+            keeper.see(items, seen.losses, seen.rows, x[items], problem.clip(seen.latent))
             scale = clip / rms(gradient) if scale is None else scale
             push = (scale[items] * gradient).clamp(-clip, clip)
             momentum[items] = MOMENTUM * momentum[items] - push
@@ -101,40 +99,61 @@ def doodl(
 def fit(problem: Problem, x: Tensor, limit: float) -> None:
     """Take fewer steps where `limit` seconds have room for few iterations.
 
-    An iteration of one step is timed; what it takes beside that step, to decode and to measure,
-    counts for each.
+    Iterations of one step and of two are timed: what they differ by is a step, and the rest is to
+    decode and to measure, whatever the steps.
     """
-    asked = problem.settings
-    problem.settings = replace(asked, steps=1)
-    each = seconds_of(lambda: tied_gradient(problem, x, range(len(problem))))
+    asked, items = problem.settings, range(len(problem))
+    took: list[float] = []
+    for steps in (1, 2):
+        problem.settings = replace(asked, steps=steps)
+        took.append(seconds_of(lambda: tied_gradient(problem, x, items)))
     problem.settings = asked
+    step = max(0.0, took[1] - took[0])
+    rest, looks = max(0.0, took[0] - step), min(LOOKS, asked.iterations)
     left = limit - (time.monotonic() - problem.started)
-    shorten(problem, min(LOOKS, asked.iterations) * asked.steps * each, left)
+    shorten(problem, looks * asked.steps * step, left - looks * rest)
+
+
+class Look(NamedTuple):
+    """What an iteration sees, of n items.
+
+    Attributes
+    ----------
+    latent, losses, rows : the first chain's clean latents (n, ...), and what is measured of them.
+    gradient : (n, ...), half of that of both chains' summed losses, with respect to the noise that
+        they share.
+    """
+
+    latent: Tensor
+    losses: Tensor
+    rows: list[Row]
+    gradient: Tensor
 
 
 def tied_gradient(
-    problem: Problem, x_T: Tensor, items: Sequence[int]
-) -> tuple[Tensor, list[Row], Tensor]:
-    """The first chain's clean latents, their rows, and the chains' mean gradient, each (n, ...).
-
-    Half of the gradient of the summed losses with respect to the noise (n, ...) of these items,
-    that both chains share.
-    """
-    items = [*items]
+    problem: Problem,
+    x_T: Tensor,
+    items: Sequence[int],
+    histories: Sequence[Sequence[Row]] | None = None,
+) -> Look:
+    """Both chains from the noise (n, ...) of these items; `histories` as of `asked_of`."""
+    items, size = [*items], len(items)
     noise = x_T.detach().requires_grad_()
     first, second = chains(problem, noise, items)
-    losses, rows = problem.measure(problem.clip(torch.cat([first, second])), items + items)
+    clip = problem.clip(torch.cat([first, second]))
+    losses, rows = asked_of(problem, clip, items + items, histories)
     (gradient,) = torch.autograd.grad(losses.sum(), noise)
-    return first.detach(), rows[: len(items)], gradient / 2
+    return Look(first.detach(), losses[:size].detach(), rows[:size], gradient / 2)
 
 
 def chains(problem: Problem, noise: Tensor, items: Sequence[int]) -> Pair:
     """Both clean latents (n, ...) of these items' noise, by the plan of the settings."""
-    settings, schedule = problem.settings, problem.model.schedule
-    denoise = problem.denoiser(items, sparing=settings.gradient == "blocks")
-    steps, walk = settings.steps, edict_pair
-    if settings.gradient == "reversible":
+    schedule, steps = problem.model.schedule, problem.settings.steps
+    plan, kept = problem.plan(items, steps, noise.dtype)
+    denoise = problem.denoiser(items, sparing=plan == "blocks")
+    walk = edict_pair
+    if plan == "reversible":
         walk = reversible_pair
     else:
-        denoise = planned(denoise, settings.gradient, schedule.times(steps))
+        denoise = planned(denoise, plan, schedule.times(steps), kept)
     return walk(denoise, (noise, noise), schedule, steps, mixing(steps))

@@ -44,8 +44,15 @@ class Keeper:
             return []
         return [item for item, why in enumerate(self.stopped) if why is None]
 
-    def see(self, items: Sequence[int], rows: Sequence[Row], noise: Tensor, clip: Clip) -> None:
-        """Candidates (n, ...) of these items, their rows and clips.
+    def see(
+        self,
+        items: Sequence[int],
+        losses: Tensor,
+        rows: Sequence[Row],
+        noise: Tensor,
+        clip: Clip,
+    ) -> None:
+        """Candidates (n, ...) of these items, what is to fall (n,), their rows and clips.
 
         Raises
         ------
@@ -53,11 +60,11 @@ class Keeper:
             If the callback wants to stop.
         """
         problem = self.problem
-        for item, row, one in zip(items, rows, noise, strict=True):
+        for item, loss, row, one in zip(items, losses.tolist(), rows, noise, strict=True):
             self.histories[item].append(row | {"steps": float(problem.settings.steps)})
             met = problem.met(item, row)
-            if row["loss"] < self.lowest[item] or met:
-                self.lowest[item], self.best[item] = row["loss"], one
+            if loss < self.lowest[item] or met:
+                self.lowest[item], self.best[item] = loss, one
             if met:
                 self.stopped[item] = "tolerance"
         self.count += 1

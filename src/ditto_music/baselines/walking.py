@@ -25,7 +25,7 @@ from ditto_music.item import Row, Stopped, broken
 from ditto_music.memory import Weighed
 from ditto_music.optimize import Progress, Search
 from ditto_music.problem import Problem
-from ditto_music.protocols import Control, Model
+from ditto_music.protocols import Clip, Control, Model
 from ditto_music.result import Result, Settings
 from ditto_music.sampling import Schedule, fresh_noise, noised, normal, stochastic_step
 
@@ -71,14 +71,12 @@ class Estimate:
     ----------
     x_0 : (B, ...) clean estimate.
     added : (B, ...) what classifier-free guidance added to it, where it acts.
-    losses : (B,) of the clean estimate.
-    slope : (B, ...) their gradient with respect to the clean estimate.
+    slope : (B, ...) the gradient of the loss with respect to the clean estimate.
     down : (B, ...) with respect to the latent, through the network.
     """
 
     x_0: Tensor
     added: Tensor | None
-    losses: Tensor
     slope: Tensor
     down: Tensor
 
@@ -119,7 +117,10 @@ class Walk:
         return self.parts(x_t, place.t.to(x_t))[0]
 
     def estimate(self, x_t: Tensor, place: Place, *, through: bool = True) -> Estimate:
-        """The clean estimate, its loss and the gradients.
+        """The clean estimate and the gradients of its loss.
+
+        Several controls count as they do for a search that is far off, each in units of what it
+        was at the first look.
 
         Parameters
         ----------
@@ -132,7 +133,7 @@ class Walk:
         inner = x_0.detach().requires_grad_()
         with torch.enable_grad():
             clip = self.problem.clip(inner)
-            losses, rows = self.problem.measure(clip, self.items)
+            losses, rows = asked_of(self.problem, clip, self.items, self.histories)
             (slope,) = torch.autograd.grad(losses.sum(), inner)
         slope = torch.nan_to_num(slope, posinf=0.0, neginf=0.0)
         down = torch.autograd.grad(x_0, x_t, slope)[0] if through else slope
@@ -144,7 +145,7 @@ class Walk:
         if self.callback and self.callback(at):
             raise KeyboardInterrupt
         kept = None if added is None else added.detach()
-        return Estimate(x_0.detach(), kept, losses.detach(), slope, down)
+        return Estimate(x_0.detach(), kept, slope, down)
 
     def fresh(self, x: Tensor) -> Tensor:
         """Noise like `x` (B, ...), from each item's own generator."""
@@ -325,7 +326,24 @@ def steered(
 @torch.no_grad()
 def measured(problem: Problem, latent: Tensor) -> tuple[Tensor, list[Row]]:
     """The losses (B,) of clean latents (B, ...) of all items, and their rows."""
-    return problem.measure(problem.clip(latent), range(len(problem)))
+    return asked_of(problem, problem.clip(latent), range(len(problem)))
+
+
+def asked_of(
+    problem: Problem,
+    clip: Clip,
+    items: Sequence[int],
+    histories: Sequence[Sequence[Row]] | None = None,
+) -> tuple[Tensor, list[Row]]:
+    """What to descend (n,), and rows: as `optimize` measures, under the same ceiling.
+
+    Parameters
+    ----------
+    histories : rows of each item so far; with them several controls each count in units of what
+        they were at first.
+    """
+    starts = histories and [(histories[item] or [Row()])[0] for item in items]
+    return problem.measure(clip, items, starts, problem.settings.ceiling)
 
 
 def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> float:
