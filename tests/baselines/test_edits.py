@@ -63,6 +63,17 @@ def test_an_edit_without_words_draws_another_hole_each_time(
         assert torch.equal(before[:, beside], after[:, beside])
 
 
+def test_all_methods_begin_with_the_same_noise_whatever_their_steps(
+    model: SmallModel, tones: Recording
+) -> None:
+    starts = [
+        outpaint(model, tones, 0.5, "calm", overlap=1.0, method=name, **(QUICK | {"steps": steps}))
+        .results[0].items[0].x_T
+        for name, steps in (("plain", 3), ("plain", 9), ("naive-masking", 6), ("dps", 5))
+    ]  # fmt: skip
+    assert all(torch.equal(start, starts[0]) for start in starts[1:])
+
+
 def test_methods_that_keep_meet_what_stays_where_plain_sampling_does_not(
     model: SmallModel, tones: Recording
 ) -> None:

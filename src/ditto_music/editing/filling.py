@@ -130,7 +130,7 @@ def fill(
 ) -> Filled:
     """The recording with the window's hole filled, and the optimisation behind it.
 
-    All methods begin with the same noise.
+    All methods begin with the same noise, inverted in an edit's own steps whatever was asked.
 
     Parameters
     ----------
@@ -150,8 +150,7 @@ def fill(
     reference, mask = reference_of(model, recording, window)
     task = Task(window, wish, reference, mask, recording.sample_rate)
     seconds = window.frames / recording.sample_rate
-    steps = steps_of(model, search)
-    search = {**search, "steps": steps}
+    search = {**search, "steps": steps_of(model, search)}
     begins = reference
     if fresh < 1:
         alike = filled_alike(recording, window, seed, source)
@@ -163,7 +162,7 @@ def fill(
         task.goal(),
         seed=seed,
         duration=seconds,
-        x_T=initial_noise(model, prompt, begins, mask, seconds, seed, steps, fresh),
+        x_T=initial_noise(model, prompt, begins, mask, seconds, seed, steps_of(model, {}), fresh),
         callback=callback,
         **search,
     )
