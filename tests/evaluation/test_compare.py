@@ -8,7 +8,7 @@ import html
 import json
 import re
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from ditto_music.baselines import METHODS
 from ditto_music.cli import main
 from ditto_music.errors import InputError
-from ditto_music.evaluation.compare import Comparison, Made, Plan, compare, entries_of
+from ditto_music.evaluation.compare import Comparison, Made, Plan, compare, entries_of, keyed
 from ditto_music.evaluation.contests import (
     CONTESTS,
     Source,
@@ -34,7 +34,8 @@ from ditto_music.evaluation.embeddings import Embedding, embedding_named
 from ditto_music.evaluation.studies.fresh import in_fresh_process
 from ditto_music.evaluation.tables import page
 from ditto_music.evaluation.targets import PROMPTS, notes_of
-from ditto_music.jobs import Group, Job, Outcome
+from ditto_music.jobs import Group, Job, Outcome, Performer
+from ditto_music.jobs.batch import commands
 from ditto_music.result import forget_peak, give_back, peak_memory
 
 QUICK = (
@@ -128,7 +129,7 @@ def test_the_page_plays_every_clip_and_asks_nothing_of_the_net(folder: Path) -> 
 def test_equal_seconds_are_other_clips_than_own_settings(folder: Path) -> None:
     plan = Plan("debug", ["intensity"], ["ditto", "freedom"], items=1)
     own, equal = (
-        entries_of(each, [])
+        keyed(entries_of(each, []), commands())
         for each in (plan, Plan("debug", ["intensity"], ["ditto", "freedom"], 1, seconds_each=9))
     )
     assert own[1].fields["steps"] == METHODS["freedom"].own["steps"] == 100
@@ -284,10 +285,9 @@ def test_vectors_of_another_rate_are_heard_again_and_those_of_their_own_are_not(
 
 @dataclass(frozen=True)
 class Unable:
-    """A performer of other weights, with which nothing can be made."""
+    """A performer, of other weights unless said, with which nothing can be made."""
 
-    def revision(self, job: Job) -> str:
-        return "other weights"
+    revision: Callable[[Job], str] = lambda job: "other weights"
 
     def kind(self, job: Job) -> None:
         return None
@@ -302,6 +302,35 @@ def test_a_clip_of_other_weights_does_not_stand_in_for_one_that_failed(tmp_path:
     found = compare(plan, tmp_path, embeddings={}, performer=Unable())
     assert (len(found.made), found.cells[0].missing, len(found.failed)) == (0, 2, 2)
     assert compare(plan, tmp_path, embeddings={}).cells[0].missing == 0
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """The command line, whose weights have another name now."""
+
+    inner: Performer
+
+    def revision(self, job: Job) -> str:
+        return "other " + self.inner.revision(job)
+
+    def kind(self, job: Job) -> Hashable | None:
+        return self.inner.kind(job)
+
+    def perform(self, group: Group, address: str) -> list[Outcome]:
+        return self.inner.perform(group, address)
+
+
+def test_weights_that_come_back_find_their_own_clips_and_music_to_edit(tmp_path: Path) -> None:
+    flags = {"steps": 2, "overlap": 1.0, "seconds": 1.0}
+    plan = Plan("debug", ["outpaint"], ["plain"], items=1, duration=2.0, flags=flags)
+    first = compare(plan, tmp_path, embeddings={})
+    bits = [path.read_bytes() for path in (first.made[0].file, first.sources[0].path)]
+    other = compare(plan, tmp_path, embeddings={}, performer=Renamed(commands()))
+    assert other.made[0].file != first.made[0].file and other.sources != first.sources
+    again = compare(plan, tmp_path, embeddings={}, performer=Unable(commands().revision))
+    assert [one.file for one in again.made] == [first.made[0].file]
+    assert again.cells[0].missing == 0
+    assert bits == [path.read_bytes() for path in (again.made[0].file, again.sources[0].path)]
 
 
 @dataclass(frozen=True)

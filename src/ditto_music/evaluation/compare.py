@@ -218,7 +218,7 @@ def compare(
     known = listen(Path(reference), embeddings, tell, tell, plan.duration) if reference else []
     near = dict.fromkeys(plan.tasks, nearness(known))
     sources = sources_of(plan, folder, act, tell)
-    entries = entries_of(plan, sources)
+    entries = keyed(entries_of(plan, sources), act)
     tell(f"{len(entries)} clips to make or to find made")
     jobs = [each.job for each in entries]
     outcomes = run_batch(
@@ -229,13 +229,13 @@ def compare(
         watch(outcome)
         if not outcome.done:
             failed.append(f"{entries[outcome.line - 1].name}: {outcome.error}")
-    reports = reports_of(folder / AUDIO, jobs, act)
+    reports = reports_of(folder / AUDIO)
     tell("listening to what was made")
     ears = ears_of(embeddings)
     made = [
-        hear(each, folder, reports[each.name], embeddings, ears, plan.duration)
+        hear(each, folder, reports[key], embeddings, ears, plan.duration)
         for each in entries
-        if each.name in reports
+        if (key := key_of(Job(0, each.job), act)) in reports
     ]
     for task in plan.tasks:
         lengths = [one.seconds for one in made if one.entry.contest.name == task]
@@ -290,9 +290,9 @@ def sources_of(
         }
         for item in range(plan.items)
     ]
-    named = [Entry(CONTESTS["outpaint"], item, "source", job) for item, job in enumerate(jobs)]
-    home = folder / SOURCES
-    made = [each.fields | {"id": each.name} for each in named]
+    asked = [Entry(CONTESTS["outpaint"], item, "source", job) for item, job in enumerate(jobs)]
+    named, home = keyed(asked, act), folder / SOURCES
+    made = [each.job for each in named]
     for outcome in run_batch(made, home, performer=act, most=1, retry_failed=True):
         if not outcome.done:
             raise InputError(f"music to edit: {outcome.error}")
@@ -319,18 +319,16 @@ def entries_of(plan: Plan, sources: Sequence[Source]) -> list[Entry]:
     ]
 
 
-def reports_of(
-    folder: Path, jobs: Sequence[Mapping[str, Any]], act: Performer
-) -> dict[str, Report]:
-    """Of these jobs in a batch's folder, by their ids; the last of several counts.
+def keyed(entries: Sequence[Entry], act: Performer) -> list[Entry]:
+    """With the key of all that each depends on."""
+    return [replace(each, key=key_of(Job(0, each.fields), act)) for each in entries]
 
-    One of other weights does not: it is still there where what it tells of could not be made anew.
-    """
-    keys = {key_of(Job(0, job), act) for job in jobs}
+
+def reports_of(folder: Path) -> dict[str, Report]:
+    """All of a batch's folder, by their jobs' keys."""
     path = folder / RESULTS
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    last = {str(report["id"]): report for report in map(json.loads, lines) if "id" in report}
-    return {name: report for name, report in last.items() if report["key"] in keys}
+    return {report["key"]: report for report in map(json.loads, lines)}
 
 
 @torch.no_grad()

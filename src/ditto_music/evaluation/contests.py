@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,19 +97,23 @@ class Contest:
 
 @dataclass(frozen=True)
 class Entry:
-    """One clip to be made by one method."""
+    """One clip to be made by one method.
+
+    Attributes
+    ----------
+    key : a hash of all that it depends on: what is asked, of which weights and recording.
+    """
 
     contest: Contest
     item: int
     method: str
     fields: Fields
+    key: str = ""
 
     @property
     def name(self) -> str:
-        """Of its files: what is asked is part of it, so other settings have other files."""
-        asked = json.dumps(self.fields, sort_keys=True).encode()
-        digest = hashlib.sha256(asked).hexdigest()[:6]
-        return f"{self.contest.name}-{self.item:02d}-{self.method}-{digest}"
+        """Of its files: clips of other settings, weights or recordings are other files."""
+        return f"{self.contest.name}-{self.item:02d}-{self.method}-{self.key[:6]}"
 
     @property
     def ground(self) -> str:

@@ -16,6 +16,7 @@ from ditto_music.evaluation.studies.fresh import in_fresh_process
 from ditto_music.evaluation.studies.study import Item, Row, Scale, Size, Study
 from ditto_music.evaluation.studies.tables import Table
 from ditto_music.jobs import Group, Job, Outcome, Tally, run_batch
+from ditto_music.jobs.batch import key_of
 from ditto_music.models import load_model, revision
 from ditto_music.protocols import Model
 from ditto_music.result import finite
@@ -93,11 +94,11 @@ def run_study(
         watch(outcome)
         if not outcome.done:
             failed.append(outcome.error)
-    known = reports_of(folder / ITEMS, jobs, act)
+    known = reports_of(folder / ITEMS)
     rows: list[Row] = []
     for job in jobs:
-        if job["id"] in known:
-            rows += [job["asked"] | row for row in known[job["id"]]["rows"]]
+        if (key := key_of(Job(0, job), act)) in known:
+            rows += [job["asked"] | row for row in known[key]["rows"]]
     return Findings(study, rows, failed)
 
 
