@@ -18,7 +18,7 @@ MASK = torch.tensor([1.0, 1, 1, 0, 0, 0, 1, 1]).double()
 SEED = 4
 
 
-def steps_of(x: Tensor, count: int) -> list[tuple[float, float, float, Tensor]]:
+def steps_of(count: int) -> list[tuple[float, float, float, Tensor]]:
     """``alpha_t, alpha_s, sigma_s`` and the time of each step."""
     schedule = Gaussian().schedule
     return [
@@ -53,7 +53,7 @@ def made(method, steps: int, model=None, control=None, **more):
 @pytest.mark.parametrize("method", [naive_masking, multidiffusion])
 def test_the_known_part_goes_in_as_noisy_as_the_rest(method, until: float) -> None:
     x, fresh = noise(), Draws(SEED)
-    for number, (alpha_t, alpha_s, sigma_s, t) in enumerate(steps_of(x, 4)):
+    for number, (alpha_t, alpha_s, sigma_s, t) in enumerate(steps_of(4)):
         x = step_by_hand(x, alpha_t, alpha_s, sigma_s, t)
         if number < 4 * until:
             reference = alpha_s * wanted() + sigma_s * fresh()

@@ -40,6 +40,19 @@ def test_clips_of_one_prompt_count_as_one_that_is_drawn_again() -> None:
     assert math.isnan(of_mean(many, rng, [*"abcdefg"] * 11 + [*"abc"]).low)
 
 
+def test_a_ratio_over_groups_is_that_of_their_sums() -> None:
+    rng = np.random.default_rng(0)
+    tops, bottoms = rng.exponential(size=10).tolist(), (1 + rng.exponential(size=10)).tolist()
+    alone = of_ratio(tops, bottoms, np.random.default_rng(1))
+    together = of_ratio(4 * tops, 4 * bottoms, np.random.default_rng(1), 4 * [*"abcdefghij"])
+    assert together.count == 40
+    ends = (together.value, together.low, together.high)
+    assert ends == pytest.approx((alone.value, alone.low, alone.high))
+    missing = of_ratio([*tops, math.nan], [*bottoms, 1.0], np.random.default_rng(1), range(11))
+    assert missing == alone
+    assert math.isnan(of_ratio(4 * tops, 4 * bottoms, rng, [*"abcdefg"] * 5 + [*"abcde"]).low)
+
+
 def test_halves_are_of_prompts() -> None:
     rng, points = np.random.default_rng(0), np.arange(40.0)[:, None]
     seen: list[set[int]] = []

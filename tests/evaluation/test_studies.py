@@ -42,12 +42,12 @@ from ditto_music.evaluation.studies.memory import measure
 from ditto_music.evaluation.studies.searching import Found, packed, searched, unpacked
 from ditto_music.evaluation.studies.stochastic import ETAS
 from ditto_music.evaluation.studies.study import Item, Row, Scale, Size
-from ditto_music.evaluation.studies.tables import Column, summed
+from ditto_music.evaluation.studies.tables import Column, mean, summed
 from ditto_music.evaluation.studies.variables import WAYS
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.result import Result, Settings
-from ditto_music.sampling import ddim, draw_noise, draw_noises, noisy_ddim
+from ditto_music.sampling import SAMPLERS, ddim, draw_noise, draw_noises, noisy_ddim
 from ditto_music.sampling.guidance import Guidance
 from ditto_music.vary import Variations, vary
 
@@ -86,7 +86,7 @@ HEADS: dict[str, set[tuple[str, ...]]] = {
     "decoder": {(task, way) for task in ("match", "intensity") for way in ("in", "out")},
     "correlation": {("plain", "none")}
     | {(system, loss) for system in ("ditto", "freedom") for loss in ("mse", "correlation")},
-    "samplers": {("intensity", "8", name) for name in ("ddim", "dpm", "heun", "adams")},
+    "samplers": {("intensity", "9", name) for name in ("ddim", "dpm", "heun", "adams")},
 }
 
 
@@ -419,6 +419,20 @@ def test_what_is_searched_is_guided_as_the_model_is(
     assert row["start"] == pytest.approx(free.items[0].final["loss"], rel=1e-5)
 
 
+@pytest.mark.parametrize("sampler", samplers.NAMES)
+@pytest.mark.parametrize("calls", samplers.CALLS)
+def test_all_samplers_make_the_same_calls(model: SmallModel, sampler: str, calls: int) -> None:
+    made: list[float] = []
+
+    def denoise(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        made.append(float(t))
+        return x_t
+
+    steps = samplers.steps_of(sampler, calls)
+    _ = SAMPLERS[sampler](denoise, torch.ones(1, 2, 3), model.schedule, steps)
+    assert len(made) == calls
+
+
 @pytest.mark.parametrize("sampler", ["ddim", "heun"])
 def test_what_was_found_with_many_calls_is_sampled_as_it_was_found(
     model: SmallModel, monkeypatch: pytest.MonkeyPatch, sampler: str
@@ -440,11 +454,21 @@ def test_only_what_is_its_noise_s_own_sample_has_a_distance_from_it(model: Small
         system: guidance.measure(model, Item(given | {"system": system}, scale))[0]["apart"]
         for system in ("plain", "ditto", "best-of", *WALKS)
     }
-    assert {name for name, value in apart.items() if value is not None} == {"ditto", "best-of"}
+    assert {name for name, value in apart.items() if value is not None} == {"ditto"}
     found = Item(given | {"system": "doodl", "what": "iterations", "cost": 1}, scale)
     assert guidance.measure(model, found)[0]["apart"] == pytest.approx(0, abs=1e-5)
     walks = {name for name, method in METHODS.items() if not (method.finds or method.keeps)}
     assert {*WALKS} == walks - {"control-net"}
+
+
+def test_rows_of_one_prompt_count_as_one_that_is_drawn_again() -> None:
+    """Of 20 prompts the 21st is the first again."""
+    values = np.random.default_rng(0).standard_normal(16).tolist()
+    rows = [{"prompt": number, "v": value} for number, value in enumerate(values)]
+    again = [*rows, *({"prompt": row["prompt"] + 20, "v": row["v"]} for row in rows)]
+    once, twice = (mean("v", some) for some in (rows, again))
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
+    assert (once.count, twice.count) == (16, 32)
 
 
 def test_a_column_over_another_is_a_ratio_of_means() -> None:

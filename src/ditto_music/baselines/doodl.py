@@ -26,7 +26,6 @@ from ditto_music.baselines.walking import (
     asked_of,
     generators,
     problem_of,
-    rms,
     seconds_of,
     shorten,
 )
@@ -36,7 +35,7 @@ from ditto_music.optimize import Search
 from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
-from ditto_music.sampling import edict_pair, fresh_noise, mixing, reversible_pair
+from ditto_music.sampling import edict_pair, fresh_noise, mixing, reversible_pair, rms
 from ditto_music.sampling.edict import Pair
 from ditto_music.sampling.plans import planned
 

@@ -26,13 +26,13 @@ from ditto_music.baselines.walking import (
     Walk,
     check_size,
     problem_of,
-    rms,
     steered,
 )
 from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
+from ditto_music.sampling import rms
 
 RATE = 0.05  # 0.02 falls short on tunes here, 0.1 and 0.2 leave the music farther behind
 

@@ -25,13 +25,13 @@ from ditto_music.baselines.walking import (
     Walk,
     check_size,
     problem_of,
-    rms,
     steered,
 )
 from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
+from ditto_music.sampling import rms
 
 RHO = 0.2
 GUIDED = (0.3, 0.7)  # of the steps to come

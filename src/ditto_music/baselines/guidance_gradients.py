@@ -24,19 +24,19 @@ import torch
 from torch import Tensor
 
 from ditto_music.baselines.walking import (
-    LEAST,
     Callback,
     Place,
     Walk,
     check_size,
     problem_of,
-    rms,
     steered,
 )
 from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
+from ditto_music.sampling import rms
+from ditto_music.sampling.stochastic import LEAST
 
 XI, STEPS = 3e-2, 50  # the paper's, of its latent model
 

@@ -24,13 +24,13 @@ from ditto_music.baselines.walking import (
     Walk,
     check_size,
     problem_of,
-    rms,
     steered,
 )
 from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result
+from ditto_music.sampling import rms
 
 RHO = 15.0
 

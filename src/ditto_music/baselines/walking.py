@@ -28,6 +28,7 @@ from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
 from ditto_music.result import Result, Settings
 from ditto_music.sampling import Schedule, fresh_noise, noised, normal, stochastic_step
+from ditto_music.sampling.stochastic import LEAST
 
 Callback = Callable[[Progress], bool | None]
 
@@ -180,7 +181,6 @@ Rule = Callable[[Walk, Tensor, Place], Tensor]
 Calls = Callable[[Place], int]
 Redraw = Iterator[Tensor]
 
-LEAST = 1e-12  # that is divided by
 FEWEST = 8  # steps that a time limit may leave
 
 
@@ -404,11 +404,6 @@ def walked(walk: Walk, rule: Rule, noise: Tensor) -> tuple[Tensor, bool]:
                 interrupted = True
         x = walk.ddim(x, walk.clean(x, place), place)
     return x, interrupted
-
-
-def rms(x: Tensor) -> Tensor:
-    """Of each item, (B, 1, ...)."""
-    return x.square().flatten(1).mean(1).sqrt().reshape(-1, *[1] * (x.ndim - 1)).clamp(min=LEAST)
 
 
 def dot(x: Tensor, y: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ LEVEL = 0.95
 FEWEST = 8  # clips; of three no resample leaves their range, which holds the truth 3 times of 4
 RESAMPLES = 2000
 HALVES = 200
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Interval:
 
 
 def of_mean(
-    values: Sequence[float], rng: np.random.Generator, groups: Sequence[str] = ()
+    values: Sequence[float], rng: np.random.Generator, groups: Sequence[Hashable] = ()
 ) -> Interval:
     """The mean of clips' figures, with its BCa interval (Efron 1987).
 
@@ -56,13 +57,9 @@ def of_mean(
     clips = np.array([values[index] for index in kept], np.float64)
     if not len(clips):
         return Interval(math.nan, math.nan, math.nan, 0)
-    which = numbered([groups[index] for index in kept] if groups else kept)
-    sizes = np.bincount(which).astype(np.float64)
-    mean = float(clips.mean())
-    if len(sizes) >= FEWEST and np.ptp(clips) == 0:
-        return Interval(mean, mean, mean, len(clips))
-    found = of_ratio([*np.bincount(which, clips)], [*sizes], rng)
-    return replace(found, value=mean, count=len(clips))
+    which = [groups[index] for index in kept] if groups else kept
+    found = of_ratio([*clips], [1.0] * len(clips), rng, which)
+    return replace(found, value=float(clips.mean()))
 
 
 def numbered(groups: Sequence[Hashable]) -> npt.NDArray[np.intp]:
@@ -71,30 +68,45 @@ def numbered(groups: Sequence[Hashable]) -> npt.NDArray[np.intp]:
     return np.array([known[group] for group in groups], np.intp)
 
 
-def of_ratio(tops: Sequence[float], bottoms: Sequence[float], rng: np.random.Generator) -> Interval:
-    """One mean over another of the same independent items, with its BCa interval over items.
+def of_ratio(
+    tops: Sequence[float],
+    bottoms: Sequence[float],
+    rng: np.random.Generator,
+    groups: Sequence[Hashable] = (),
+) -> Interval:
+    """One mean over another of the same items, with its BCa interval over items, or over groups.
 
     The mean of the items' own ratios would be larger, by as much as what they are divided by
     varies. Items where either is NaN are left out; where the lower mean is not above 0, none count.
+
+    Parameters
+    ----------
+    groups : of each item, as of `of_mean`.
     """
     pairs = np.array([tops, bottoms], np.float64)
-    top, bottom = pairs[:, ~np.isnan(pairs).any(0)]
-    if not len(top) or bottom.mean() <= 0:
+    known = ~np.isnan(pairs).any(0)
+    top, bottom = pairs[:, known]
+    count = len(top)
+    if not count or bottom.mean() <= 0:
         return Interval(math.nan, math.nan, math.nan, 0)
+    if groups:
+        which = numbered([group for group, kept in zip(groups, known, strict=True) if kept])
+        top, bottom = np.bincount(which, top), np.bincount(which, bottom)
 
     def ratio(top: Floats, bottom: Floats, axis: int = -1) -> Floats:
         below = bottom.mean(axis)
         return np.where(below > 0, top.mean(axis) / np.where(below > 0, below, 1), math.nan)
 
     value = float(ratio(top, bottom))
-    if len(top) < FEWEST or np.ptp(top - value * bottom) == 0:
+    alike = np.ptp(top - value * bottom) <= ROUNDING * np.abs(top).max()
+    if len(top) < FEWEST or alike:
         edge = value if len(top) >= FEWEST else math.nan
-        return Interval(value, edge, edge, len(top))
+        return Interval(value, edge, edge, count)
     found = bootstrap(
         (top, bottom), ratio, paired=True, confidence_level=LEVEL, n_resamples=RESAMPLES,
         method="BCa", rng=rng,
     ).confidence_interval  # fmt: skip
-    return Interval(value, float(found.low), float(found.high), len(top))
+    return Interval(value, float(found.low), float(found.high), count)
 
 
 def of_distance(

@@ -42,6 +42,7 @@ from ditto_music.sampling.stochastic import (
     fresh_noise,
     noised,
     noisy_ddim,
+    rms,
     stochastic_ddim,
     stochastic_step,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "predicted",
     "reversible",
     "reversible_pair",
+    "rms",
     "seeds_of",
     "stochastic_ddim",
     "stochastic_dpm",

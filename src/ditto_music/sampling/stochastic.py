@@ -15,6 +15,8 @@ from ditto_music.sampling.schedule import Schedule
 #: Clean estimates (B, ...) to losses (B,), differentiable: what a guided run goes down on.
 Objective = Callable[[Tensor], Tensor]
 
+LEAST = 1e-12  # that is divided by
+
 
 def stochastic_ddim(
     denoise: Denoise,
@@ -57,8 +59,7 @@ def stochastic_ddim(
         z = fresh_noise(x, generators)
         stepped = stochastic_step(x, x0, schedule, t, s, eta, z)
         if down is not None:
-            size = _rms(stepped - x) / _rms(down).clamp(min=1e-12)
-            stepped = stepped - guide * size * down
+            stepped = stepped - guide * rms(stepped - x) / rms(down) * down
         x = stepped
     return x
 
@@ -102,6 +103,6 @@ def fresh_noise(x: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     return torch.stack([normal(x.shape[1:], each) for each in generators]).to(x)
 
 
-def _rms(x: Tensor) -> Tensor:
-    """Of each item, (B, 1, ...)."""
-    return x.square().flatten(1).mean(1).sqrt().reshape(-1, *[1] * (x.ndim - 1))
+def rms(x: Tensor) -> Tensor:
+    """Of each item, (B, 1, ...), never so small that it could not divide."""
+    return x.square().flatten(1).mean(1).sqrt().reshape(-1, *[1] * (x.ndim - 1)).clamp(min=LEAST)

@@ -58,7 +58,7 @@ def measure(model: Model, item: Item) -> list[Row]:
     if METHODS[system].trained_for not in (None, model.name):
         return []
     level = Intensity(curve)
-    free = plain(model, item, level)
+    free = plain(model, item, level, steps=int(item["steps"]))
     if system == "plain":
         made = free
     else:

@@ -3,8 +3,8 @@
 Each system is run at several costs: searches and best-of with more iterations, guided walks with
 more steps. Cost is counted in operations, in units of one plain sample, so that it means the same
 on any machine; seconds are not told, for counting inflates them. Quality is what is left of the
-prompt's tags and, of the systems that draw no noise on the way, how far the clip is from the
-uncontrolled one of the same noise.
+prompt's tags and, of the systems that keep to the seed's noise, how far the clip is from the
+uncontrolled one.
 """
 
 from __future__ import annotations

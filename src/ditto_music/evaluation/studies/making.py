@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 #: Methods that draw noise on the way.
 WALKS = ("freedom", "guidance-gradients", "dps", "mpgd", "dsg")
+OTHERS = ("plain", "best-of", *WALKS)  # whose clips are no changed ones of the seed's own noise
 
 
 def control_of(name: str, item: Item) -> Control:
@@ -157,10 +158,10 @@ def apart(a: Result, b: Result) -> float:
 def from_uncontrolled(system: str, made: Result, free: Result) -> float | None:
     """How far a system's clip is `apart` from the uncontrolled one of the same noise.
 
-    None of that one itself, and of walks that draw noise on the way: their clips without control
-    would be others.
+    None of that one itself, of the best of other noises' own samples, and of walks that draw noise
+    on the way: their clips without control would be others.
     """
-    return None if system == "plain" or system in WALKS else apart(made, free)
+    return None if system in OTHERS else apart(made, free)
 
 
 def tags_of(result: Result, words: str) -> float | None:

@@ -2,8 +2,8 @@
 
 The noise found is walked by DDIM with more and more fresh noise (eta), under its own prompt and
 another, with and without a step down the control's gradient in each sampler step (DITTO, appendix
-I). The loss is told as a share of what the control had won: 0 keeps all, 1 is as if it had never
-been asked for. Diversity is told over that of samples from unrelated noises.
+I). The loss is told as a share of what the control had won under these words: 0 keeps all, 1 is as
+if it had never been asked for. Diversity is told over that of samples from unrelated noises.
 """
 
 from __future__ import annotations
@@ -58,14 +58,17 @@ def measure(model: Model, item: Item) -> list[Row]:
     name, count = str(item["control"]), int(item["count"])
     control = control_of(name, item)
     seeds = [FREE_SEED + count * item.seed + i for i in range(count)]
-    free = plain(model, item, control, seed=seeds, sampler="ddim")
     found = solved(model, item, control, sampler="ddim")
     reached = found.items[0].final[name]
-    uncontrolled = float(np.mean([one.final[name] for one in free.items]))
-    unrelated = diversity([one.audio for one in free.items], model)
     saved, other = run_of(found, control), PROMPTS[(item.number + AWAY) % len(PROMPTS)]
     rows: list[Row] = []
     for words in item["words"]:
+        prompt = None if words == "own" else other
+        free = plain(
+            model, item, control, [prompt] if prompt else (), seed=seeds, sampler="ddim"
+        ).items
+        uncontrolled = float(np.mean([one.final[name] for one in free]))
+        unrelated = diversity([one.audio for one in free], model)
         for guide in GUIDES:
             for eta in item["etas"]:
                 made = vary(
@@ -74,7 +77,7 @@ def measure(model: Model, item: Item) -> list[Row]:
                     count=count if eta else 1,  # without fresh noise all are the same
                     eta=float(eta),
                     guide=guide,
-                    prompt=None if words == "own" else other,
+                    prompt=prompt,
                     seed=FRESH_SEED + count * item.seed,
                 )
                 apart = made.diversity if eta else 0.0

@@ -34,7 +34,7 @@ from ditto_music.result import Settings
 from ditto_music.sampling import CALLS_A_STEP, SAMPLERS, Denoise
 
 NAMES = ("ddim", "dpm", "heun", "adams")
-CALLS = (4, 8, 20)
+CALLS = (5, 9, 21)  # odd: of Heun's steps all but the last make two
 MANY = CALLS[-1]
 PATH_STEPS, PATH_SAMPLER = 100, "adams"
 
@@ -65,15 +65,14 @@ def items(size: Size) -> list[Asked]:
 def measure(model: Model, item: Item) -> list[Row]:
     """One search, and its noise sampled with many calls, as its uncontrolled clip is."""
     name, sampler = str(item["control"]), str(item["sampler"])
-    a_step = CALLS_A_STEP.get(sampler, 1)
-    steps = max(1, int(item["calls"]) // a_step)
+    steps = steps_of(sampler, int(item["calls"]))
     control = control_of(name, item)
     one = counted(lambda: plain(model, item))[1]
     made, took = counted(
         lambda: solved(model, item, control, sampler=sampler, steps=steps, surrogate_steps=steps)
     )
     clip = made.items[0]
-    many: dict[str, Any] = {"sampler": sampler, "steps": max(1, MANY // a_step)}
+    many: dict[str, Any] = {"sampler": sampler, "steps": steps_of(sampler, MANY)}
     start = plain(model, item, **many)
     kept = plain(model, item, control, x_T=made.x_T, **many)
     return [
@@ -89,6 +88,12 @@ def measure(model: Model, item: Item) -> list[Row]:
             "operations": took / one,
         }
     ]
+
+
+def steps_of(sampler: str, calls: int) -> int:
+    """Of a run of so many calls; the last step, to clean music, makes one."""
+    a_step = CALLS_A_STEP.get(sampler, 1)
+    return 1 + (calls - 1) // a_step
 
 
 @torch.no_grad()

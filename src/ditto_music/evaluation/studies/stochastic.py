@@ -107,7 +107,7 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def draw(rows: Sequence[Row]) -> Figure:
-    """The best loss so far over iterations, a line a kind of noise."""
+    """The loss over iterations, a line a kind of noise."""
     controls = grouped(rows, ["control"])
     picture, axes = plots.figure(len(controls), height=3.0)
     for ax, ((control,), some) in zip(axes, controls.items(), strict=True):

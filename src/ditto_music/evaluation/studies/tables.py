@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ditto_music.evaluation.intervals import Interval, of_mean, of_ratio
+from ditto_music.evaluation.targets import PROMPTS
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,16 @@ def grouped(
 
 
 def mean(key: str, rows: Sequence[Mapping[str, Any]], over: str | None = None) -> Interval:
-    """Of one figure over rows, or of its mean over that of another, with its interval."""
+    """Of one figure over rows, or of its mean over that of another, with its interval.
+
+    Rows of one prompt are not independent.
+    """
     rng = np.random.default_rng(0)
+    prompts = [int(row["prompt"]) % len(PROMPTS) for row in rows if "prompt" in row]
+    groups = prompts if len(prompts) == len(rows) else ()
     if over is None:
-        return of_mean(_values(key, rows), rng)
-    return of_ratio(_values(key, rows), _values(over, rows), rng)
+        return of_mean(_values(key, rows), rng, groups)
+    return of_ratio(_values(key, rows), _values(over, rows), rng, groups)
 
 
 def _values(key: str, rows: Sequence[Mapping[str, Any]]) -> list[float]:
