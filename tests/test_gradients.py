@@ -9,7 +9,7 @@ from ditto_music import Guidance, InputError, Intensity, generate, load_model, o
 from ditto_music.models.small import SmallModel
 from ditto_music.problem import Problem
 from ditto_music.result import Settings
-from ditto_music.sampling import Projection
+from ditto_music.sampling import NOISY_SAMPLERS, SAMPLERS, Projection
 
 
 def problem_of(model: SmallModel, *, gradient: str, steps: int = 4) -> Problem:
@@ -199,3 +199,24 @@ def test_rebuilding_in_bfloat16_holds_on_the_shipped_model() -> None:
 def test_a_plan_that_does_not_fit_the_sampler_is_one_clear_line() -> None:
     with pytest.raises(InputError, match="take that sampler, or gradient 'auto'"):
         Settings(gradient="reversible")
+
+
+@pytest.mark.parametrize("sampler", [*SAMPLERS, *NOISY_SAMPLERS])
+def test_the_last_steps_alone_move_the_noise_of_every_sampler_with_a_path(
+    model: SmallModel, sampler: str
+) -> None:
+    """Through ping-pong none leads past a step: only what the last ones begin with moves there."""
+
+    def slope(**more: bool) -> Tensor:
+        settings = Settings(0.7, 4, sampler=sampler, gradient="last-2", **more)
+        problem = Problem(model, "calm piano", Intensity([-35, -14]), 0, settings)
+        return gradient(problem, problem.start())
+
+    if sampler in SAMPLERS:
+        assert bool((slope() != 0).all())
+        return
+    with pytest.raises(InputError, match="take gradient 'auto', another sampler, or later-noises"):
+        slope()
+    assert Settings(steps=2, sampler=sampler, gradient="last-2").gradient == "last-2"  # all of them
+    reached = [bool(each.any()) for each in slope(later_noises=True)[0]]
+    assert reached == [False, False, True, True]

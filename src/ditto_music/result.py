@@ -92,7 +92,6 @@ class Settings:
         if self.optimizer not in DESCENTS:
             known = " or ".join(DESCENTS)
             raise InputError(f"optimizer '{self.optimizer}' is unknown: take {known}")
-        last_steps(self.gradient)
         if self.gradient == "reversible" and self.sampler != "edict":
             raise InputError(
                 f"gradient 'reversible' undoes what sampler 'edict' does, not '{self.sampler}': "
@@ -103,7 +102,13 @@ class Settings:
             if not (isinstance(value, kind) and math.isfinite(value) and good(value)):
                 shown = f"{value:g}" if isinstance(value, kind) else repr(value)
                 raise InputError(f"{name} is {shown}: it must be {wanted}")
-
+        last = last_steps(self.gradient) or self.steps
+        if last < self.steps and self.sampler in NOISY_SAMPLERS and not self.later_noises:
+            raise InputError(
+                f"gradient '{self.gradient}' does not reach the noise through the earlier steps of "
+                f"sampler '{self.sampler}', which keep nothing of it: take gradient 'auto', "
+                "another sampler, or later-noises"
+            )
         _ = self.guiding
 
     @property

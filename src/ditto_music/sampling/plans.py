@@ -14,7 +14,9 @@ last-K         all of the last K steps                     1, and 1 for each of 
 =============  ==========================================  =====================================
 
 *last-K* (DRaFT-K, Clark et al. 2024) takes what the network says in earlier steps as constant, so
-only the sampler's own linear path leads from there to the noise: approximate.
+only the sampler's own linear path leads from there to the noise: approximate. The sampler
+"ping-pong" has none, since a step keeps nothing of its input but what the network says: only the
+later noises that the last K steps begin with are reached, and x_T is not.
 """
 
 from __future__ import annotations
