@@ -1,9 +1,12 @@
-"""Files that appear whole or not at all: written beside their place, flushed, then renamed."""
+"""Files and folders that appear whole or not at all: written beside their place, flushed to the
+disk, then renamed.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -22,6 +25,9 @@ _MENDS = {
     errno.EPERM: "no permission to write there; choose another folder",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
+
+#: What macOS and Windows put into any folder by themselves.
+_DROPPED = re.compile(r"\.DS_Store|\._.*|Thumbs\.db|desktop\.ini", re.IGNORECASE)
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
@@ -118,14 +124,16 @@ def whole_folder(
 ) -> Generator[Path]:
     """Write a folder that appears whole or not at all.
 
-    Yields a new folder beside `path` for the body to fill. When the body ends well it is renamed to
-    `path`. On any failure it is removed and what was at `path` stays as it was.
+    Yields a new folder beside `path` for the body to fill. When the body ends well its files are
+    flushed to the disk and it is renamed to `path`. On any failure it is removed and what was at
+    `path` stays as it was.
 
     Parameters
     ----------
     path : path of the folder to write
     marker : a file that every folder of this kind has; a folder without it is not replaced
-    own : all that such a folder has; one that holds anything else is not replaced
+    own : all that such a folder has; one that holds anything else, but for what systems drop, is
+        not replaced
 
     Raises
     ------
@@ -140,6 +148,8 @@ def whole_folder(
         try:
             draft.mkdir()
             yield draft
+            for file in filter(Path.is_file, draft.rglob("*")):
+                _flush(file)
             if target.exists():
                 target.rename(old)
             draft.rename(target)
@@ -155,7 +165,7 @@ def check_folder(path: str | os.PathLike[str], marker: str, own: Collection[str]
 
     Parameters
     ----------
-    marker, own : as `whole_folder`; hidden files do not count
+    marker, own : as `whole_folder`
 
     Raises
     ------
@@ -168,10 +178,11 @@ def check_folder(path: str | os.PathLike[str], marker: str, own: Collection[str]
         _check_place(path)
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: there is a file of this name; choose another one")
-        there = [each.name for each in path.iterdir()] if path.exists() else []
+        names = [each.name for each in path.iterdir()] if path.exists() else []
+        there = [name for name in names if not _DROPPED.fullmatch(name)]
         if there and not (path / marker).is_file():
             raise InputError(f"{path}: is a folder of other things; choose another name")
-        if others := [name for name in there if name not in own and not name.startswith(".")]:
+        if others := [name for name in there if name not in own]:
             raise InputError(f"{path}: holds {others[0]}, too; move it, or choose another name")
 
 

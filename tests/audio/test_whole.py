@@ -1,16 +1,17 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import errno
 import os
 import signal
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from ditto_music.errors import InputError
-from ditto_music.whole import check_target, whole
+from ditto_music.whole import check_target, whole, whole_folder
 
 
 def test_the_file_appears_only_at_the_end(tmp_path: Path) -> None:
@@ -155,3 +156,75 @@ def test_an_existing_file_can_be_kept(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("old")
     with pytest.raises(InputError, match="exists already"):
         check_target(tmp_path / "a.json", overwrite=False)
+
+
+def run_like(folder: Path) -> AbstractContextManager[Path]:
+    return whole_folder(folder, "run.json", ("run.json", "files"))
+
+
+def test_a_folder_appears_only_at_the_end_and_replaces_one_of_its_kind(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    for text in ("old", "new"):
+        with run_like(path) as draft:
+            (draft / "run.json").write_text(text)
+            assert draft.parent == tmp_path
+            assert not path.exists() or (path / "run.json").read_text() == "old"
+    assert (path / "run.json").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failure_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    with run_like(path) as draft:
+        (draft / "run.json").write_text("old")
+    with pytest.raises(KeyboardInterrupt), run_like(path) as draft:
+        (draft / "run.json").write_text("half")
+        raise KeyboardInterrupt
+    assert (path / "run.json").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", [".git", ".mine", "notes.txt"])
+def test_a_folder_that_holds_anything_else_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "run"
+    (path / name).mkdir(parents=True)
+    with pytest.raises(InputError, match="is a folder of other things"), run_like(path):
+        pytest.fail("the body ran")
+    (path / "run.json").write_text("old")
+    with pytest.raises(InputError, match=f"run: holds {name}, too; move it"), run_like(path):
+        pytest.fail("the body ran")
+    assert sorted(each.name for each in path.iterdir()) == sorted([name, "run.json"])
+
+
+def test_what_systems_drop_into_folders_is_nobodys(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    path.mkdir()
+    for name in (".DS_Store", "._run.json", "Thumbs.db", "desktop.ini"):
+        (path / name).write_text("")
+    for _ in range(2):
+        with run_like(path) as draft:
+            (draft / "run.json").write_text("new")
+    assert [each.name for each in path.iterdir()] == ["run.json"]
+
+
+def test_every_file_of_a_folder_is_flushed_before_it_is_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def noted_fsync(descriptor: int) -> None:
+        order.append("flush")
+        fsync(descriptor)
+
+    def noted_rename(path: Path, target: Path) -> Path:
+        order.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "rename", noted_rename)
+    with run_like(tmp_path / "run") as draft:
+        (draft / "files").mkdir()
+        (draft / "run.json").write_text("new")
+        (draft / "files" / "0-a.wav").write_bytes(b"")
+    assert order == ["flush", "flush", "rename"]
