@@ -421,6 +421,8 @@ def test_report_has_the_stable_names(model: SmallModel, tmp_path: Path) -> None:
         ({"duration": "1"}, "duration is '1': it must be above 0 seconds"),
         ({"steps": 0}, "steps"),
         ({"steps": 4.0}, "steps is 4.0: it must be whole, from 1 to 1000"),
+        ({"steps": "8", "surrogate_steps": None}, "steps is '8': it must be whole"),
+        ({"steps": math.nan, "surrogate_steps": None}, "steps is nan: it must be whole"),
         ({"surrogate_steps": 1.5}, "surrogate-steps is 1.5: it must be whole"),
         ({"iterations": 2.5}, "iterations is 2.5: it must be whole"),
         ({"guidance": "3"}, "guidance is '3': it must be 0 or more"),

@@ -117,6 +117,21 @@ def test_a_rule_of_guidance_is_read_as_it_was_written(model: SmallModel, tmp_pat
     assert json.loads(json.dumps(made.report()))["guidance_projection"]["momentum"] == -0.5
 
 
+def test_numbers_of_numpy_are_written_as_plain_ones(model: SmallModel, tmp_path: Path) -> None:
+    asked, half = Intensity(np.array([-30, -20])), np.float32(0.5)
+    how = Guidance(np.float64(4.0), (np.float32(0.0), half))
+    made = optimize(
+        model, "calm", asked, seed=np.int64(3), duration=np.float32(1.0), steps=np.int64(3),
+        surrogate_steps=np.int32(3), iterations=np.uint8(2), lr=half, tolerance=np.float32(0.0),
+        guidance=how, ceiling=np.float16(-12.0),
+    )  # fmt: skip
+    made.save_report(tmp_path / "report.json", figures=[half, np.float32(math.nan)])
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["steps"], report["lr"], report["figures"]) == (3, 0.5, [0.5, None])
+    save_run(tmp_path / "run", run_of(made, asked))
+    assert load_run(tmp_path / "run").settings == made.settings
+
+
 def test_files_come_along(model: SmallModel, tmp_path: Path) -> None:
     groove = tmp_path / "groove.wav"
     write_recording(groove, clicks(2.0, 120.0))

@@ -13,6 +13,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import torch
 from torch import Tensor
@@ -28,14 +29,30 @@ from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.plans import last_steps
 from ditto_music.whole import whole
 
-Check = tuple[str, Any, type, Callable[[Any], bool], str]  # name, value, kind, range, what it says
+Range = tuple[type, Callable[[Any], bool], str]  # kind, which of them, what that is in words
+Check = tuple[str, Any, *Range]  # name, value
 
 CEILING = -12.0  # dBFS: as loud as mixes with some headroom are
+STEPS: Range = Integral, lambda x: 1 <= x <= 1000, "whole, from 1 to 1000"
 
 
 def fewer(steps: int) -> int:
-    """Sampler steps that a search begins with, of as many in the end: half of them, 8 at most."""
+    """Sampler steps that a search begins with, of as many in the end: half of them, 8 at most.
+
+    Raises
+    ------
+    InputError
+        If there cannot be so many.
+    """
+    _check("steps", steps, *STEPS)
     return min(8, math.ceil(steps / 2))
+
+
+def _check(name: str, value: Any, kind: type, good: Callable[[Any], bool], wanted: str) -> None:
+    """Refuse a number that is none, or out of range."""
+    if not (isinstance(value, kind) and math.isfinite(value) and good(value)):
+        shown = f"{value:g}" if isinstance(value, kind) else repr(value)
+        raise InputError(f"{name} is {shown}: it must be {wanted}")
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,7 @@ class Settings:
         plain = None if isinstance(self.guidance, Guidance) else self.guidance
         checks: list[Check] = [
             ("duration", self.duration, Real, lambda x: x > 0, "above 0 seconds"),
-            ("steps", self.steps, Integral, lambda x: 1 <= x <= 1000, "whole, from 1 to 1000"),
+            ("steps", self.steps, *STEPS),
             ("iterations", self.iterations, Integral, lambda x: x >= 0, "whole, 0 or more"),
             ("surrogate-steps", surrogate, Integral, lambda x: x >= 1, "whole, 1 or more"),
             ("ceiling", self.ceiling, Real, lambda x: True, "a level in dBFS"),
@@ -98,10 +115,8 @@ class Settings:
                 "take that sampler, or gradient 'auto'"
             )
         checks += [check for check in unless_none if check[1] is not None]
-        for name, value, kind, good, wanted in checks:
-            if not (isinstance(value, kind) and math.isfinite(value) and good(value)):
-                shown = f"{value:g}" if isinstance(value, kind) else repr(value)
-                raise InputError(f"{name} is {shown}: it must be {wanted}")
+        for check in checks:
+            _check(*check)
         last = last_steps(self.gradient) or self.steps
         if last < self.steps and self.sampler in NOISY_SAMPLERS and not self.later_noises:
             raise InputError(
@@ -321,7 +336,9 @@ def forget_peak() -> bool:
 
 
 def finite(value: object) -> object:
-    """JSON knows no NaN: such numbers become null."""
+    """As JSON knows it: NumPy's numbers as plain ones, and null for NaN."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, dict):
         return {key: finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
