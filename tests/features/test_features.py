@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.signal import savgol_coeffs, savgol_filter
+from torch.nn import functional as F
 
 from ditto_music import InputError
 from ditto_music.features import intensity, intensity_times, savgol_kernel, smooth
@@ -117,3 +118,33 @@ def test_how_far_peaks_are_over_full_scale() -> None:
     (slope,) = torch.autograd.grad(over.sum(), audio)
     assert slope.nonzero().tolist() == [[0, 0, 100], [0, 1, 5000]]
     assert bool(slope.isfinite().all())
+
+
+def test_the_last_samples_of_an_odd_length_are_heard() -> None:
+    rate = 24_000
+    audio = torch.full((1, rate + 1), 0.1)
+    audio[0, -1] = 4.0
+    audio.requires_grad_()
+    over = peaks_over(audio, rate, 0.0)
+    assert float(over.detach()) == pytest.approx(20 * math.log10(4))
+    (slope,) = torch.autograd.grad(over.sum(), audio)
+    assert slope.nonzero().tolist() == [[0, rate]]
+
+    audio = torch.full((1, 2 * rate + 5999), 0.01)  # the last half second is 12,000 samples
+    audio[0, -5999:] = 0.5
+    audio.requires_grad_()
+    over = loudness_over(audio, rate, -30.0)
+    last = 10 * math.log10((5999 * 0.5**2 + 6001 * 0.01**2) / 12_000) + 30
+    assert float(over.detach()) == pytest.approx(math.sqrt(last**2 / 8), rel=1e-3)
+    (slope,) = torch.autograd.grad(over.sum(), audio)
+    assert bool((slope[0, -12_000:] > 0).all()) and not bool(slope[0, :-12_000].any())
+
+
+def test_what_lasts_whole_stretches_is_measured_by_these() -> None:
+    audio = torch.randn(2, 2, 36_000, generator=torch.Generator().manual_seed(0))
+    half = F.avg_pool1d(audio.square().mean(1, keepdim=True), 12_000, 6000)[:, 0]
+    beyond = (10 * torch.log10(half + 1e-10) + 20).relu()
+    over = (beyond.square().mean(-1) + 1e-12).sqrt() - 1e-6
+    assert torch.equal(loudness_over(audio, 24_000, -20.0), over)
+    padded = F.pad(audio, (0, 479))
+    assert torch.equal(peaks_over(padded, 24_000, 0.0), peaks_over(audio, 24_000, 0.0))

@@ -65,6 +65,8 @@ def levelled(audio: Tensor, decibels: float = -20.0) -> Tensor:
 def loudness_over(audio: Tensor, sample_rate: int, ceiling: float) -> Tensor:
     """How far music is over a level: root mean square over its half seconds of the dB beyond.
 
+    They overlap by half; where these do not come out even, one more ends with the audio.
+
     Parameters
     ----------
     audio : (B, N) or (B, channels, N), N of a frame or more.
@@ -75,16 +77,19 @@ def loudness_over(audio: Tensor, sample_rate: int, ceiling: float) -> Tensor:
     (B,) in dB; 0, without a gradient, where no half second is louder.
     """
     window = min(round(sample_rate / 2), audio.shape[-1])
-    power = F.avg_pool1d(_power(audio), window, max(1, window // 2))[:, 0]
-    beyond = F.relu(10 * torch.log10(power + FLOOR) - ceiling)
+    power, hop = _power(audio), max(1, window // 2)
+    heard = F.avg_pool1d(power, window, hop)[:, 0]
+    if (audio.shape[-1] - window) % hop:
+        heard = torch.cat([heard, power[..., -window:].mean(-1)], dim=-1)
+    beyond = F.relu(10 * torch.log10(heard + FLOOR) - ceiling)
     return (beyond.square().mean(-1) + TINY).sqrt() - TINY**0.5
 
 
 def peaks_over(audio: Tensor, sample_rate: int, ceiling: float) -> Tensor:
     """How far peaks are over a level: about the dB of the largest sample beyond it.
 
-    It is the 8-norm over stretches of 20 ms, each by its largest sample, so that all peaks that are
-    nearly as large come down together.
+    It is the 8-norm over stretches of 20 ms, the last maybe shorter, each by its largest sample, so
+    that all peaks that are nearly as large come down together.
 
     Parameters
     ----------
@@ -97,7 +102,8 @@ def peaks_over(audio: Tensor, sample_rate: int, ceiling: float) -> Tensor:
     larger.
     """
     stretch = round(PEAK_SECONDS * sample_rate)
-    peaks = F.max_pool1d(audio.abs().reshape(len(audio), -1, audio.shape[-1]), stretch)
+    size = audio.abs().reshape(len(audio), -1, audio.shape[-1])
+    peaks = F.max_pool1d(size, stretch, ceil_mode=True)
     beyond = F.relu(20 * torch.log10(peaks + FLOOR) - ceiling).flatten(1)
     largest = beyond.detach().amax(1, keepdim=True).clamp(min=TINY)
     return (largest * (beyond / largest).norm(8, dim=1, keepdim=True))[:, 0]
