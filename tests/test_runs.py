@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from ditto_music.sampling import Projection
 from ditto_music.vary import diversity, resume, resumed, vary
 from tests.editing.sounds import clicks, music
 
+LOOP = Path(__file__).with_name("recordings") / "loop_compus.flac"
 FAST = {"steps": 3, "surrogate_steps": 3, "iterations": 2}
 
 
@@ -144,6 +146,27 @@ def test_files_come_along(model: SmallModel, tmp_path: Path) -> None:
     assert control is not None
     again = generate(model, "calm", control, duration=1.0, steps=2)
     assert again.items[0].final == pytest.approx(before)
+
+
+def test_words_that_are_names_of_files_too_stay_words(
+    model: SmallModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("AABA", "jazz", "correlation"):
+        Path(name).write_text("mine")
+    shutil.copy(LOOP, "groove.flac")
+    words = Structure("AABA") + Style("jazz") + Intensity([-30, -20], "correlation")
+    asked = [words, words + Structure("groove.flac") + Intensity("groove.flac")]
+    made = generate(model, "calm", asked, duration=2.0, steps=2)
+    for number, kept in enumerate(([], ["0-groove.flac"])):
+        save_run(f"run-{number}", run_of(made[number], asked[number]))
+        assert [file.name for file in Path(f"run-{number}").glob("files/*")] == kept
+    Path("groove.flac").unlink()
+    for number, item in enumerate(made.items):
+        control = load_run(f"run-{number}").takes[0].control
+        assert control is not None
+        again = generate(model, "calm", control, duration=2.0, steps=2)
+        assert again.items[0].final == pytest.approx(item.final, rel=2e-3)
 
 
 def test_windows_share_their_control_and_its_file(model: SmallModel, tmp_path: Path) -> None:

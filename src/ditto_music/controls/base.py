@@ -71,6 +71,7 @@ class Control(Term):
     tolerance : a loss this small counts as met, in the units of `loss`.
     scale : a loss of this size counts for one in a sum; None: the tolerance, where there is one.
     arguments : what it was made with, by name.
+    files : those of them that may be the path of a file, which a saved run then keeps.
 
     In a sum each control counts by ``weight * loss / scale``, so weights mean the same whatever the
     units: see `Sum`.
@@ -79,6 +80,7 @@ class Control(Term):
     name: ClassVar[str]
     tolerance: float = 0.0
     scale: float | None = None
+    files: tuple[str, ...] = ()
     arguments: Mapping[str, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

@@ -45,6 +45,7 @@ class Brightness(Control):
     """
 
     name = "brightness"
+    files = ("curve",)
     tolerance = 0.01
 
     def __init__(self, curve: CurveLike) -> None:

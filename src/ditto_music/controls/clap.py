@@ -38,6 +38,7 @@ class Clap(Control):
     """
 
     name = "clap"
+    files = ("audio",)
 
     @own_modes()
     def __init__(

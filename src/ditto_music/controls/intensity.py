@@ -44,6 +44,7 @@ class Intensity(Control):
     """
 
     name = "intensity"
+    files = ("curve",)
 
     def __init__(self, curve: CurveLike, loss: Literal["mse", "correlation"] = "mse") -> None:
         if loss not in ("mse", "correlation"):

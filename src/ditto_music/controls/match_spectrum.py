@@ -44,6 +44,7 @@ class MatchSpectrum(Control):
     """
 
     name = "match-spectrum"
+    files = ("recording",)
     tolerance = 1.0
 
     def __init__(self, recording: str | Path) -> None:

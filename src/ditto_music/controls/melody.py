@@ -53,6 +53,7 @@ class Melody(Control):
     """
 
     name = "melody"
+    files = ("notes",)
     tolerance = 0.2
 
     @own_modes()

@@ -35,6 +35,7 @@ class Rhythm(Control):
     """
 
     name = "rhythm"
+    files = ("recording",)
     tolerance = 0.15
 
     def __init__(self, recording: str | Path) -> None:

@@ -89,7 +89,10 @@ def to_spec(term: Term, store: Store) -> dict[str, Any]:
     kind = type(term)
     if KNOWN.get(kind.__name__) is not kind:
         return {"own": f"{kind.__module__}.{kind.__qualname__}"}
-    arguments = {name: _plain(value, store) for name, value in term.arguments.items()}
+    arguments = {
+        name: _kept(value, store) if name in term.files else _plain(value, store)
+        for name, value in term.arguments.items()
+    }
     return {"control": kind.__name__, "arguments": arguments}
 
 
@@ -123,6 +126,13 @@ def _term(spec: Mapping[str, Any], store: Store) -> Term:
     return kind(**{name: _value(value, store) for name, value in spec["arguments"].items()})
 
 
+def _kept(value: object, store: Store) -> Any:
+    """An argument that may be the path of a file, which is copied."""
+    if isinstance(value, str | Path) and names_file(value):
+        return {"file": store.keep(value)}
+    return _plain(value, store)
+
+
 def _plain(value: object, store: Store) -> Any:
     """An argument as JSON can hold it."""
     match value:
@@ -130,8 +140,6 @@ def _plain(value: object, store: Store) -> Any:
             return {"tensor": store.add(value)}
         case np.ndarray():
             return value.tolist()
-        case str() | Path() if names_file(value):
-            return {"file": store.keep(value)}
         case Path():
             return str(value)
         case Mapping():
@@ -148,7 +156,7 @@ def _plain(value: object, store: Store) -> Any:
 
 
 def _value(plain: Any, store: Store) -> Any:
-    """An argument from what `_plain` made."""
+    """An argument from what `_kept` or `_plain` made."""
     if isinstance(plain, list):
         values = [_value(one, store) for one in cast("list[Any]", plain)]
         return [tuple(one) if isinstance(one, list) else one for one in values]

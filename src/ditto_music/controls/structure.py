@@ -51,6 +51,7 @@ class Structure(Control):
         self.what = f"structure {form}"
         self.form = _understand(form)
         self.tolerance = 0.02 if isinstance(self.form, Sections) else 0.1
+        self.files = ("form",) if isinstance(self.form, Recording) else ()
 
     def target(self, form: Form) -> Tensor:
         """(F, F): 1 where letters are equal and 0 elsewhere, or the recording's similarity."""

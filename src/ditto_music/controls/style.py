@@ -123,6 +123,7 @@ class StyleLike(Control):
     """
 
     name = "style"
+    files = ("recording",)
     tolerance = 0.2
 
     @own_modes()
