@@ -225,6 +225,10 @@ def test_runs_that_cannot_be_read_are_one_clear_line(model: SmallModel, tmp_path
     (tmp_path / "run" / "run.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         load_run(tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text(json.dumps(said))
+    (tmp_path / "run" / "run.safetensors").unlink()
+    with pytest.raises(InputError, match=r"no saved run: run\.safetensors is missing"):
+        load_run(tmp_path / "run")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "run"]
 
 

@@ -198,10 +198,10 @@ def load_run(folder: str | os.PathLike[str], control: Term | None = None) -> Run
         edit = _edit(folder, said["edit"], takes) if "edit" in said else None
         revision = said.get("revision")  # runs of earlier versions have none
         return Run(str(said["model"]), settings, takes, edit, list(said["command"]), revision)
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError):
+        missing = TENSORS if (folder / MARKER).is_file() else MARKER
         raise InputError(
-            f"{folder}: no saved run: {Path(str(error.filename)).name} is missing; give the folder "
-            "that --save-run wrote"
+            f"{folder}: no saved run: {missing} is missing; give the folder that --save-run wrote"
         ) from None
     except InputError:
         raise
