@@ -439,9 +439,36 @@ def test_interrupted_it_keeps_what_is_done(
     assert np.array_equal(more.recording.samples[second], edit.recording.samples[second])
     kept = resumed(run, more)
     assert torch.equal(kept.takes[0].x_T, more.results[0].items[0].x_T)
-    assert kept.takes[1] is run.takes[1]
+    assert kept.takes[1] == replace(run.takes[1], settings=run.settings)
     assert kept.edit and kept.edit.regions == edit.regions
     assert kept.edit.recording is more.recording
+
+
+def test_a_run_with_a_clip_that_nothing_was_asked_of_is_refused_before_any_work(
+    model: SmallModel,
+) -> None:
+    asked: list[Any] = [Intensity([-30, -20]), None]
+    run = run_of(generate(model, "calm", asked, duration=1.0, steps=2), asked)
+    with pytest.raises(InputError, match="nothing was asked"):
+        resume(model, run, callback=lambda _: pytest.fail("a search began"))
+
+
+def test_clips_that_a_resumed_search_did_not_come_to_keep_their_settings(
+    model: SmallModel, tmp_path: Path
+) -> None:
+    asked = Intensity([-30, -20])
+    made = generate(model, "calm", asked, seed=[0, 1], duration=1.0, steps=5, sampler="ddim")
+    run = run_of(made, asked)
+    more = resume(model, run, callback=lambda _: True, steps=3, surrogate_steps=3, iterations=1)
+    assert isinstance(more, Result)
+    assert len(more) == 1
+    save_run(tmp_path / "run", resumed(run, more))
+    kept = load_run(tmp_path / "run")
+    assert [take.settings for take in kept.takes] == [None, made.settings]
+    assert (kept.settings.steps, kept.takes[1].settings) == (3, made.settings)
+    (again,) = vary(model, kept, eta=0.0).results
+    assert torch.allclose(again.audio[1], made.audio[1], atol=1e-5)
+    assert torch.allclose(again.audio[0], more.audio[0], atol=1e-5)
 
 
 def test_variations_that_are_done_outlive_an_interrupt(

@@ -48,6 +48,7 @@ class Take:
     later : (n, ...), noises of later sampler steps where they are not the seed's own.
     control : all that was asked of it, or None.
     task : what of an edit it makes, or None.
+    settings : of its search, where they are not the run's.
     """
 
     prompt: str
@@ -56,6 +57,7 @@ class Take:
     control: Term | None = None
     task: Task | Closing | None = None
     later: Tensor | None = None
+    settings: Settings | None = None
 
     @property
     def noise(self) -> Tensor:
@@ -224,6 +226,7 @@ def _take_to_plain(number: int, take: Take, store: Store) -> dict[str, Any]:
         "x_T": f"x_T-{number}",
         "later": None if take.later is None else f"later-{number}",
         "control": to_spec(take.control, store) if take.control and not take.task else None,
+        "settings": asdict(take.settings) if take.settings else None,
     }
     if isinstance(take.task, Closing):
         own = take.task.control
@@ -280,7 +283,7 @@ def _take_from_plain(plain: Mapping[str, Any], store: Store, control: Term | Non
         goal = task.goal()
     elif goal is None and plain["control"] is not None:
         goal = from_spec(plain["control"], store)
-    later = plain.get("later")  # runs of earlier versions have none
+    later, settings = plain.get("later"), plain.get("settings")  # not in runs of earlier versions
     return Take(
         plain["prompt"],
         plain["seed"],
@@ -288,6 +291,7 @@ def _take_from_plain(plain: Mapping[str, Any], store: Store, control: Term | Non
         goal,
         task,
         None if later is None else store.tensors[later],
+        None if settings is None else _settings(settings),
     )
 
 

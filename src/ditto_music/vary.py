@@ -158,13 +158,12 @@ def resume(
     }
     settings |= search
     takes = varied_takes(run)
+    if any(take.control is None for _, take in takes):
+        raise InputError("nothing was asked of this run's music, so there is nothing to improve")
     results: list[Result] = []
     try:
         for _, take in takes:
-            if take.control is None:
-                raise InputError(
-                    "nothing was asked of this run's music, so there is nothing to improve"
-                )
+            assert take.control is not None
             found = optimize(
                 model,
                 take.prompt,
@@ -225,12 +224,14 @@ def _no_farther(model: Model, take: Take, found: Result) -> Result:
 
 
 def resumed(run: Run, made: Result | Edit, command: Sequence[str] = ()) -> Run:
-    """The run with what `resume` made of it; takes that it did not come to are as they were."""
+    """The run with what `resume` made of it; takes that it did not come to are as they were, found
+    with the settings that they were found with.
+    """
     results = [made] if isinstance(made, Result) else made.results
     items = [item for result in results for item in result.items]
-    takes = list(run.takes)
+    takes = [replace(take, settings=take.settings or run.settings) for take in run.takes]
     for (place, take), item in zip(varied_takes(run), items, strict=False):
-        takes[place] = replace(take, x_T=item.x_T, later=item.later)
+        takes[place] = replace(take, x_T=item.x_T, later=item.later, settings=None)
     edit = run.edit
     if edit and isinstance(made, Edit):
         edit = replace(edit, recording=made.recording)
@@ -317,7 +318,7 @@ def _sample(
     seed: int,
 ) -> Result:
     """One variation of one take."""
-    own = run.settings
+    own = take.settings or run.settings
     settings = Settings(
         _seconds(run, take),
         own.steps,
