@@ -45,6 +45,8 @@ def generate(
     ------
     InputError
         If a setting or a target cannot be used, or memory has no room; before any work is done.
+    FloatingPointError
+        If the audio is not of finite numbers.
     """
     steps = model.steps if steps is None else steps
     settings = Settings(duration, steps, guidance, sampler=sampler, negative_prompt=negative_prompt)

@@ -146,11 +146,13 @@ class Result:
     Attributes
     ----------
     model, method : their names.
+    settings : what was asked, with the model's own guidance where none was.
     sample_rate : of the audio, in Hz.
     items : a clip each, with how its search went.
     seconds : that all of it took once prompts were read.
     revision : of the model's weights.
     estimate : of the memory, made before the work began; None of a model that needs none.
+    peak_memory_bytes : the most that the process had held when it was done, see `peak_memory`.
     """
 
     model: str
