@@ -31,7 +31,8 @@ def test_it_measures_what_the_control_would_of_the_stretch_alone(model: SmallMod
     (aim,) = Part(Intensity([-30, -20]), 1.0, 2.5).objectives(form_of(model, 3.0))
     losses, figures = aim.measure(clip)
     (alone,) = Intensity([-30, -20]).objectives(form_of(model, 1.5))
-    cut = clip.part(24_000, 36_000)
+    cut = Clip(model, clip.latent, 36_000)
+    cut.audio = clip.audio[..., 24_000:60_000]
     expected, _ = alone.measure(cut)
     assert torch.equal(losses, expected)
     assert aim.name == "intensity"
