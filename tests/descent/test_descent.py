@@ -210,6 +210,14 @@ def test_octaves_are_at_right_angles_and_sum_up(length: int) -> None:
     assert torch.allclose(products, products.diag().diag(), atol=1e-3)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_octaves_are_as_exact_as_the_noise(dtype: torch.dtype) -> None:
+    x = torch.randn(2, 3, 281, generator=torch.Generator().manual_seed(0)).to(dtype)
+    parts = octaves(x)
+    assert {part.dtype for part in parts} == {dtype}
+    assert torch.allclose(torch.stack(parts).sum(0), x, rtol=0, atol=100 * torch.finfo(dtype).eps)
+
+
 def test_octaves_part_what_is_slow_from_what_is_fast() -> None:
     turns = torch.arange(64) / 64 * 2 * torch.pi
     waves = [torch.ones(64), turns.cos(), (3 * turns).sin(), (17 * turns).cos()]

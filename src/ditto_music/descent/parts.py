@@ -19,7 +19,7 @@ def as_one(x: Tensor) -> list[Tensor]:
 
 def octaves(x: Tensor) -> list[Tensor]:
     """What of `x` (..., T) stands still, and moves once, 2 to 3 times, 4 to 7 times ... over T."""
-    spectrum = torch.fft.rfft(x.float())
+    spectrum = torch.fft.rfft(x.to(torch.promote_types(x.dtype, torch.float32)))
     count = spectrum.shape[-1]
     turns = torch.arange(count, device=x.device)
     edges = [0, *(2**k for k in range((count - 1).bit_length())), count]
