@@ -99,12 +99,15 @@ def load_clap(name: str, device: torch.device) -> ClapEncoder:
     Raises
     ------
     InputError
-        If `transformers` is missing, or these are no weights of CLAP as safetensors.
+        If `transformers` cannot be imported, or these are no weights of CLAP as safetensors.
     """
     try:
         transformers: Any = import_module("transformers")
-    except ImportError:
-        raise InputError("clap needs transformers: pip install 'ditto-music[hub]'") from None
+    except ImportError as error:
+        why = " ".join(str(error).split())  # of a package that is found it may be anything
+        raise InputError(
+            f"clap needs more packages ({why}): pip install 'ditto-music[hub]'"
+        ) from None
     try:
         kind = transformers.AutoConfig.from_pretrained(name).model_type
         if kind != "clap":
