@@ -81,6 +81,17 @@ def test_what_is_kept_is_of_no_mode_and_moves_no_random_numbers(make: Callable[[
     assert not any(tensor.is_inference() for tensor in tensors_of(made))
 
 
+@pytest.mark.parametrize("make", LASTING.values(), ids=LASTING)
+def test_what_is_kept_is_of_its_own_precision(make: Callable[[], Any]) -> None:
+    usual = [tensor.dtype for tensor in tensors_of(make())]
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert [tensor.dtype for tensor in tensors_of(make())] == usual
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 @pytest.mark.parametrize(
     "make",
     [

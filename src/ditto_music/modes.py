@@ -21,8 +21,13 @@ def own_modes() -> Generator[None]:
 
 @contextmanager
 def apart() -> Generator[None]:
-    """Inside, what outlasts a call is made: the same in any modes, and with torch's random numbers
-    as they were. Initial weights are drawn there, if only to be overwritten.
+    """Inside, what outlasts a call is made: the same in any modes and of any default type, and with
+    torch's random numbers as they were. Initial weights are drawn there, if only to be overwritten.
     """
-    with own_modes(), torch.random.fork_rng(devices=[]):
-        yield
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with own_modes(), torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_default_dtype(default)
