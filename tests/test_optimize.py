@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ditto_music import Control, InputError, Intensity, Progress, generate, optimize
+from ditto_music.baselines import METHODS
 from ditto_music.controls.base import Term
 from ditto_music.descent import DESCENTS
 from ditto_music.models.small import SmallModel
@@ -410,6 +411,16 @@ def test_report_has_the_stable_names(model: SmallModel, tmp_path: Path) -> None:
     assert set(report["loss"]) == {"initial", "initial_steps", "final", "best", "history"}
     assert len(report["loss"]["history"]) == report["iterations"] == 2
     assert set(report["controls"]["intensity"]) >= {"loss", "rms_error_db", "correlation"}
+
+
+def test_the_best_loss_of_a_report_is_of_a_clip(model: SmallModel) -> None:
+    """The rows of a walk are of clean estimates on the way, which nobody hears."""
+    asked = {"control": Energy(2.0), "duration": 0.7, "steps": 3}
+    searched = optimize(model, "calm", surrogate_steps=3, iterations=4, **asked).report()["loss"]
+    assert searched["best"] == min(searched["history"])
+    walked = METHODS["dps"](model, "calm", **asked).report()["loss"]
+    assert len(walked["history"]) > 1
+    assert walked["best"] is None and walked["final"] is not None
 
 
 @pytest.mark.parametrize(

@@ -219,9 +219,9 @@ class Result:
 
         Seconds, Hz and bytes; ``loss`` has ``initial``, of the first iteration on its
         ``initial_steps``, ``final``, ``best`` (on all steps; None before there was an iteration on
-        these) and ``history``; ``controls`` each control's own loss and figures by its name;
-        ``stopped`` why the search ended: "tolerance", "iterations", "time", "interrupted",
-        "stalled" or "diverged".
+        these, and of guidance, which judges estimates on the way to a clip) and ``history``;
+        ``controls`` each control's own loss and figures by its name; ``stopped`` why the search
+        ended: "tolerance", "iterations", "time", "interrupted", "stalled" or "diverged".
 
         Parameters
         ----------
@@ -237,8 +237,11 @@ class Result:
             Path(temporary).write_text(text + "\n", encoding="utf-8")
 
     def _report_item(self, item: Item) -> dict[str, Any]:
+        from ditto_music.baselines import METHODS  # not above: they make results
+
         losses = [row["loss"] for row in item.history]
-        on_all = [row["loss"] for row in item.history if row["steps"] == self.settings.steps]
+        clips = item.history if self.method in METHODS and METHODS[self.method].finds else []
+        on_all = [row["loss"] for row in clips if row["steps"] == self.settings.steps]
         return {
             "version": __version__,
             "command": "",
