@@ -28,8 +28,8 @@ class Item:
     later : (n, ...), the noises of the sampler's later steps where they are not the seed's own.
     stopped : why its search ended; of what was not searched, "iterations".
     history : a row an iteration: the total ``loss``, each control's own before its weight, its
-        metrics as ``name.metric``, the sampler ``steps`` it was measured on, and by how many dB it
-        was ``over`` the ceiling, where it was.
+        metrics as ``name.metric``, the sampler ``steps`` it was measured on (guidance's estimates
+        have none), and by how many dB it was ``over`` the ceiling, where it was.
     final : losses and metrics of the audio returned.
     metrics : per control, further figures of the audio returned.
     panels : what to draw of it.

@@ -219,7 +219,8 @@ class Result:
 
         Seconds, Hz and bytes; ``loss`` has ``initial``, of the first iteration on its
         ``initial_steps``, ``final``, ``best`` (on all steps; None before there was an iteration on
-        these, and of guidance, which judges estimates on the way to a clip) and ``history``;
+        these) and ``history``; guidance judges estimates on the way to a clip, so these have no
+        steps and none of them is the best;
         ``controls`` each control's own loss and figures by its name; ``stopped`` why the search
         ended: "tolerance", "iterations", "time", "interrupted", "stalled" or "diverged".
 
@@ -237,11 +238,9 @@ class Result:
             Path(temporary).write_text(text + "\n", encoding="utf-8")
 
     def _report_item(self, item: Item) -> dict[str, Any]:
-        from ditto_music.baselines import METHODS  # not above: they make results
-
         losses = [row["loss"] for row in item.history]
-        clips = item.history if self.method in METHODS and METHODS[self.method].finds else []
-        on_all = [row["loss"] for row in clips if row["steps"] == self.settings.steps]
+        on_all = [row["loss"] for row in item.history if row.get("steps") == self.settings.steps]
+        first = item.history[0].get("steps") if losses else None
         return {
             "version": __version__,
             "command": "",
@@ -266,7 +265,7 @@ class Result:
             "stopped": item.stopped,
             "loss": {
                 "initial": losses[0] if losses else None,
-                "initial_steps": int(item.history[0]["steps"]) if losses else None,
+                "initial_steps": None if first is None else int(first),
                 "final": item.final.get("loss"),
                 "best": min((x for x in on_all if math.isfinite(x)), default=None),
                 "history": losses,

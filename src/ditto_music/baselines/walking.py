@@ -139,7 +139,7 @@ class Walk:
         slope = torch.nan_to_num(slope, posinf=0.0, neginf=0.0)
         down = torch.autograd.grad(x_0, x_t, slope)[0] if through else slope
         for history, row in zip(self.histories, rows, strict=True):
-            history.append(row | {"steps": float(place.steps)})
+            history.append(row)
         count = len(self.histories[0])
         spent = time.monotonic() - self.problem.started
         at = Progress(count, [*self.items], rows, self.start, clip.apart(), spent, self.total)
