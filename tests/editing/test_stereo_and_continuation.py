@@ -86,6 +86,20 @@ def test_a_level_that_was_asked_of_the_clip_is_that_of_all_channels(
     assert 20 * math.log10(joins.rms(free[:, RATE : 2 * RATE])) < -22
 
 
+@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.6])
+def test_a_level_asked_of_a_short_hole_is_met_between_sides_that_are_alike(seconds: float) -> None:
+    """And nowhere in the hole is it louder than these."""
+    hole = round(seconds * RATE)
+    music = 0.1 * noise(1, 14)
+    recording = Recording.of(music, RATE, "FLOAT")
+    window = Window(0, RATE, RATE + hole, 3 * RATE)
+    clip = 10 ** (-10 / 20) * music  # a model that makes all of it as quiet as the hole shall be
+    part = made_to_fit(recording, window, clip, RATE, Wish(Intensity([-30, -30])))
+    levels = [20 * math.log10(joins.rms(piece)) for piece in np.array_split(part, 5, axis=1)]
+    assert max(levels) < -19
+    assert levels[2] < -27
+
+
 def test_a_continuation_of_tones_goes_on_in_phase() -> None:
     t = np.arange(2 * RATE) / RATE
     sound = np.exp(-2 * t) * (np.sin(2 * np.pi * 220 * t) + 0.5 * np.sin(2 * np.pi * 1234 * t))

@@ -318,8 +318,11 @@ def _gains(
 def _own_level(
     old: joins.Audio, new: joins.Audio, sides: tuple[slice, slice], own: joins.Audio, rate: int
 ) -> joins.Audio:
-    """Factors (n,) of the hole's samples: `own`, but for the level of either side close to it."""
-    away = np.arange(len(own)) / (EDGE_SECONDS * rate)
+    """Factors (n,) of the hole's samples: `own`, but for the level of either side close to it.
+
+    No sample is close to both.
+    """
+    away = np.arange(len(own)) / min(EDGE_SECONDS * rate, len(own) / 2)
     pairs = zip(_levels(old, new, sides), (own[0], own[-1]), strict=True)
     first, last = (np.log((gain or end) / end) for gain, end in pairs)
     near = first * np.clip(1 - away, 0, None) + last * np.clip(1 - away[::-1], 0, None)
