@@ -27,7 +27,7 @@ from ditto_music.memory import Estimate
 from ditto_music.sampling import NOISY_SAMPLERS, SAMPLERS
 from ditto_music.sampling.guidance import Guidance
 from ditto_music.sampling.plans import last_steps
-from ditto_music.whole import whole
+from ditto_music.whole import numbered, whole
 
 Range = tuple[type, Callable[[Any], bool], str]  # kind, which of them, what that is in words
 Check = tuple[str, Any, *Range]  # name, value
@@ -201,17 +201,16 @@ class Result:
         InputError
             If the file cannot be written, or its suffix is no format.
         """
-        paths = self._numbered(Path(path))
         return sum(
             write_audio(one, item.audio.numpy(), self.sample_rate)
-            for one, item in zip(paths, self.items, strict=True)
+            for one, item in zip(numbered(path, len(self)), self.items, strict=True)
         )
 
     def plot(self, path: str | os.PathLike[str]) -> None:
         """Draw each item: curves asked and achieved, spectrogram, loss. PNG, SVG or PDF."""
         from ditto_music.pictures import draw_item
 
-        for one, item in zip(self._numbered(Path(path)), self.items, strict=True):
+        for one, item in zip(numbered(path, len(self)), self.items, strict=True):
             draw_item(one, item, self.sample_rate)
 
     def report(self, **more: object) -> dict[str, Any]:
@@ -233,9 +232,7 @@ class Result:
 
     def save_report(self, path: str | os.PathLike[str], **more: object) -> None:
         """Write the report as JSON."""
-        with whole(path) as temporary:
-            text = json.dumps(finite(self.report(**more)), indent=2)
-            Path(temporary).write_text(text + "\n", encoding="utf-8")
+        write_report(path, self.report(**more))
 
     def _report_item(self, item: Item) -> dict[str, Any]:
         losses = [row["loss"] for row in item.history]
@@ -279,11 +276,6 @@ class Result:
             "estimated_memory_bytes": self.estimate.report() if self.estimate else None,
             "out": None,
         }
-
-    def _numbered(self, path: Path) -> list[Path]:
-        if len(self.items) == 1:
-            return [path]
-        return [path.with_stem(f"{path.stem}-{i}") for i in range(1, len(self.items) + 1)]
 
 
 def _of(guidance: Guidance) -> dict[str, Any]:
@@ -337,6 +329,12 @@ def forget_peak() -> bool:
     except OSError:
         return False
     return True
+
+
+def write_report(path: str | os.PathLike[str], report: object) -> None:
+    """Write plain values as JSON, whole."""
+    with whole(path) as draft:
+        draft.write_text(json.dumps(finite(report), indent=2) + "\n", encoding="utf-8")
 
 
 def finite(value: object) -> object:

@@ -30,6 +30,14 @@ _MENDS = {
 _DROPPED = re.compile(r"\.DS_Store|\._.*|Thumbs\.db|desktop\.ini", re.IGNORECASE)
 
 
+def numbered(path: str | os.PathLike[str], count: int) -> list[Path]:
+    """The path itself for one, else ``count`` paths with -1, -2 ... before the suffix."""
+    path = Path(path)
+    if count == 1:
+        return [path]
+    return [path.with_stem(f"{path.stem}-{i}") for i in range(1, count + 1)]
+
+
 def check_target(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
     """Check that a file can be written at `path`, before any long work. Nothing is written.
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ditto_music.audio import check_output
-from ditto_music.editing.edit import numbered
 from ditto_music.errors import InputError
 from ditto_music.runs import check_run
-from ditto_music.whole import check_target
+from ditto_music.whole import check_target, numbered
 
 if TYPE_CHECKING:
     from ditto_music.cli.shared import Shared

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,8 +15,8 @@ from ditto_music.editing.closing import Closing
 from ditto_music.editing.drift import Drift, drift_panels
 from ditto_music.editing.filling import Filled, Task
 from ditto_music.editing.seams import Seam, measure_seam
-from ditto_music.result import Result, finite
-from ditto_music.whole import whole
+from ditto_music.result import Result, write_report
+from ditto_music.whole import numbered
 
 
 @dataclass(frozen=True)
@@ -147,21 +146,6 @@ class Alternatives:
         pairs = zip(self.edits, outs, strict=True)
         reports = [edit.report(**more, out=one) for edit, one in pairs]
         write_report(path, reports[0] if len(reports) == 1 else {"items": reports})
-
-
-def numbered(path: str | os.PathLike[str], count: int) -> list[Path]:
-    """The path itself for one, else ``count`` paths with -1, -2 ... before the suffix."""
-    path = Path(path)
-    if count == 1:
-        return [path]
-    return [path.with_stem(f"{path.stem}-{i}") for i in range(1, count + 1)]
-
-
-def write_report(path: str | os.PathLike[str], report: object) -> None:
-    """Write plain values as JSON, whole."""
-    with whole(path) as temporary:
-        text = json.dumps(finite(report), indent=2)
-        Path(temporary).write_text(text + "\n", encoding="utf-8")
 
 
 def measured(

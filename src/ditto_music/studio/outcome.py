@@ -21,9 +21,8 @@ from torch import Tensor
 from ditto_music.audio import plots, write_audio
 from ditto_music.audio.plots import Floats
 from ditto_music.editing import Edit
-from ditto_music.editing.edit import write_report
 from ditto_music.panels import Bars, Curve, Matrices, Panel, Roll
-from ditto_music.result import Result, finite
+from ditto_music.result import Result, finite, write_report
 from ditto_music.runs import Run, save_run
 
 MOST_POINTS = 400  # of a curve on a page

@@ -80,7 +80,7 @@ def evaluate(
 
     found = measure(folder, reference, embeddings=embeddings, seed=seed, tell=tell)
     if json:
-        from ditto_music.editing.edit import write_report
+        from ditto_music.result import write_report
 
         write_report(json, found.plain())
     print(found.markdown())

@@ -121,8 +121,8 @@ def vary(
 
 def _write(made: Variations, out: Path, argv: list[str]) -> list[str]:
     """Write every variation and the report; what to say of them."""
-    from ditto_music.editing.edit import write_report
     from ditto_music.pictures import figures
+    from ditto_music.result import write_report
 
     pieces = made.edits or made.results
     lines: list[str] = []
