@@ -11,7 +11,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ditto_music.errors import InputError
@@ -121,7 +121,7 @@ def whole(path: str | os.PathLike[str]) -> Generator[Path]:
         try:
             yield draft
             _flush(draft)
-            draft.replace(target)
+            put_in_place(draft, target)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -160,7 +160,7 @@ def whole_folder(
                 _flush(file)
             if target.exists():
                 target.rename(old)
-            draft.rename(target)
+            put_in_place(draft, target)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
             if old.exists() and not target.exists():
@@ -209,6 +209,20 @@ def check_room(path: str | os.PathLike[str]) -> None:
             raise InputError(f"{path}: {there} is a file: give a folder")
         if not os.access(there, os.W_OK | os.X_OK):
             raise InputError(f"{path}: the folder {there} is not writable; choose another one")
+
+
+def put_in_place(draft: Path, target: Path) -> None:
+    """Rename what is finished; its new name outlives a power cut where the system can see to that.
+
+    A file replaces the one that was there.
+    """
+    draft.replace(target)
+    with suppress(OSError):  # Windows opens no folders, some file systems flush none
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _flush(path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import stat
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from ditto_music.errors import InputError
-from ditto_music.whole import check_target, whole, whole_folder
+from ditto_music.whole import check_target, put_in_place, whole, whole_folder
 
 
 def test_the_file_appears_only_at_the_end(tmp_path: Path) -> None:
@@ -73,14 +74,15 @@ def test_a_body_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
         pass
 
 
-def test_the_file_is_flushed_before_it_is_renamed(
+def test_the_file_is_flushed_before_it_is_renamed_and_its_folder_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
     def noted_fsync(descriptor: int) -> None:
-        order.append("flush")
+        folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        order.append("flush folder" if folder else "flush")
         fsync(descriptor)
 
     def noted_replace(path: Path, target: Path) -> Path:
@@ -91,7 +93,25 @@ def test_the_file_is_flushed_before_it_is_renamed(
     monkeypatch.setattr(Path, "replace", noted_replace)
     with whole(tmp_path / "a.json") as draft:
         draft.write_text("new")
-    assert order == ["flush", "rename"]
+    assert order == ["flush", "rename", "flush folder"]
+
+
+def test_a_folder_that_cannot_be_flushed_takes_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of some file systems, and on Windows."""
+    opened = os.open
+
+    def of_files(path: Path, *rest: int, **how: int) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "no file")
+        return opened(path, *rest, **how)
+
+    monkeypatch.setattr(os, "open", of_files)
+    draft = tmp_path / "draft"
+    draft.write_text("new")
+    put_in_place(draft, tmp_path / "a")
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_file_too_large_for_the_disk_is_one_line(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from ditto_music.errors import InputError
+from ditto_music.whole import put_in_place
 
 DRAFTS = ".drafts"
 
@@ -64,7 +65,7 @@ class Store:
             target = self.local / name
             if path.is_dir() and target.exists():
                 shutil.rmtree(target)
-            path.replace(target)
+            put_in_place(path, target)
         elif path.is_dir():
             with suppress(FileNotFoundError):
                 self.files.rm(f"{self.root}/{name}", recursive=True)
