@@ -41,6 +41,16 @@ def test_a_loop_no_longer_than_the_recording_redoes_its_end(model: SmallModel) -
     assert edit.recording.subtype == "PCM_16"
 
 
+@pytest.mark.parametrize("frames", [16_384, 16_385])
+@pytest.mark.parametrize("bridge", [20_000, 20_000.5, 20_001.5])
+def test_a_bridge_of_any_length_begins_where_the_recording_ends(frames: int, bridge: float) -> None:
+    rate = 16_384  # by which halves of frames are exact
+    recording = music(2.0, rate, 1).part(0, frames)
+    plan = plan_loop(recording, (frames + bridge) / rate, None, 22.0)
+    assert plan.kept == frames
+    assert plan.length - plan.kept == pytest.approx(bridge, abs=0.5)
+
+
 def test_across_the_end_nothing_jumps(model: SmallModel) -> None:
     edit = loop(model, music(4.0, 24_000, 1), "", seconds=6.0, **FAST)
     audio = edit.recording.audio()[0]

@@ -60,8 +60,8 @@ def loop(
     ----------
     prompt : what the bridge should be; None: what taggers hear around it.
     seconds : length of the loop; None: the recording's, and a bridge of some 2 s. Where a tempo is
-        found it is moved to a whole number of beats. A loop less than half a second longer than the
-        recording keeps its beginning and redoes its last 2 s.
+        found it is moved to a whole number of beats. Of a loop that is shorter than the recording,
+        or less than half a second longer, the last 2 s are new, or its second half if that is less.
     control : asked of the bridge as if it were a clip of its own.
     fresh : share of fresh noise in what the new music begins with: 0 varies the recording's own
         music, 1 owes it nothing; None: 0.25 without a prompt of yours, else 1.
@@ -191,16 +191,16 @@ def plan_loop(
         while seconds is None and beats * beat < whole + BRIDGE_SECONDS / 4:
             beats += 1
         wanted = beats * beat
-    bridge = wanted - whole
-    if bridge < BRIDGE_SECONDS / 4:  # too short to lead anywhere: the recording's end is redone
-        bridge = min(BRIDGE_SECONDS, wanted / 2)
-    if bridge > longest:
-        raise InputError(
-            f"seconds is {seconds:g}: a recording of {whole:.2f} s would need {bridge:.1f} s of "
-            f"new music, more than the {longest:g} s of a clip: outpaint it first"
-        )
     length = round(wanted * rate)
-    return Plan(length, length - round(bridge * rate))
+    bridge = length - recording.frames
+    if bridge < BRIDGE_SECONDS / 4 * rate:  # too short to lead anywhere: the loop's end is redone
+        bridge = round(min(BRIDGE_SECONDS, wanted / 2) * rate)
+    if bridge > longest * rate:
+        raise InputError(
+            f"seconds is {seconds:g}: a recording of {whole:.2f} s would need {bridge / rate:.1f} "
+            f"s of new music, more than the {longest:g} s of a clip: outpaint it first"
+        )
+    return Plan(length, length - bridge)
 
 
 def beat_of_prompt(prompt: str) -> float | None:

@@ -34,8 +34,8 @@ def loop(
             metavar="SECONDS",
             help="Length of the loop, moved to a whole number of beats where there is a tempo. By "
             "default the recording and some 2 s that lead back to its beginning; from words, "
-            f"{DEFAULT_SECONDS:g} s. Less than half a second longer than the recording: the "
-            "recording's last 2 s are redone.",
+            f"{DEFAULT_SECONDS:g} s. Shorter than the recording, or less than half a second "
+            "longer: the loop's last 2 s are new, or its second half if that is less.",
         ),
     ] = None,
     out: Out,
