@@ -149,6 +149,14 @@ def test_an_id_keeps_the_names_of_all_its_files(tmp_path: Path) -> None:
     assert "id 'more-1' is taken by an earlier line" in outcomes[4].error
 
 
+def test_ids_that_differ_in_case_alone_are_one(tmp_path: Path) -> None:
+    """As files they are, on macOS and Windows."""
+    some = [{"text": 1, "id": "Rise"}, {"text": 2, "id": "rise"}]
+    outcomes = {one.line: one for one in run_batch(some, tmp_path, performer=Scribe())}
+    assert outcomes[1].done
+    assert "id 'rise' is taken by an earlier line" in outcomes[2].error
+
+
 def test_lines_without_an_id_may_say_so(tmp_path: Path) -> None:
     assert all(one.done for one in run_batch(jobs(3, id=None), tmp_path, performer=Scribe()))
 
@@ -350,6 +358,29 @@ def test_half_a_last_line_is_taken_away(tmp_path: Path) -> None:
     ledger = Ledger(store, "results.jsonl")
     assert list(ledger.keys()) == []
     ledger.close()
+
+
+def test_half_a_line_in_the_middle_is_told_with_its_number(tmp_path: Path) -> None:
+    good = json.dumps({"key": "a" * 32})
+    for bad in ('{"key": "b', "[]", "{}", '{"key": 1}', '{"key": "no"}', "\x00\xff"):
+        (tmp_path / "results.jsonl").write_text(f"{good}\n{bad}\n{good}\n")
+        with pytest.raises(InputError, match=r"results\.jsonl: line 2 is damaged: take it away"):
+            next(run_batch(jobs(1), tmp_path, performer=Scribe()))
+
+
+def test_a_line_that_does_not_fit_is_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(Store(tmp_path), "results.jsonl")
+    ledger.add({"key": "a" * 32})
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:9]))
+    with pytest.raises(OSError, match="No space left"):
+        ledger.add({"key": "b" * 32})
+    monkeypatch.undo()
+    ledger.add({"key": "c" * 32})
+    ledger.close()
+    assert [line["key"][0] for line in lines(tmp_path / "results.jsonl")] == ["a", "c"]
 
 
 def test_a_folder_that_is_closed_to_this_user(

@@ -8,6 +8,7 @@ and to another, so that one of the two is whole whenever the process is killed.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ditto_music.errors import InputError
 from ditto_music.jobs.store import Store
 
 EVERY = 5.0  # seconds between two copies to an address
@@ -42,14 +44,35 @@ class Ledger:
         _mend(self.path)
 
     def keys(self) -> Iterator[int]:
-        """Of the lines there are, short; the file is read as it goes."""
+        """Of the lines there are, short; the file is read as it goes.
+
+        Raises
+        ------
+        InputError
+            If a line is none of ours.
+        """
         with self.path.open("rb") as file:
-            for line in file:
-                yield short(json.loads(line)["key"])
+            for number, line in enumerate(file, start=1):
+                try:
+                    yield short(json.loads(line)["key"])
+                except (ValueError, LookupError, TypeError):
+                    raise InputError(
+                        f"{self.store.address}/{self.name}: line {number} is damaged: take it away,"
+                        " and its job is done again"
+                    ) from None
 
     def add(self, line: dict[str, Any]) -> None:
-        """Write a line down; when this returns it is on the disk."""
-        os.write(self.file, json.dumps(line).encode() + b"\n")
+        """Write a line down; when this returns it is on the disk.
+
+        Raises
+        ------
+        OSError
+            If it does not fit there; the lines before it stay whole.
+        """
+        whole = json.dumps(line).encode() + b"\n"
+        if os.write(self.file, whole) < len(whole):
+            _mend(self.path)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         os.fsync(self.file)
         if not self.store.local and time.monotonic() - self.sent > EVERY:
             self.send()
