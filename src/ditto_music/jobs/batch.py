@@ -150,7 +150,7 @@ def _orders(
         key = one.key if isinstance(one, Outcome) else key_of(one, act)
         own = short(key)
         asked = one.names if isinstance(one, Job) else []
-        taken = [each for each in asked if names.setdefault(hash(each), own) != own]
+        taken = [each for each in asked if names.setdefault(hash(each.casefold()), own) != own]
         if own in seen or own in failed:
             tally.before += 1
             tally.failed_before += own in failed
