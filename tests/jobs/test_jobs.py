@@ -14,6 +14,7 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
+import torch
 from fsspec.implementations.memory import MemoryFileSystem
 
 from ditto_music import InputError
@@ -23,6 +24,7 @@ from ditto_music.jobs.grouping import grouped
 from ditto_music.jobs.job import Order
 from ditto_music.jobs.ledger import Ledger, short
 from ditto_music.jobs.store import Store
+from ditto_music.sampling.plans import free_memory, memory_budget
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,25 @@ def test_processes_share_the_work(tmp_path: Path) -> None:
     outcomes = list(run_batch(jobs(7), tmp_path, engine=Local(2), performer=Scribe()))
     assert sum(one.done for one in outcomes) == 7
     assert len(list(tmp_path.glob("*.txt"))) == 7
+
+
+class Planner(Scribe):
+    """Tells what a worker would plan with, and what is free."""
+
+    def perform(self, group: Group, address: str) -> list[Outcome]:
+        device = torch.device("cpu")
+        told = {"budget": memory_budget(device, None), "free": free_memory(device)}
+        return [Outcome(order.key, order.job.line, told) for order in group.orders]
+
+
+def test_processes_share_what_memory_is_free(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        (outcome,) = run_batch(
+            jobs(1), tmp_path / str(workers), engine=Local(workers), performer=Planner()
+        )
+        assert outcome.report
+        part = outcome.report["budget"] / outcome.report["free"]
+        assert part == pytest.approx(0.5 / workers, rel=0.1)
 
 
 def test_only_what_kills_its_worker_is_lost(tmp_path: Path) -> None:

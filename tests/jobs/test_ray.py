@@ -1,5 +1,6 @@
 """The Ray engine on a real local cluster of several nodes, one of which is killed."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from ditto_music.jobs import run_batch
 from ditto_music.jobs.engines import Ray
 from tests.jobs.test_batch_command import heard, lines, ramps
-from tests.jobs.test_jobs import Scribe, jobs
+from tests.jobs.test_jobs import Planner, Scribe, jobs
 
 ray = pytest.importorskip("ray")
 
@@ -42,6 +43,23 @@ def test_a_node_that_dies_loses_nothing(tmp_path: Path) -> None:
     assert made.keys() == wanted.keys()
     for name, samples in wanted.items():
         assert abs(made[name] - samples).max() < 1e-3
+
+
+def test_actors_share_what_memory_is_free(tmp_path: Path) -> None:
+    """By their cores, of a machine that may have more of them than this batch asks for."""
+    ray.init(num_cpus=2, log_to_driver=False)
+    cores = os.cpu_count() or 1
+    try:
+        for workers, cpus in ((1, 1.0), (4, 0.5)):
+            engine = Ray(workers=workers, cpus=cpus)
+            (outcome,) = run_batch(
+                jobs(1), tmp_path / str(workers), engine=engine, performer=Planner()
+            )
+            assert outcome.report is not None, outcome.error
+            part = outcome.report["budget"] / outcome.report["free"]
+            assert part == pytest.approx(0.5 * max(1 / workers, cpus / cores), rel=0.1)
+    finally:
+        ray.shutdown()
 
 
 def test_paths_start_where_the_batch_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ never asks for more than a few groups ahead.
 from __future__ import annotations
 
 import logging
+import math
 import multiprocessing
 import os
 import threading
@@ -101,7 +102,10 @@ class Local:
         counter = context.Value("i", 0)
         threads = max(1, (os.cpu_count() or 1) // self.workers)
         return ProcessPoolExecutor(
-            self.workers, context, initializer=_begin, initargs=(os.getpid(), threads, counter)
+            self.workers,
+            context,
+            initializer=_begin,
+            initargs=(os.getpid(), self.workers, threads, counter),
         )
 
 
@@ -140,10 +144,9 @@ class Ray:
                 ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR)
             except ConnectionError as error:
                 raise InputError(f"no Ray cluster at {self.address} ({error})") from None
-        threads = max(1, int(self.cpus))
         hire = partial(
             ray.remote(num_cpus=self.cpus, num_gpus=self.gpus)(_Actor).remote,
-            *(perform, threads, str(Path.cwd())),
+            *(self, perform, str(Path.cwd())),
         )
         waiting = deque[Tried]()
         running: dict[Any, tuple[Any, Tried]] = {}
@@ -189,13 +192,20 @@ class _Actor:
 
     Parameters
     ----------
+    engine : says what of its machine it takes.
     folder : that jobs' paths start from, on machines that have it; Ray's own is another.
     """
 
-    def __init__(self, perform: Perform, threads: int, folder: str) -> None:
+    def __init__(self, engine: Ray, perform: Perform, folder: str) -> None:
         import torch
 
-        torch.set_num_threads(threads)
+        from ditto_music.sampling.plans import share_memory
+
+        torch.set_num_threads(max(1, int(engine.cpus)))
+        cores = engine.cpus / (os.cpu_count() or 1)
+        share_memory(
+            main=min(1.0, max(cores, 1 / engine.workers)), gpu=min(1.0, engine.gpus) or 1.0
+        )
         with suppress(OSError):
             os.chdir(folder)
         self._perform = perform
@@ -219,19 +229,23 @@ def _lost(group: Group) -> list[Outcome]:
     return [Outcome(o.key, o.job.line, error=f"{o.job.where}: {why}") for o in group.orders]
 
 
-def _begin(parent: int, threads: int, counter: Any) -> None:
-    """In a new worker: its share of cores, its own GPU, and an end with the parent's."""
+def _begin(parent: int, workers: int, threads: int, counter: Any) -> None:
+    """In a new worker: its share of cores and memory, its own GPU, and an end with the parent's."""
     import signal
 
     import torch
+
+    from ditto_music.sampling.plans import share_memory
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     with counter.get_lock():
         number = counter.value
         counter.value += 1
     torch.set_num_threads(threads)
-    if torch.cuda.device_count() > 1:
-        torch.cuda.set_device(number % torch.cuda.device_count())
+    gpus = torch.cuda.device_count()
+    if gpus > 1:
+        torch.cuda.set_device(number % gpus)
+    share_memory(main=1 / workers, gpu=1 / math.ceil(workers / max(1, gpus)))
 
     def follow() -> None:
         while os.getppid() == parent:

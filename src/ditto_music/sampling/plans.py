@@ -35,6 +35,8 @@ PLANS = ("auto", "plain", "checkpoint", "blocks", "reversible", "last-K")
 SHARE = 0.5  # of the memory that is free, where no budget is given
 CONTAINER = Path("/sys/fs/cgroup")  # says what this process's may take
 
+_parts = {"main": 1.0, "gpu": 1.0}  # of free memory that are this process's, see `share_memory`
+
 
 def last_steps(plan: str) -> int | None:
     """K of a plan ``last-K``, None of any other.
@@ -138,13 +140,24 @@ def activation_bytes(denoise: Denoise, x_t: Tensor, t: Tensor) -> int:
 def memory_budget(device: torch.device, gigabytes: float | None, coming: int = 0) -> int:
     """Bytes that activations may take: what was asked, or half of what is free now.
 
+    In a process that shares its machine, see `share_memory`, it is half of its part.
+
     Parameters
     ----------
     coming : bytes of weights that are still to come there and so leave less free.
     """
     if gigabytes is not None:
         return round(gigabytes * 1e9)
-    return max(0, round(SHARE * (free_memory(device) - coming)))
+    part = _parts["gpu" if device.type == "cuda" else "main"]
+    return max(0, round(SHARE * part * (free_memory(device) - coming)))
+
+
+def share_memory(*, main: float, gpu: float) -> None:
+    """Plan with these parts of what is free, for processes beside this one plan with the rest.
+
+    Of the whole process until it ends, as `torch.set_num_threads` is.
+    """
+    _parts.update(main=main, gpu=gpu)
 
 
 def free_memory(device: torch.device) -> int:
