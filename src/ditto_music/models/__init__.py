@@ -104,6 +104,8 @@ def _loaded(
 def revision(name: str = DEFAULT) -> str:
     """What tells one set of weights from another: a hash of all that lie in the model's folder.
 
+    Of a hub id it is the id itself, which need not be here yet: only ``id@revision`` is one set.
+
     Raises
     ------
     InputError
