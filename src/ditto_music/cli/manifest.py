@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from inspect import BoundArguments
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import fsspec
 from cyclopts import CycloptsError
@@ -46,6 +47,7 @@ WORDS = {
 TOGETHER = ("generate", "control")  # commands whose jobs can share a batch
 OURS = ("out", "report", "save-run", "quiet")  # flags that the batch sets
 REPORT = "report.json"
+MOST_NAMED = 50  # characters of an address in the name of its copy; disks take 255 bytes
 MOST_SAMPLED = 16  # items of plain music at once: no activations are kept
 
 
@@ -351,7 +353,7 @@ def _fetched(job: Job, folder: Path) -> Job:
             return [local(one) for one in cast("list[Any]", value)]
         if not isinstance(value, str) or not is_address(value):
             return value
-        path = folder / f"{len(list(folder.iterdir()))}-{value.rsplit('/', 1)[-1]}"
+        path = folder / f"{len(list(folder.iterdir()))}-{_file_name(value)}"
         try:
             with fsspec.open(value, "rb") as source, path.open("wb") as target:
                 shutil.copyfileobj(cast("Any", source), target)
@@ -360,6 +362,13 @@ def _fetched(job: Job, folder: Path) -> Job:
         return str(path)
 
     return replace(job, fields={name: local(value) for name, value in job.fields.items()})
+
+
+def _file_name(address: str) -> str:
+    """Of a copy: the end of the last part, which is its suffix, without a web address's query."""
+    web = address.startswith(("http://", "https://"))
+    path = urlsplit(address).path if web else address
+    return path.rsplit("/", 1)[-1][-MOST_NAMED:] or "file"
 
 
 def _hand_over(folder: Path, store: Store) -> None:
