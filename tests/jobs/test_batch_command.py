@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +22,7 @@ from fsspec.registry import known_implementations
 from ditto_music import Intensity, load_model, optimize
 from ditto_music.cli import main
 from ditto_music.cli.commands.batch import teller
-from ditto_music.cli.manifest import Commands
+from ditto_music.cli.manifest import Commands, _file_name
 from ditto_music.cli.manifest import _load as load
 from ditto_music.jobs import Outcome, Tally, run_batch
 from ditto_music.problem import Problem
@@ -302,6 +303,30 @@ def test_refusals(
     ):
         assert main(["batch", *argv]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_what_others_left_in_the_folder_for_drafts_stops_no_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.wav").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    path = manifest(tmp_path / "jobs.jsonl", [QUICK | {"prompt": "x", "guidance": 1.5}])
+    assert main(["batch", str(path), "-o", str(tmp_path / "out"), "--workers", "1"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("https://a.org/b/tune.mid?dl=1", "tune.mid"),
+        (f"https://a.org/take.wav?key={'x' * 999}#end", "take.wav"),
+        ("https://a.org", "file"),
+        ("s3://songs/a/take#2?.wav", "take#2?.wav"),
+        ("memory://tune.mid", "tune.mid"),
+        (f"s3://songs/{'ö' * 200}.wav", "ö" * 46 + ".wav"),
+    ],
+)
+def test_copies_of_what_is_far_away_keep_their_suffix(address: str, name: str) -> None:
+    assert _file_name(address) == name
 
 
 def test_a_batch_is_as_large_as_guided_searches_let_it() -> None:

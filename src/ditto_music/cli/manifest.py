@@ -324,8 +324,10 @@ def parse(job: Job, out: Path, own: Mapping[str, Any] | None = None) -> Parsed:
 @lru_cache(maxsize=1024)
 def _kind(fields: str, act: Commands) -> Hashable | None:
     """Of a job with these fields, in JSON; reading a command line takes a twentieth of a second."""
-    job, out = Job(0, json.loads(fields)), Path(tempfile.gettempdir()) / f"x{act.suffix}"
-    shared = parse(job, out).shared.checked(out)
+    job = Job(0, json.loads(fields))
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / f"x{act.suffix}"
+        shared = parse(job, out).shared.checked(out)
     if act.save_run:
         shared.check_method()
     if act.dry:

@@ -101,15 +101,12 @@ def batch(
     if most < 1:
         raise InputError(f"batch is {most}: it must be 1 or more")
 
-    import tempfile
-    from pathlib import Path
-
-    from ditto_music.audio import check_output
+    from ditto_music.audio import held_subtype
     from ditto_music.cli.manifest import Commands
     from ditto_music.jobs import Tally, read_manifest, run_batch
     from ditto_music.jobs.job import manifest_lines
 
-    check_output(Path(tempfile.gettempdir()) / f"x.{format}")
+    held_subtype(f"x.{format}")  # refuses a format that is not written
     tally, total = Tally(), sum(1 for line in manifest_lines(manifest) if line.strip())
     outcomes = run_batch(
         read_manifest(manifest),
