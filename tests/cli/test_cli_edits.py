@@ -17,6 +17,7 @@ from conftest import QUICK, RATE, Ditto
 from ditto_music import InputError, editing
 from ditto_music.cli.commands.outpaint import parse_plan
 from ditto_music.problem import Problem
+from ditto_music.result import Result
 
 EDIT = (*QUICK[:2], *QUICK[4:])
 
@@ -143,6 +144,50 @@ def test_alternatives_that_are_done_outlive_the_next(
     assert take.read_bytes() == whole
     assert samples("take-1.wav").shape == samples("take.wav").shape
     assert json.loads(Path("new.json").read_text())["out"] == "take-1.wav"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (InputError("no space left"), 1, "error: {} written, but: no space left"),
+        (KeyboardInterrupt(), 130, "interrupted while writing; {} complete"),
+    ],
+    ids=["full", "interrupted"],
+)
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_what_was_written_before_something_came_between_is_told(
+    ditto: Ditto,
+    take: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    status: int,
+    says: str,
+    written: int,
+) -> None:
+    cut = ("--from", "1", "--to", "1.5", "-o", "new.wav", "--save-run", "run")
+    assert ditto("inpaint", "take.wav", "", *cut, *EDIT).status == 0
+    save, left = editing.Edit.save, 0
+
+    def full(made: editing.Edit, path: Path) -> int:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise error
+        return save(made, path)
+
+    monkeypatch.setattr(editing.Edit, "save", full)
+    edit = ("inpaint", "take.wav", "", *cut[:4], "-o", "try.wav", "--count", "3", *EDIT)
+    for argv, name in ((edit, "try-{}.wav"), (("vary", "run", "-o", "takes"), "takes/{}.wav")):
+        left = written
+        told = ditto(*argv)
+        names = [name.format(number) for number in range(1, written + 1)]
+        are = f"{' to '.join(names)} {'are' if written > 1 else 'is'}"
+        last = told.err.splitlines()[-1]
+        if written:
+            assert (told.status, last) == (status, f"ditto-music: {says.format(are)}")
+        else:
+            assert told.status == (2 if status == 1 else 130)
+        assert all(Path(one).is_file() for one in names)
 
 
 @pytest.mark.parametrize(
@@ -286,6 +331,26 @@ def test_variations_are_refused_and_interrupted_in_time(
         "2.wav",
         "report.json",
     ]
+
+
+def test_a_report_of_variations_that_cannot_be_written_leaves_them(
+    ditto: Ditto, folder: Path
+) -> None:
+    assert ditto("generate", "calm", "-o", "a.wav", "--save-run", "run", *QUICK).status == 0
+    (folder / "takes" / "report.json").mkdir(parents=True)
+    told = ditto("vary", "run", "--count", "2", "-o", "takes")
+    assert told.status == 1
+    assert "takes/1.wav to takes/2.wav are written, but: takes/report.json: this" in told.err
+
+
+def test_clipped_variations_are_warned_of(ditto: Ditto, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ditto("generate", "calm", "-o", "a.wav", "--save-run", "run", *QUICK).status == 0
+    save = Result.save
+    monkeypatch.setattr(Result, "save", lambda self, path: save(self, path) + 12)
+    vary = ("vary", "run", "--count", "2", "-o", "takes")
+    told = ditto(*vary)
+    assert "warning: takes/1.wav to takes/2.wav: 24 samples were too loud for the" in told.err
+    assert ditto(*vary, "--quiet").err == ""
 
 
 def test_an_edit_is_saved_and_varied(ditto: Ditto, take: Path) -> None:

@@ -125,6 +125,7 @@ def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[in
         *(made, [item for item, _ in pairs], out, shared, lines),
         run=lambda: run_of(edits[0], None, run.argv),
         files=[name for _, name in pairs],
+        pieces=[*zip(names, edits, strict=True)],
     )
     several = f"{len(edits)} of {count} alternatives are written"
     written = (several if count > 1 else f"{out} is written") + partly

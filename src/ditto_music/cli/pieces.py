@@ -125,6 +125,7 @@ class _Kept(Run):
         lines: Sequence[str],
         run: Callable[[], SavedRun] | None = None,
         files: Sequence[Path] = (),
+        pieces: Sequence[tuple[Path, Made]] = (),
     ) -> int:
         """Keep it."""
         one = made.edits[0] if isinstance(made, Alternatives) else made

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
@@ -35,7 +36,7 @@ Out = Annotated[
 
 
 class Unfinished(Exception):
-    """The music is written but something after it failed; the message says both in one line."""
+    """Music is written but not all that was asked; the message says both in one line."""
 
 
 class Made(Protocol):
@@ -80,6 +81,7 @@ class Run:
         lines: Sequence[str],
         run: Callable[[], SavedRun] | None = None,
         files: Sequence[Path] = (),
+        pieces: Sequence[tuple[Path, Made]] = (),
     ) -> int:
         """Write the audio, the picture and the report; print the result lines.
 
@@ -90,6 +92,7 @@ class Run:
         lines : what to print once all is written.
         run : gives what ``--save-run`` writes.
         files : the file of each clip, where that is not `out`.
+        pieces : every audio file and what is in it, where that is not `out` and all of `made`.
 
         Returns
         -------
@@ -97,17 +100,15 @@ class Run:
 
         Raises
         ------
-        Unfinished
-            If the audio was written and the rest could not be.
-        KeyboardInterrupt
-            On Ctrl-C while writing, with a message that says what is there.
+        Unfinished, KeyboardInterrupt
+            As `telling`.
         """
         files = files or [out] * len(items)
-        several = files[0] != files[-1]
-        these = f"{files[0]} to {files[-1]}" if several else str(files[0])
-        are = "are" if several else "is"
-        clipped = made.save(out)
-        try:
+        with telling() as done:
+            clipped = 0
+            for path, piece in pieces or [(out, made)]:
+                clipped += piece.save(path)
+                done.append(path)
             if shared.plot:
                 made.plot(shared.plot)
             if shared.report:
@@ -117,17 +118,17 @@ class Run:
                 from ditto_music.runs import save_run
 
                 save_run(shared.save_run, run())
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"interrupted while writing; {these} {are} complete") from None
-        except InputError as error:
-            raise Unfinished(f"{these} {are} written, but: {error}") from error
         for line in lines:
             print(line)
         if clipped and not shared.quiet:
-            mend = f": quieter by {QUIETER[self.command]}" if self.command in QUIETER else ""
-            loud = "samples were too loud for the file and were clipped"
-            say(f"warning: {these}: {clipped} {loud}{mend}")
+            self.warn_of_clipping(clipped, done)
         return self._outcome(items, files, shared)
+
+    def warn_of_clipping(self, clipped: int, files: Sequence[Path]) -> None:
+        """Say that so many samples of the files were, and what makes the music quieter."""
+        mend = f": quieter by {QUIETER[self.command]}" if self.command in QUIETER else ""
+        loud = "samples were too loud for the file and were clipped"
+        say(f"warning: {_these(files)}: {clipped} {loud}{mend}")
 
     def _outcome(self, items: Sequence[Item], files: Sequence[Path], shared: Shared) -> int:
         """Say which item broke and how the last ended, if not as planned; the exit status."""
@@ -149,6 +150,40 @@ class Run:
             say(f"interrupted after {len(last.history)} iterations; {files[-1]} is the best so far")
             return 130
         return 0
+
+
+@contextmanager
+def telling() -> Generator[list[Path]]:
+    """Tell of what is there when something comes between while several files are written.
+
+    Yields a list for the body to add each piece of music to once it is written.
+
+    Raises
+    ------
+    Unfinished
+        If there was music and the rest could not be written.
+    KeyboardInterrupt
+        On Ctrl-C, with a message that says what is there.
+    """
+    done: list[Path] = []
+    try:
+        yield done
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        raise KeyboardInterrupt(f"interrupted while writing; {_these_are(done)} complete") from None
+    except InputError as error:
+        if not done:
+            raise
+        raise Unfinished(f"{_these_are(done)} written, but: {error}") from error
+
+
+def _these(files: Sequence[Path]) -> str:
+    return f"{files[0]} to {files[-1]}" if files[1:] else str(files[0])
+
+
+def _these_are(files: Sequence[Path]) -> str:
+    return f"{_these(files)} {'are' if files[1:] else 'is'}"
 
 
 Injected = Annotated[Run, Parameter(parse=False)]

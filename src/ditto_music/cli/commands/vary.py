@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from ditto_music.cli.editing import told
 from ditto_music.cli.progress import watching
-from ditto_music.cli.run import Injected, Out, Run
+from ditto_music.cli.run import Injected, Out, Run, telling
 from ditto_music.cli.say import say
 from ditto_music.cli.shared import FILES, LARGEST_SEED, MUSIC, Offload, Shared, Whole
 from ditto_music.errors import InputError
@@ -111,7 +111,7 @@ def vary(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot be made ({error.strerror}); choose another") from None
-    for line in _write(made, out, run.argv):
+    for line in _write(made, out, run, quiet):
         print(line)
     if len(made.results) < number:
         say(f"interrupted; {len(made.results)} of {number} variations are written")
@@ -119,7 +119,7 @@ def vary(
     return 0
 
 
-def _write(made: Variations, out: Path, argv: list[str]) -> list[str]:
+def _write(made: Variations, out: Path, run: Run, quiet: bool) -> list[str]:
     """Write every variation and the report; what to say of them."""
     from ditto_music.pictures import figures
     from ditto_music.result import write_report
@@ -127,21 +127,25 @@ def _write(made: Variations, out: Path, argv: list[str]) -> list[str]:
     pieces = made.edits or made.results
     lines: list[str] = []
     clipped: list[int] = []
-    for number, (piece, result) in enumerate(zip(pieces, made.results, strict=True), start=1):
-        path = out / f"{number}.wav"
-        clipped.append(piece.save(path))
-        kept = figures(result.items[0])
-        lines.append(f"{path}: {kept}" if kept else str(path))
-    report = {
-        "command": "vary",
-        "argv": argv,
-        "diversity": made.diversity,
-        "clipped": sum(clipped),
-        "items": [
-            piece.report(clipped=count) for piece, count in zip(pieces, clipped, strict=True)
-        ],
-    }
-    write_report(out / "report.json", report)
+    with telling() as done:
+        for number, (piece, result) in enumerate(zip(pieces, made.results, strict=True), start=1):
+            path = out / f"{number}.wav"
+            clipped.append(piece.save(path))
+            done.append(path)
+            kept = figures(result.items[0])
+            lines.append(f"{path}: {kept}" if kept else str(path))
+        report = {
+            "command": "vary",
+            "argv": run.argv,
+            "diversity": made.diversity,
+            "clipped": sum(clipped),
+            "items": [
+                piece.report(clipped=count) for piece, count in zip(pieces, clipped, strict=True)
+            ],
+        }
+        write_report(out / "report.json", report)
+    if any(clipped) and not quiet:
+        run.warn_of_clipping(sum(clipped), done)
     if len(pieces) > 1:
         lines.append(f"diversity {made.diversity:.2f} (0 is the same music, 1 unrelated)")
     return lines
