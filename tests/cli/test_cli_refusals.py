@@ -216,6 +216,18 @@ def test_inpaint_refuses_recordings_without_music(
     ditto("inpaint", "bad.wav", *REGION, *EDIT).refused(*words)
 
 
+@pytest.mark.parametrize(("flags", "end"), [((), "last"), (("--before",), "first")])
+def test_outpaint_refuses_an_end_of_silence_before_the_work(
+    ditto: Ditto, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], end: str
+) -> None:
+    monkeypatch.setattr("ditto_music.models.load_model", None)
+    silence = np.zeros(4 * RATE)
+    middle = 0.1 * np.sin(np.arange(RATE))
+    soundfile.write("take.wav", np.concatenate([silence, middle, silence]), RATE)
+    told = ditto("outpaint", "take.wav", "--seconds", "1", *flags, *EDIT)
+    told.refused(f"the recording's {end} 4.00 s are silent: cut them, or take a longer --overlap")
+
+
 @pytest.mark.parametrize(
     ("command", "rate", "channels", "out", "says"),
     [

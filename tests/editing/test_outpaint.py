@@ -13,6 +13,7 @@ from ditto_music.audio import Recording
 from ditto_music.editing import BrokenOff, extend, joins, outpaint
 from ditto_music.editing.drift import drift_panels
 from ditto_music.editing.extend import (
+    check_end,
     check_prompts,
     check_reached,
     prompt_at,
@@ -176,6 +177,22 @@ def test_too_little_to_continue_is_refused(model: SmallModel) -> None:
     silent = replace(music(3.0, 8_000, 1), samples=np.zeros((24_000, 1), np.int32))
     with pytest.raises(InputError, match="silent"):
         outpaint(model, silent, 2.0, **FAST)
+
+
+def test_an_end_of_silence_is_refused_with_how_long_it_is(model: SmallModel) -> None:
+    original = music(6.0, 8_000, 2)
+    ends = original.with_region(8_000, np.zeros((2, 40_000)))
+    begins = replace(ends, samples=ends.samples[::-1])
+    cut = r"5\.00 s are silent: cut them, or take a longer --overlap"
+    with pytest.raises(InputError, match=f"recording's last {cut}"):
+        outpaint(model, ends, 1.0, "calm", **FAST)
+    with pytest.raises(InputError, match=f"recording's first {cut}"):
+        outpaint(model, begins, 1.0, "calm", before=True, **FAST)
+    check_end(ends, 3.0, before=True)
+    check_end(ends, 5.5)
+    long = extend.with_room(ends, ends.frames, 80_000)
+    with pytest.raises(InputError, match=r"last 15\.00 s are silent: cut them$"):
+        check_end(long, 11.0)
 
 
 def test_plans_begin_at_zero_and_rise() -> None:

@@ -12,7 +12,10 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Unpack
 
+import numpy as np
+
 from ditto_music.audio import Recording
+from ditto_music.audio.files import SILENCE
 from ditto_music.controls.base import Term
 from ditto_music.editing import joins
 from ditto_music.editing.describe import describe
@@ -74,8 +77,8 @@ def outpaint(
     Raises
     ------
     InputError
-        If a number is out of range, the recording is silent or too short, or a control cannot be
-        asked of new music that long.
+        If a number is out of range, the recording is too short, silent or silent at this end, or a
+        control cannot be asked of new music that long.
     BrokenOff
         If a window could not be made after others were.
     """
@@ -83,6 +86,7 @@ def outpaint(
     fresh, search = worded(prompt, fresh, search)
     rate, longest = recording.sample_rate, model.seconds_range[1]
     edges = windows_of(recording, seconds, overlap, longest)
+    check_end(recording, overlap, before)
     widest = max(stop - start for start, stop in pairwise(edges))
     reach = min(round(overlap * rate), int(longest * rate) - widest)
     source = min(round(SOURCE_SECONDS * rate), recording.frames)
@@ -155,6 +159,22 @@ def windows_of(recording: Recording, seconds: float, overlap: float, longest: fl
         )
     count = math.ceil(seconds / (min(WINDOW_SECONDS, longest) - overlap) - 1e-9)
     return [round(i * seconds * recording.sample_rate / count) for i in range(count + 1)]
+
+
+def check_end(recording: Recording, overlap: float, before: bool = False) -> None:
+    """Refuse a recording with only silence where it is to be continued.
+
+    Raises
+    ------
+    InputError
+        With how much of it there is.
+    """
+    loud = np.flatnonzero(np.abs(recording.audio()).max(0) >= SILENCE)
+    silent = (loud[0] if before else recording.frames - 1 - loud[-1]) / recording.sample_rate
+    if silent >= max(overlap, LEAST_OVERLAP):
+        end = "first" if before else "last"
+        longer = ", or take a longer --overlap" if silent < WINDOW_SECONDS - SHORTEST_NEW else ""
+        raise InputError(f"the recording's {end} {silent:.2f} s are silent: cut them{longer}")
 
 
 def check_prompts(prompts: Prompts) -> list[tuple[float, str]]:

@@ -61,12 +61,15 @@ def outpaint(
     control = asked.any_control()
 
     from ditto_music.editing import outpaint as extend
-    from ditto_music.editing.extend import check_prompts, windows_of
+    from ditto_music.editing.extend import check_end, check_prompts, windows_of
+    from ditto_music.editing.inpaint import check_sound
 
     plan = parse_plan(prompt) if prompt else prompt
     if plan is not None:
         check_prompts(plan)
     original = original_of(recording, out)
+    check_sound(original)
+    check_end(original, overlap, before)
     with watching(shared, asked.figures()) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load()
