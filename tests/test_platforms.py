@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ditto_music import InputError
+from ditto_music.audio import read_recording
 from ditto_music.jobs.batch import run_batch
 from ditto_music.result import forget_peak, peak_memory
 from tests.jobs.test_jobs import Scribe, jobs
@@ -50,6 +51,24 @@ def test_the_peak_of_memory_is_that_of_whichever_gpu_was_used(
     assert peak_memory() == 7
     assert forget_peak()
     assert peaks == [1, 1]
+
+
+def test_recordings_are_opened_there_by_names_of_any_letters(
+    windows: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes would be read by the code page, which has few."""
+    asked: list[object] = []
+
+    def refuse(path: object) -> None:
+        asked.append(path)
+        raise TypeError
+
+    monkeypatch.setattr("soundfile.SoundFile", refuse)
+    path = tmp_path / "Stück.wav"
+    path.touch()
+    with pytest.raises(InputError, match="not an audio file"):
+        read_recording(path)
+    assert asked == [str(path)]
 
 
 def test_a_batch_keeps_others_out_by_the_lock_of_windows(

@@ -16,6 +16,7 @@ import io
 import math
 import os
 import struct
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -495,8 +496,9 @@ def _check_source(path: Path, name: str) -> None:
 
 def _open(path: str | os.PathLike[str], name: str) -> soundfile.SoundFile:
     try:
-        # It takes bytes too, and a str only where it is UTF-8.
-        return soundfile.SoundFile(cast("str", os.fsencode(path)))
+        # Bytes are taken too: off Windows by any name, on Windows by what its code page has.
+        named = os.fspath(path) if sys.platform == "win32" else os.fsencode(path)
+        return soundfile.SoundFile(cast("str", named))
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: .raw has no header
         raise InputError(
             f"{name}: not an audio file that can be read; convert it to one of {_READABLE}"
