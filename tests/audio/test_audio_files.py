@@ -19,6 +19,7 @@ from ditto_music.audio import (
     check_held,
     check_output,
     held_subtype,
+    holds_exactly,
     is_silent,
     read_audio,
     read_recording,
@@ -286,6 +287,23 @@ def test_one_loud_channel_is_not_silence() -> None:
 )
 def test_a_subtype_falls_back_to_the_nearest(name: str, asked: str | None, given: str) -> None:
     assert held_subtype(name, asked) == given
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3", "aiff", "rf64"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_what_is_held_exactly_comes_back_bit_for_bit(
+    tmp_path: Path, suffix: str, subtype: str
+) -> None:
+    recording = Recording.of(sine(440, RATE, 0.1, level=0.3), RATE, subtype)
+    path = tmp_path / f"a.{suffix}"
+    write_recording(path, recording)
+    back = read_recording(path)
+    length = min(back.frames, recording.frames)
+    same = np.array_equal(back.audio()[:, :length], recording.audio()[:, :length])
+    assert holds_exactly(path, subtype) == (
+        suffix not in ("ogg", "mp3") and (suffix != "flac" or subtype in ("PCM_16", "PCM_24"))
+    )
+    assert same or not holds_exactly(path, subtype)
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "aif", "caf", "au", "w64", "rf64"])

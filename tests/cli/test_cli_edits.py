@@ -146,6 +146,22 @@ def test_alternatives_that_are_done_outlive_the_next(
     assert json.loads(Path("new.json").read_text())["out"] == "take-1.wav"
 
 
+def test_a_file_that_changes_what_stays_is_told_of(ditto: Ditto, take: Path) -> None:
+    recording, _ = soundfile.read(take)
+    soundfile.write("take.mp3", recording, RATE)
+    for source, out, changes in (
+        ("take.wav", "new.flac", False),
+        ("take.mp3", "new.wav", False),
+        ("take.wav", "new.ogg", True),
+        ("take.mp3", "new.mp3", True),
+    ):
+        cut = ("--from", "1", "--to", "1.5", "-o", out, *EDIT)
+        told = ditto("inpaint", source, "", *cut)
+        assert told.status == 0, told.err
+        assert (f"note: {out} cannot hold the recording's samples exactly" in told.err) == changes
+    assert "note:" not in ditto("inpaint", source, "", *cut, "--quiet").err
+
+
 @pytest.mark.parametrize(
     ("error", "status", "says"),
     [

@@ -54,6 +54,7 @@ _BITS = {
     "ALAC_32": 32,
 }
 _FLOAT_BITS = {"FLOAT": 25, "DOUBLE": 54}  # sign and significand: the integers they hold exactly
+_WIDTHS = _BITS | _FLOAT_BITS
 
 _SIGNED = ("PCM_24", "PCM_16", "PCM_32", "PCM_S8", "FLOAT", "DOUBLE")
 _UNSIGNED = ("PCM_24", "PCM_16", "PCM_32", "PCM_U8", "FLOAT", "DOUBLE")
@@ -382,11 +383,22 @@ def held_subtype(path: str | os.PathLike[str], subtype: str | None = None) -> st
     if subtype not in soundfile.available_subtypes():
         choices = ", ".join(held)
         raise InputError(f"{path}: the sample type {subtype} is unknown; choose from {choices}")
-    widths = _BITS | _FLOAT_BITS
-    wanted = widths.get(subtype, _FLOAT_BITS["FLOAT"])
-    ranked = sorted((choice for choice in held if choice in widths), key=widths.__getitem__)
-    enough = [choice for choice in ranked if widths[choice] >= wanted]
+    wanted = _WIDTHS.get(subtype, _WIDTHS["FLOAT"])
+    ranked = sorted((choice for choice in held if choice in _WIDTHS), key=_WIDTHS.__getitem__)
+    enough = [choice for choice in ranked if _WIDTHS[choice] >= wanted]
     return [*enough, *reversed(ranked), *held][0]
+
+
+def holds_exactly(path: str | os.PathLike[str], subtype: str) -> bool:
+    """Whether a file of this suffix holds the samples of a subtype, once decoded, bit for bit.
+
+    Raises
+    ------
+    InputError
+        As `held_subtype`.
+    """
+    wanted = _WIDTHS.get(subtype, _WIDTHS["FLOAT"])
+    return _WIDTHS.get(held_subtype(path, subtype), 0) >= wanted
 
 
 def check_output(path: str | os.PathLike[str], overwrite: bool = True) -> None:

@@ -62,19 +62,37 @@ def checked_edit(shared: Shared, out: Path, count: int, given: Sequence[Path]) -
     return shared.checked(out, count, given)
 
 
-def original_of(path: Path, out: Path) -> Recording:
-    """The recording to edit.
+def original_of(path: Path, out: Path, *, quiet: bool) -> Recording:
+    """The recording to edit, checked as `check_kept`.
 
     Raises
     ------
     InputError
         If it cannot be read, or `out` does not hold its audio.
     """
-    from ditto_music.audio import check_held, read_recording
+    from ditto_music.audio import read_recording
 
     recording = read_recording(path)
-    check_held(out, recording.sample_rate, recording.channels, recording.subtype)
+    check_kept(recording, out, quiet=quiet)
     return recording
+
+
+def check_kept(recording: Recording, out: Path, *, quiet: bool) -> None:
+    """Check that `out` holds a recording's audio, and say so where it does not bit for bit.
+
+    Raises
+    ------
+    InputError
+        If it does not hold it at all.
+    """
+    from ditto_music.audio import check_held, holds_exactly
+
+    check_held(out, recording.sample_rate, recording.channels, recording.subtype)
+    if not quiet and not holds_exactly(out, recording.subtype):
+        say(
+            f"note: {out} cannot hold the recording's samples exactly, so what stays changes a "
+            "little, too: a .wav keeps it as it is"
+        )
 
 
 def make_all(run: Run, out: Path, shared: Shared, count: int, make: Callable[[int], Edit]) -> int:

@@ -30,7 +30,8 @@ Out = Annotated[
     Path,
     Parameter(
         name=("--out", "-o"),
-        help="Audio file to write; the suffix is the format: .wav, .flac, .ogg, .mp3, .aiff ...",
+        help="Audio file to write; the suffix is the format: .wav, .flac, .ogg, .mp3, .aiff ... "
+        "Of an edited recording, .wav keeps what stays bit for bit; .mp3 and .ogg do not.",
     ),
 ]
 

@@ -59,7 +59,7 @@ def inpaint(
     from ditto_music.editing import inpaint as redo
     from ditto_music.editing.inpaint import check_regions
 
-    original = original_of(recording, out)
+    original = original_of(recording, out, quiet=shared.quiet)
     with watching(shared, asked.figures(), parts=count * len(regions)) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load()

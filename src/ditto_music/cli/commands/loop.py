@@ -68,7 +68,7 @@ def loop(
         )
     if fresh is not None and not from_file:
         raise InputError("--fresh is for loops of a recording: leave it out")
-    original = original_of(Path(source), out) if from_file else None
+    original = original_of(Path(source), out, quiet=shared.quiet) if from_file else None
     with watching(shared, asked.figures(), parts=count) as watch:
         watch.stage(f"loading {shared.model}")
         model = shared.load(out=out if original is None else None)

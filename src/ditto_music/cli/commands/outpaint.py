@@ -67,7 +67,7 @@ def outpaint(
     plan = parse_plan(prompt) if prompt else prompt
     if plan is not None:
         check_prompts(plan)
-    original = original_of(recording, out)
+    original = original_of(recording, out, quiet=shared.quiet)
     check_sound(original)
     check_end(original, overlap, before)
     with watching(shared, asked.figures()) as watch:

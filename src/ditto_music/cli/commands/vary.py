@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from ditto_music.cli.editing import told
+from ditto_music.cli.editing import check_kept, told
 from ditto_music.cli.progress import watching
 from ditto_music.cli.run import Injected, Out, Run, telling
 from ditto_music.cli.say import say
@@ -167,7 +167,6 @@ def resume(
     """
     shared.without("resume", "takes these from the run", OF_THE_RUN)
 
-    from ditto_music.audio import check_held
     from ditto_music.cli.files import check_files
     from ditto_music.models import pinned
     from ditto_music.result import Result
@@ -178,8 +177,7 @@ def resume(
     check_files(shared, out)
     old = load_run(saved)
     if old.edit:
-        known = old.edit.recording
-        check_held(out, known.sample_rate, known.channels, known.subtype)
+        check_kept(old.edit.recording, out, quiet=shared.quiet)
     search = _search(shared, run)
     settings = replace(old.settings, **search)  # checks them
     shared = replace(
