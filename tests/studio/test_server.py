@@ -8,11 +8,13 @@ import io
 import json
 import os
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -248,7 +250,7 @@ def test_downloads_are_named_by_their_words_and_seed(studio: Studio, tab: str) -
         assert told.endswith(f"späte-Zugabe-90-bpm-seed-7{name}")
 
 
-def test_gradios_clients_can_make_music(studio: Studio) -> None:
+def test_gradios_clients_can_make_music(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     client = pytest.importorskip("gradio_client").Client(
         studio.url, verbose=False, analytics_enabled=False
     )
@@ -258,6 +260,10 @@ def test_gradios_clients_can_make_music(studio: Studio) -> None:
     assert Path(audio["path"] if isinstance(audio, dict) else audio).read_bytes()[:4] == b"RIFF"
     with pytest.raises(Exception, match="tempo"):
         client.predict(settings | {"tempo": 5}, api_name="/make")
+    with monkeypatch.context() as full:
+        full.setattr(studio.desk, "limits", replace(studio.desk.limits, tabs=0))
+        with pytest.raises(Exception, match="full"):
+            client.predict(settings, api_name="/make")
 
 
 def test_others_need_the_password(pieces: Pieces) -> None:

@@ -163,21 +163,22 @@ def _page(desk: Desk, cache: Path) -> gradio.Blocks:
         -------
         What there is to know of it, and the audio file.
         """
-        tab = desk.open()
         try:
-            ticket = desk.ask(tab, settings)
-            while ticket.status in ALIVE:
-                time.sleep(LOOK_SECONDS)
-            if ticket.outcome is None:
-                raise gradio.Error(ticket.error or "stopped")
-            told = {**(ticket.result or {}), "report": ticket.outcome.report()}
-            kept = save_file_to_cache(ticket.outcome.audio, str(cache))
-            audio = FileData(path=kept, orig_name="music.wav", mime_type="audio/wav")
-            return told, audio.model_dump()
+            tab = desk.open()
+            try:
+                ticket = desk.ask(tab, settings)
+                while ticket.status in ALIVE:
+                    time.sleep(LOOK_SECONDS)
+                if ticket.outcome is None:
+                    raise gradio.Error(ticket.error or "stopped")
+                told = {**(ticket.result or {}), "report": ticket.outcome.report()}
+                kept = save_file_to_cache(ticket.outcome.audio, str(cache))
+                audio = FileData(path=kept, orig_name="music.wav", mime_type="audio/wav")
+                return told, audio.model_dump()
+            finally:
+                desk.leave(tab)
         except InputError as error:
             raise gradio.Error(str(error)) from None
-        finally:
-            desk.leave(tab)
 
     with gradio.Blocks(title="ditto studio", analytics_enabled=False, fill_width=True) as blocks:
         gradio.HTML('<div id="studio-place"></div>', apply_default_css=False, js_on_load=None)
