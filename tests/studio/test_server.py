@@ -286,6 +286,29 @@ def test_others_need_the_password(pieces: Pieces) -> None:
         running.close()
 
 
+def test_of_two_that_are_opened_at_once_one_is_refused() -> None:
+    """Though none answers yet."""
+    from ditto_music.studio.server import _listen
+
+    with _listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(InputError, match=f"127.0.0.1:{port} cannot be listened at"):
+            _listen("127.0.0.1", port)
+    _listen("127.0.0.1", port).close()
+
+
+def test_a_server_that_does_not_start_is_no_studio(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert main(["studio", "--port", "0"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "the studio's server did not start" in told.err.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_leaves_the_machine(pieces: Pieces) -> None:
     reached: list[Any] = []
     listening = True

@@ -93,6 +93,8 @@ def open_studio(
     ------
     InputError
         If a password is missing, or there is no such host or the port is taken.
+    RuntimeError
+        If the server does not start.
     """
     if not is_loopback(host) and not password:
         raise InputError(
@@ -130,16 +132,23 @@ def open_studio(
         time.sleep(0.02)
     shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{listening.getsockname()[1]}/"
-    return Studio(url, desk, server, thread, cache)
+    studio = Studio(url, desk, server, thread, cache)
+    if not server.started:
+        studio.close()
+        listening.close()
+        raise RuntimeError("the studio's server did not start")
+    return studio
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket."""
+    """A socket that listens, so that no other can at the same place."""
     try:
         ((family, *_, address), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it lets two share a port
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
+        bound.listen()
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise InputError(
