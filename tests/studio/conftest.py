@@ -94,9 +94,11 @@ def open_page(studio: Studio, browser: Browser) -> Iterator[OpenPage]:
     broken: list[str] = []
     contexts: list[Any] = []
 
-    def opened(where: str = "", **options: Any) -> Page:
+    def opened(where: str = "", before: str = "", **options: Any) -> Page:
+        """`before`: a script that runs before those of the page."""
         context = browser.new_context(**options)
         contexts.append(context)
+        context.add_init_script(before)
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.on("request", lambda request: asked.append(request.url))

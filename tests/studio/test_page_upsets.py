@@ -16,6 +16,9 @@ from tests.studio.test_page_recording import edited, linked, take, tune_file
 
 pytestmark = pytest.mark.slow
 
+BLOCKED = """for (const name of ["localStorage", "sessionStorage"])
+  Object.defineProperty(window, name, { get() { throw new DOMException("x", "SecurityError"); } });"""
+
 ASKED = """() => {
   const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   window.given = [];
@@ -45,6 +48,18 @@ def test_a_damaged_link_is_told_and_the_page_works(open_page: OpenPage, link: st
     settle(page, iterations=5, seconds=2)
     page.locator("#make").click()
     finished(page)
+
+
+def test_a_browser_that_keeps_nothing_for_pages_has_a_page_that_works(open_page: OpenPage) -> None:
+    """As with site data blocked: even to ask for the storage is refused."""
+    page = open_page(before=BLOCKED)
+    page.locator("#theme").click()
+    page.locator("#prompt").fill("piano")
+    settle(page, iterations=5, seconds=2)
+    page.locator("#make").click()
+    finished(page)
+    page.reload()
+    page.wait_for_selector("#studio[data-ready]")
 
 
 def test_a_silent_studio_is_told_until_it_answers_again(open_page: OpenPage) -> None:

@@ -2,7 +2,7 @@
 
 import { Api } from "./api.js";
 import { Curve } from "./curve.js";
-import { $, clamp, el, flash, say, short } from "./dom.js";
+import { $, clamp, el, flash, say, short, stored } from "./dom.js";
 import { Form } from "./form.js";
 import { packed, read, unpacked } from "./kept.js";
 import { panelCard, title } from "./plots.js";
@@ -35,7 +35,7 @@ function settle() {
 }
 
 async function begin() {
-  theme(localStorage.getItem("ditto-theme"));
+  theme(stored("localStorage", "ditto-theme"));
   settle();
   make();
   wire();
@@ -62,10 +62,10 @@ function keep() {
   const modes = page.mode === "make" ? ["edit", "make"] : ["make", "edit"];
   const heard = page.pinned ? page.shown : page.active;
   const kept = { tab: api.tab, hash: location.hash, settings: modes.map((mode) => settings(mode)), asked: [...page.settings], heard };
-  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  stored("sessionStorage", KEPT, JSON.stringify(kept));
 }
 
-const kept = () => JSON.parse(sessionStorage.getItem(KEPT)) ?? {};
+const kept = () => JSON.parse(stored("sessionStorage", KEPT)) ?? {};
 
 async function restore({ tab, settings, asked, heard }) {
   const known = tab === api.tab ? [...asked.map(([, one]) => one), ...settings].map((one) => one.recording).filter(Boolean) : [];
@@ -694,7 +694,7 @@ const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(pref
 function theme(name) {
   if (name === "light" || name === "dark") {
     document.documentElement.dataset.theme = name;
-    localStorage.setItem("ditto-theme", name);
+    stored("localStorage", "ditto-theme", name);
   }
   for (const canvas of document.querySelectorAll("#panels canvas")) canvas.repaint?.();
   wave?.draw();

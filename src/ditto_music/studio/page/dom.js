@@ -36,6 +36,16 @@ export function flash(button, word) {
   setTimeout(() => { button.textContent = was; }, 2000);
 }
 
+/** What the browser's `storage` has under a name, a new value if one is given; null where it may keep nothing. */
+export function stored(storage, name, value) {
+  try {
+    if (value !== undefined) window[storage].setItem(name, value);
+    return window[storage].getItem(name);
+  } catch {
+    return null;
+  }
+}
+
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 export const round = (value, step) => Math.round(value / step) * step;
