@@ -85,6 +85,15 @@ def test_the_ends_of_a_curve_keep_their_time(open_page: OpenPage) -> None:
     assert points(page)[1] == (6, -15)
 
 
+SOUNDS = """window.sounds = 0;
+const start = AudioScheduledSourceNode.prototype.start;
+AudioScheduledSourceNode.prototype.start = function (...when) {
+  window.sounds += 1;
+  return start.apply(this, when);
+};
+"""
+
+
 def swipe(page: Page, *places: tuple[float, float]) -> None:
     """A finger that goes from place to place."""
     line = page.context.new_cdp_session(page)
@@ -101,8 +110,8 @@ def swipe(page: Page, *places: tuple[float, float]) -> None:
     touch("touchEnd")
 
 
-def test_a_finger_that_scrolls_draws_nothing(open_page: OpenPage) -> None:
-    page = open_page(**PHONE)
+def test_a_finger_that_scrolls_draws_nothing_and_sounds_nothing(open_page: OpenPage) -> None:
+    page = open_page(before=SOUNDS, **PHONE)
     page.locator("#on-melody").check()
     before = points(page)
     for place in ("#intensity svg", "#melody svg"):
@@ -114,6 +123,9 @@ def test_a_finger_that_scrolls_draws_nothing(open_page: OpenPage) -> None:
         assert abs(page.evaluate("scrollY") - scrolled) > 50
     assert points(page) == before
     assert page.locator("#melody .note").count() == 0
+    assert page.evaluate("sounds") == 0
+    page.locator("#melody svg").tap()
+    assert page.evaluate("sounds") > 0
 
 
 def test_a_finger_draws_and_undo_takes_it_back(open_page: OpenPage) -> None:

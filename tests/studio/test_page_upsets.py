@@ -16,8 +16,10 @@ from tests.studio.test_page_recording import edited, linked, take, tune_file
 
 pytestmark = pytest.mark.slow
 
-BLOCKED = """for (const name of ["localStorage", "sessionStorage"])
-  Object.defineProperty(window, name, { get() { throw new DOMException("x", "SecurityError"); } });"""
+BLOCKED = """for (const name of ["localStorage", "sessionStorage"]) {
+  const get = () => { throw new DOMException("denied", "SecurityError"); };
+  Object.defineProperty(window, name, { get });
+}"""
 
 ASKED = """() => {
   const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);

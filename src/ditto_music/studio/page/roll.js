@@ -110,7 +110,7 @@ export class Roll {
     if (index === undefined) {
       const start = Math.min(this.snap(from.time), Math.max(0, this.seconds - this.step));
       note = [start, Math.min(this.seconds, start + this.step), from.pitch];
-      blip(from.pitch);
+      if (event.pointerType !== "touch") blip(from.pitch);  // a finger may go on to scroll the page
     } else {
       note = this.heard[index];
       others = before.filter((_, i) => i !== +index);
@@ -142,6 +142,7 @@ export class Roll {
         this.notes = before;
         return this.draw();
       }
+      if (index === undefined && event.pointerType === "touch") blip(from.pitch);
       this.change(index === undefined || moved ? this.notes : others, before);
     };
     const held = new AbortController();
