@@ -19,9 +19,44 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
+TOLD = "(all, name) => all.map((one) => one.getAttribute(name))"
+
+
 def ready(page: Page) -> None:
     page.wait_for_selector("#studio[data-ready]")
     page.wait_for_selector("#studio-place #studio")
+
+
+def test_what_is_drawn_for_controls_that_are_off_outlives_a_reload(open_page: OpenPage) -> None:
+    page = open_page()
+
+    def drawn() -> list[str]:
+        told = dict.fromkeys(("#intensity .handle", "#brightness .handle"), "aria-valuetext")
+        told |= {"#melody .note": "y"}
+        shown = [str(page.locator(part).evaluate_all(TOLD, name)) for part, name in told.items()]
+        shown += [page.locator(name).input_value() for name in ("#style", "#tempo")]
+        return [*shown, page.locator("#form .blocks").inner_text()]
+
+    settle(page, iterations=5, seconds=4)
+    names = ("intensity", "brightness", "melody", "form", "style", "tempo")
+    for name in names:
+        page.locator(f"#on-{name}").check()
+    page.locator("#melody svg").click(position={"x": 150, "y": 100})
+    page.locator("#intensity button", has_text="Arch").click()
+    page.locator("#brightness button", has_text="Closes").click()
+    page.locator("#form button", has_text="ABAB").click()
+    page.locator("#style").fill("strings")
+    page.locator("#tempo").fill("133")
+    for name in names:
+        if name != "form":
+            page.locator(f"#on-{name}").uncheck()
+    before = drawn()
+    assert "[]" not in before
+    page.reload()
+    ready(page)
+    assert drawn() == before
+    on = [name for name in names if page.locator(f"#on-{name}").is_checked()]
+    assert on == ["form"]
 
 
 def test_a_reload_and_the_way_back_lose_nothing(open_page: OpenPage, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import { Wave } from "./wave.js";
 const EXAMPLES = ["calm piano ballad, 80 bpm", "upbeat bossa nova with nylon guitar", "energetic rock band", "dark ambient pads", "techno, 130 bpm"];
 const VERSIONS = { draft: "So far", music: "Finished", plain: "Left alone" };
 const USUAL = { guidance: 0.5, iterations: 60 };  // guidance at its lowest is the model's own
+const CONTROLS = { intensity: "intensity", notes: "melody", form: "form", tempo: "tempo", style: "style", brightness: "brightness" }; // by what is asked of them
 const COLUMNS = 800;
 const KEPT = "ditto-page"; // in the browser's storage of this tab
 
@@ -61,19 +62,21 @@ async function begin() {
 function keep() {
   const modes = page.mode === "make" ? ["edit", "make"] : ["make", "edit"];
   const heard = page.pinned ? page.shown : page.active;
-  const kept = { tab: api.tab, hash: location.hash, settings: modes.map((mode) => settings(mode)), asked: [...page.settings], heard };
+  const kept = { tab: api.tab, hash: location.hash, settings: modes.map((mode) => settings(mode)), off: unasked(), asked: [...page.settings], heard };
   stored("sessionStorage", KEPT, JSON.stringify(kept));
 }
 
 const kept = () => JSON.parse(stored("sessionStorage", KEPT)) ?? {};
 
-async function restore({ tab, settings, asked, heard }) {
+async function restore({ tab, settings, off, asked, heard }) {
   const known = tab === api.tab ? [...asked.map(([, one]) => one), ...settings].map((one) => one.recording).filter(Boolean) : [];
   const recordings = await Promise.all([...new Set(known)].map((id) => api.recording(id).catch(() => null)));
   for (const one of recordings.filter(Boolean)) page.recordings.set(one.id, one);
   page.settings = new Map(asked);
   page.active = heard;
   for (const one of settings) apply(one);
+  draw(off);
+  for (const name of Object.keys(off)) turn(CONTROLS[name], false);
   $("empty").hidden = Boolean(asked.length);
   if (tab !== api.tab) return lost();
   if (page.pieces.some((one) => one.id === heard && one.status === "done")) page.due = heard;
@@ -123,7 +126,7 @@ function make() {
 
 function wire() {
   for (const button of document.querySelectorAll(".top [data-mode]")) button.onclick = () => mode(button.dataset.mode);
-  for (const name of ["intensity", "melody", "form", "tempo", "style", "brightness"]) $(`on-${name}`).onchange = (event) => turn(name, event.target.checked);
+  for (const name of Object.values(CONTROLS)) $(`on-${name}`).onchange = (event) => turn(name, event.target.checked);
   $("theme").onclick = () => theme(dark() ? "light" : "dark");
   const outs = { duration: (v) => `${v} s`, guidance: (v) => (+v === USUAL.guidance ? "auto" : v), iterations: (v) => `${v} times`, tempo: (v) => `${v} bpm` };
   for (const [name, told] of Object.entries(outs)) {
@@ -264,13 +267,31 @@ function lacking(asked) {
   return null;
 }
 
+/** What is drawn or said for controls that are off: no part of the settings, but kept over a reload. */
+function unasked() {
+  const { intensity, melody, form, brightness } = parts;
+  const all = { intensity: intensity.points, notes: melody.notes, form: form.text, tempo: +$("tempo").value, style: $("style").value, brightness: brightness.points };
+  return Object.fromEntries(Object.entries(all).filter(([name]) => !on(CONTROLS[name])));
+}
+
+const put = (name, value) => { $(name).value = value; $(name).dispatchEvent(new Event("input")); };
+
+/** What is asked of controls back into their parts. */
+function draw(asked) {
+  if (asked.intensity) parts.intensity.set(asked.intensity.map(([time, value]) => [time, value]));
+  if (asked.notes?.length) parts.melody.set(asked.notes);
+  if (asked.form) parts.form.set(asked.form);
+  if (asked.tempo) put("tempo", asked.tempo);
+  if (asked.style) put("style", asked.style);
+  if (asked.brightness) parts.brightness.set(asked.brightness.map(([time, value]) => [time, value]));
+}
+
 /** Settings back into the parts. */
 function apply(asked) {
   fail("");
   const kind = asked.task ?? "make";
   if (kind !== "make") document.querySelector(`input[name=task][value="${kind}"]`).checked = true;
   mode(kind === "make" ? "make" : "edit");
-  const put = (name, value) => { $(name).value = value; $(name).dispatchEvent(new Event("input")); };
   put("prompt", asked.prompt ?? "");
   put("seed", asked.seed ?? 0);
   put("negative", asked.negative ?? "");
@@ -279,15 +300,9 @@ function apply(asked) {
   bound();
   if (kind === "make") {
     put("duration", asked.duration ?? 6);
-    if (asked.intensity) parts.intensity.set(asked.intensity.map(([time, value]) => [time, value]));
-    if (asked.notes) parts.melody.set(asked.notes);
-    if (asked.form) parts.form.set(asked.form);
-    if (asked.tempo) put("tempo", asked.tempo);
-    if (asked.style) put("style", asked.style);
-    if (asked.brightness) parts.brightness.set(asked.brightness.map(([time, value]) => [time, value]));
+    draw(asked);
     $("shape-only").checked = Boolean(asked.shape_only);
-    const names = { melody: "notes" };
-    for (const name of ["intensity", "melody", "form", "tempo", "style", "brightness"]) turn(name, Boolean(asked[names[name] ?? name]));
+    for (const [name, control] of Object.entries(CONTROLS)) turn(control, Boolean(asked[name]));
   } else {
     task();
     if (asked.seconds) $("seconds").value = asked.seconds;
@@ -652,7 +667,7 @@ function history() {
   const ended = { waiting: "waits", running: "is being made", done: "", failed: "did not work", dropped: "was taken back", gone: "no longer in the studio" };
   $("history").replaceChildren(...pieces.reverse().map((piece) => {
     const asked = page.settings.get(piece.id) ?? {};
-    const wishes = ["intensity", "notes", "form", "tempo", "style", "brightness"].filter((name) => asked[name]).map((name) => title({ notes: "melody" }[name] ?? name).toLowerCase());
+    const wishes = Object.keys(CONTROLS).filter((name) => asked[name]).map((name) => title(CONTROLS[name]).toLowerCase());
     const kind = { redo: "redone", continue: "continued", loop: "loop" }[asked.task];
     const what = [asked.recording_name, kind, ...wishes, `seed ${asked.seed}`, piece.broken ? "not whole" : ended[piece.status], piece.error].filter(Boolean).join(", ");
     return el("li", { class: piece.id === page.shown ? "shown" : "" },
