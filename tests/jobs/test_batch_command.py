@@ -135,6 +135,30 @@ def test_alternatives_are_named_by_the_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("job", "reads"),
+    [
+        ({"command": "inpaint", "recording": "take.wav", "from": 1, "to": 1.5}, "take.wav"),
+        (
+            {"command": "inpaint", "recording": "take-2.wav", "from": 1, "to": 1.5, "count": 2},
+            "take-2.wav",
+        ),
+        ({"command": "control", "prompt": "x", "match-spectrum": "take.wav"}, "take.wav"),
+    ],
+)
+def test_no_job_is_written_over_what_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: dict, reads: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    take = tmp_path / reads
+    soundfile.write(take, *soundfile.read(RECORDING))
+    before = take.read_bytes()
+    job = job | {"id": "take", "model": "debug", "iterations": 1}
+    (outcome,) = run_batch([job], ".", performer=Commands())
+    assert f"line 1: {reads}: is read and would be written over: give another id" in outcome.error
+    assert take.read_bytes() == before
+
+
+@pytest.mark.parametrize(
     ("count", "kept", "says"),
     [
         (1, ["try.wav"], "line 1: try.wav is written as far as it was made, but: no numbers"),

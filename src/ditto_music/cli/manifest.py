@@ -187,6 +187,8 @@ class Commands:
         """Music from words for several jobs of one kind."""
         from ditto_music.audio import check_held
 
+        for order in orders:
+            self._check_kept(order, store)
         with tempfile.TemporaryDirectory() as folder:
             jobs = [_fetched(order.job, Path(folder)) for order in orders]
             parsed = [parse(job, Path(f"x{self.suffix}")) for job in jobs]
@@ -248,6 +250,7 @@ class Commands:
 
     def _edit(self, order: Order, store: Store) -> dict[str, Any]:
         """Any other command, as it runs by itself; what it made before it broke off is kept."""
+        self._check_kept(order, store)
         with store.draft() as folder, tempfile.TemporaryDirectory() as inputs:
             try:
                 status = self._alone(order.job, order.name, folder, Path(inputs)).run(self._model)
@@ -264,6 +267,19 @@ class Commands:
             audio = [one["out"] for one in made]
             more = {"out": audio[0] if len(audio) == 1 else audio, "id": order.name}
             return told | more | {"line": order.job.line}
+
+    def _check_kept(self, order: Order, store: Store) -> None:
+        """Refuse a job that would be written over a file that it reads."""
+        if store.local is None:
+            return
+        names = [order.name, *order.job.names]
+        suffixes = (self.suffix, ".png", ".run")
+        written = {
+            (store.local / f"{name}{suffix}").resolve() for name in names for suffix in suffixes
+        }
+        for file in order.job.files:
+            if Path(file).resolve() in written:
+                raise InputError(f"{file}: is read and would be written over: give another id")
 
     def _alone(self, job: Job, name: str, folder: Path, inputs: Path) -> Parsed:
         """A job as it runs by itself: its files go to one folder, what it reads to another."""

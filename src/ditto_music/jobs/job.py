@@ -56,6 +56,11 @@ class Job:
         last = min(count, MOST_NUMBERED) if count > 1 else 0
         return [str(own), *(f"{own}-{number}" for number in range(1, last + 1))]
 
+    @property
+    def files(self) -> list[str]:
+        """Which its fields name: paths of what is here, and addresses."""
+        return [value for value in _values(self.fields) if is_address(value) or _is_file(value)]
+
     def key(self, revision: str) -> str:
         """What the job asks, as a hash: of its fields, of the files they name, of the model.
 
@@ -64,13 +69,12 @@ class Job:
         """
         whole = hashlib.sha256(revision.encode())
         whole.update(json.dumps(dict(self.fields), sort_keys=True).encode())
-        for value in _values(self.fields):
-            if is_address(value) or _is_file(value):
-                # Each kind of address has errors of its own, and some only `Exception` in common.
-                with suppress(Exception), fsspec.open(value, "rb") as file:
-                    source = cast("BinaryIO", file)
-                    while block := source.read(1 << 20):
-                        whole.update(block)
+        for place in self.files:
+            # Each kind of address has errors of its own, and some only `Exception` in common.
+            with suppress(Exception), fsspec.open(place, "rb") as file:
+                source = cast("BinaryIO", file)
+                while block := source.read(1 << 20):
+                    whole.update(block)
         return whole.hexdigest()[:32]
 
     def name(self, key: str) -> str:
