@@ -272,6 +272,20 @@ def test_noise_that_is_not_finite_is_refused(model: SmallModel) -> None:
         generate(model, "calm", x_T=given, duration=0.7, steps=2)
 
 
+def test_the_target_of_a_control_for_all_items_is_made_once(model: SmallModel) -> None:
+    made: list[Form] = []
+
+    class Counted(Energy):
+        def target(self, form: Form) -> Tensor:
+            made.append(form)
+            return super().target(form)
+
+    result = generate(model, ["calm", "jazz", "rock"], Counted(1.0), duration=0.7, steps=2)
+    assert len(made) == 1 and all("energy" in item.final for item in result.items)
+    with pytest.raises(InputError, match="2 controls for 3 items: give one for all or one an item"):
+        generate(model, ["calm", "jazz", "rock"], [Counted(1.0), Counted(2.0)], duration=0.7)
+
+
 def test_one_noise_serves_all_prompts(model: SmallModel) -> None:
     start = torch.randn(1, *model.latent_shape(0.7), generator=torch.Generator().manual_seed(0))
     made = generate(model, ["calm", "jazz"], x_T=start, duration=0.7, steps=2)

@@ -93,9 +93,8 @@ class Problem:
         self.prompts = one_each("prompts", prompts, size)
         self.seeds = one_each("seeds", seeds, size)
         self.form = form_of(model, settings.duration)
-        self.objectives: list[Sequence[Objective]] = [
-            _asked(each, self.form) for each in one_each("controls", controls, size)
-        ]
+        asked = [_asked(each, self.form) for each in controls]
+        self.objectives = one_each("controls", asked, size)
         self.condition, self.negative = self._conditions(settings.duration)
         self.started = time.monotonic()
 
