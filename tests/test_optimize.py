@@ -286,6 +286,26 @@ def test_the_target_of_a_control_for_all_items_is_made_once(model: SmallModel) -
         generate(model, ["calm", "jazz", "rock"], [Counted(1.0), Counted(2.0)], duration=0.7)
 
 
+def test_at_the_end_a_clip_is_looked_at_to_measure_and_to_draw_it_and_no_more(
+    model: SmallModel,
+) -> None:
+    looks: list[Clip] = []
+
+    class Told(Energy):
+        def feature(self, clip: Clip) -> Tensor:
+            looks.append(clip)
+            return super().feature(clip)
+
+        def metrics(self, feature: Tensor, target: Tensor) -> dict[str, Tensor]:
+            return {"twice": 2 * feature, "half": feature / 2}
+
+    made = generate(model, "calm", Told(1.0) + Energy(2.0), duration=0.7, steps=2).items[0]
+    assert len(looks) == 2
+    energy = float(made.latent.square().mean())
+    told = {"twice": pytest.approx(2 * energy), "half": pytest.approx(energy / 2)}
+    assert made.metrics == {"energy-1": told, "energy-2": {}}
+
+
 def test_one_noise_serves_all_prompts(model: SmallModel) -> None:
     start = torch.randn(1, *model.latent_shape(0.7), generator=torch.Generator().manual_seed(0))
     made = generate(model, ["calm", "jazz"], x_T=start, duration=0.7, steps=2)

@@ -48,6 +48,12 @@ class Item:
     panels: list[Panel] = field(default_factory=list[Panel])
 
 
+def figures_of(row: Row, name: str) -> dict[str, float]:
+    """A control's metrics in a row, by their own names."""
+    before = f"{name}."
+    return {key.removeprefix(before): row[key] for key in row if key.startswith(before)}
+
+
 def broken(row: Row) -> FloatingPointError:
     """The error of a row whose loss is no number: of which controls."""
     losses = [name for name in row if name not in RESERVED and "." not in name]

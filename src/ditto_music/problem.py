@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ditto_music.errors import InputError
 from ditto_music.features.loudness import loudness_over, peaks_over
-from ditto_music.item import Item, Row, Stopped
+from ditto_music.item import Item, Row, Stopped, figures_of
 from ditto_music.memory import Estimate, Use, Weighed, check, estimated, rehearsed
 from ditto_music.protocols import Clip, Control, Form, Model, Objective
 from ditto_music.result import Result, Settings
@@ -513,7 +513,6 @@ class Problem:
         items: list[Item] = []
         for i in everyone:
             one = clip.item(i)
-            pairs = list(zip(self.objectives[i], self.names(i), strict=True))
             items.append(
                 Item(
                     prompt=self.prompts[i],
@@ -525,11 +524,8 @@ class Problem:
                     stopped=stopped[i] if stopped else "iterations",
                     history=histories[i] if histories else [],
                     final=rows[i],
-                    metrics={
-                        name: {key: float(value) for key, value in objective.metrics(one).items()}
-                        for objective, name in pairs
-                    },
-                    panels=[panel for objective, _ in pairs for panel in objective.panels(one)[0]],
+                    metrics={name: figures_of(rows[i], name) for name in self.names(i)},
+                    panels=[panel for each in self.objectives[i] for panel in each.panels(one)[0]],
                 )
             )
         seconds = time.monotonic() - self.started

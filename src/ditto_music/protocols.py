@@ -252,11 +252,7 @@ class Objective(Protocol):
         ...
 
     def measure(self, clip: Clip) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss (B,) in the graph, and `metrics`; the feature is made once."""
-        ...
-
-    def metrics(self, clip: Clip) -> dict[str, Tensor]:
-        """Further figures in the control's own units, each (B,)."""
+        """The loss (B,) in the graph, and further figures in the control's own units, each (B,)."""
         ...
 
     @property

@@ -210,10 +210,6 @@ class Aim:
             )
         return loss
 
-    def metrics(self, clip: Clip) -> dict[str, Tensor]:
-        """The control's own figures, each (B,)."""
-        return self.control.metrics(self.control.feature(clip), self.target)
-
     def panels(self, clip: Clip) -> list[list[Panel]]:
         """What to draw, a list an item; nothing, and a warning, where the control cannot tell."""
         features, target = self.control.feature(clip).detach().cpu(), self.target.cpu()
