@@ -388,6 +388,29 @@ def test_sums_weigh_and_report_each_part(model: SmallModel) -> None:
     assert final["loss"] == pytest.approx(total, rel=1e-5)
 
 
+def test_a_control_of_weight_0_is_told_and_not_asked_for(model: SmallModel) -> None:
+    class Lax(Energy):
+        tolerance = 9.0
+
+    silence = Intensity([-60, -60])
+    (item,) = optimize(model, "calm", Lax(1.0) + 0 * silence, iterations=9, **FAST).items
+    assert item.stopped == "tolerance" and len(item.history) < 9
+    assert item.final["intensity"] > silence.tolerance
+    assert item.metrics["intensity"]["rms_error_db"] > 1 and item.panels[0].name == "intensity"
+
+
+def test_a_control_of_weight_0_says_nothing_of_the_level(model: SmallModel) -> None:
+    settings = Settings(duration=0.7, steps=3)
+    level = Intensity([-20, -20])
+
+    def over(control: Term) -> bool:
+        problem = Problem(model, "calm", control, 0, settings)
+        clip = problem.clip(problem.sample(problem.noise(), [0], 3))
+        return "over" in problem.measure(clip, [0], ceiling=-90.0)[1][0]
+
+    assert over(Energy(1.0) + 0 * level) and not over(Energy(1.0) + 0.1 * level)
+
+
 def test_far_off_each_control_counts_by_its_share_of_the_start(model: SmallModel) -> None:
     control = Energy(3.0) + 0.5 * Intensity([-30, -20])
     problem = Problem(model, "calm", control, 0, Settings(duration=0.7, steps=3))

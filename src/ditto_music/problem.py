@@ -403,7 +403,7 @@ class Problem:
     ) -> Tensor:
         """What is to come down in the sum, (), for being louder than the ceiling; told the row."""
         objectives = self.objectives[item]
-        if any(objective.sets_level for objective in objectives):
+        if any(each.sets_level and each.weight > 0 for each in objectives):
             return clip.latent.new_zeros(())
         (loud,) = loudness_over(clip.levels, clip.sample_rate, ceiling)
         (peaks,) = peaks_over(clip.levels, clip.sample_rate, max(PEAK, ceiling))
@@ -432,8 +432,9 @@ class Problem:
     def met(self, item: int, row: Row, slack: float = 1.0, *, few: bool = False) -> bool:
         """Whether a row is within the tolerance asked for, or each control's own, times `slack`.
 
-        What is louder than it should be by more than a dB is not met. Of a row on `few` of the
-        steps either is enough: nearer than what counts as met they say nothing of all steps.
+        A control of weight 0 is measured and not asked for. What is louder than it should be by
+        more than a dB is not met. Of a row on `few` of the steps either is enough: nearer than what
+        counts as met they say nothing of all steps.
         """
         if row.get("over", 0.0) > slack:
             return False
@@ -443,14 +444,14 @@ class Problem:
         if asked is not None and not few:
             return False
         pairs = zip(self.objectives[item], self.names(item), strict=True)
-        return all(row[name] <= slack * objective.tolerance for objective, name in pairs)
+        return all(row[name] <= slack * each.tolerance for each, name in pairs if each.weight > 0)
 
     def known(self) -> tuple[Tensor, Tensor] | None:
         """References (B, ..., T) and masks (B, 1, ..., T), 1 = keep, of all items; None: not all
         have one.
         """
         found = [
-            next((known for each in objectives if (known := each.known)), None)
+            next((known for each in objectives if each.weight > 0 and (known := each.known)), None)
             for objectives in self.objectives
         ]
         pairs = [pair for pair in found if pair]

@@ -243,7 +243,7 @@ class Objective(Protocol):
 
     @property
     def weight(self) -> float:
-        """Its factor in the sum."""
+        """Its factor in the sum; of 0 it is measured and not asked for."""
         ...
 
     @property

@@ -110,8 +110,9 @@ def test_the_last_window_ends_with_the_canvas() -> None:
 
 @pytest.mark.parametrize("name", [name for name, method in METHODS.items() if method.keeps])
 def test_without_a_reference_it_is_one_clear_line(name: str) -> None:
-    with pytest.raises(InputError, match=r"can do nothing else: use it with inpaint"):
-        made(METHODS[name], 2, control=Distance(wanted()))
+    for control in (Distance(wanted()), Distance(wanted()) + 0 * Match(wanted(), MASK)):
+        with pytest.raises(InputError, match=r"can do nothing else: use it with inpaint"):
+            made(METHODS[name], 2, control=control)
 
 
 @pytest.mark.parametrize(

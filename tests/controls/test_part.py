@@ -146,6 +146,8 @@ def test_level_is_set_by_levels_alone() -> None:
     assert Intensity([-20, -10]).sets_level
     assert not Intensity([-20, -10], "correlation").sets_level
     assert (Tempo(120) + Intensity([-20, -10])).sets_level
+    assert not (Tempo(120) + 0 * Intensity([-20, -10])).sets_level
+    assert not (Tempo(120) + 0 * (Tempo(90) + Intensity([-20, -10]))).sets_level
     assert not Tempo(120).sets_level
 
 

@@ -222,7 +222,7 @@ class Aim:
 
 
 class Sum(Term):
-    """Several controls at once, weighted; each is reported on its own.
+    """Several controls at once, weighted; each is reported on its own, and one of weight 0 only so.
 
     The total is ``sum_i w_i L_i / s_i`` with each control's `scale` s_i, what counts as met. Until
     a search is on all sampler steps, s_i is instead what L_i was at its start: see
@@ -231,7 +231,7 @@ class Sum(Term):
 
     def __init__(self, terms: Sequence[tuple[float, Term]]) -> None:
         self.terms = list(terms)
-        self.sets_level = any(term.sets_level for _, term in self.terms)
+        self.sets_level = any(term.sets_level for weight, term in self.terms if weight > 0)
 
     def objectives(self, form: Form) -> list[Aim]:
         """Those of every term, weights multiplied through."""
