@@ -15,7 +15,7 @@ from torch import Tensor
 from ditto_music import Control, InputError, Intensity, Progress, generate, optimize
 from ditto_music.baselines import METHODS
 from ditto_music.controls.base import Term
-from ditto_music.descent import DESCENTS
+from ditto_music.descent import DESCENTS, Normalised
 from ditto_music.models.small import SmallModel
 from ditto_music.optimize import Track
 from ditto_music.problem import Problem
@@ -428,6 +428,28 @@ def test_far_off_each_control_counts_by_its_share_of_the_start(model: SmallModel
     met = {"energy": 1e-9, "intensity": 1e-9}  # at the start already: in units of what is met
     losses, _ = problem.measure(then, [0], [met])
     assert float(losses) == pytest.approx(near["loss"], rel=1e-5)
+
+
+def test_a_descent_is_told_where_the_units_of_its_sum_change(
+    model: SmallModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On all steps, of several controls; one alone is its own loss throughout."""
+
+    class Told(Normalised):
+        def __init__(self) -> None:
+            super().__init__()
+            self.restarts: list[bool] = []
+            made.append(self)
+
+        def restart(self, *, other: bool = False) -> None:
+            self.restarts.append(other)
+
+    made: list[Told] = []
+    monkeypatch.setitem(DESCENTS, "told", lambda lr: Told())
+    controls = [Energy(50.0), Energy(60.0) + Energy(50.0)]
+    stages = {"duration": 0.7, "steps": 8, "surrogate_steps": 6, "iterations": 6}
+    optimize(model, "calm", controls, optimizer="told", **stages)
+    assert [told.restarts[-2:] for told in made] == [[False, False], [False, True]]
 
 
 def test_two_controls_are_met_on_the_same_steps_throughout(model: SmallModel) -> None:

@@ -100,9 +100,10 @@ class Track:
     def __post_init__(self) -> None:
         self.best = self.noise
 
-    def enter(self, limit: int, *, anew: bool) -> None:
+    def enter(self, limit: int, *, anew: bool, other: bool) -> None:
         """Begin a stage that ends at `limit` iterations: anew from the best noise of the one
-        before, whose losses are not comparable, or as if there were none before.
+        before, whose losses are not comparable, and may be of `other` units, or as if there were
+        none before.
         """
         self.limit = limit
         if self.stopped == "diverged":
@@ -113,7 +114,7 @@ class Track:
         self.noise, self.lowest, self.stopped = self.best, math.inf, None
         self.latent = None
         self.mark, self.idle = math.inf, 0
-        self.descent.restart()
+        self.descent.restart(other=other)
 
     @property
     def goes_on(self) -> bool:
@@ -290,7 +291,8 @@ def optimize(
                 # One control alone is judged alike in both stages on all steps: they are one to it.
                 alike = stage.steps == steps and len(objectives) < 2
                 anew = not (alike and before and before.steps == steps)
-                track.enter(iterations if alike else stage.limit, anew=anew)
+                other = len(objectives) > 1 and before is not None and before.far != stage.far
+                track.enter(iterations if alike else stage.limit, anew=anew, other=other)
             while items := [i for i, track in enumerate(tracks) if track.goes_on]:
                 noise = torch.stack([tracks[i].noise for i in items]).requires_grad_()
                 clip = problem.clip(problem.sample(noise, items, stage.steps))

@@ -103,6 +103,18 @@ def test_a_restart_keeps_the_curvature_and_forgets_the_point() -> None:
     assert torch.isfinite(worse).all()
 
 
+@pytest.mark.parametrize("units", [1 / 200, 200.0])
+def test_in_other_units_lbfgs_begins_as_with_the_first_step(units: float) -> None:
+    """Which of a squared distance is to its least; curvature in the units before is no guide."""
+    least, descent = torch.full((4,), 0.05).double(), LBFGS(longest=0.02)
+    x, _ = walk(descent, lambda x: (x - least).square().sum(), torch.zeros(4).double(), 2)
+    assert torch.allclose(x, torch.full((4,), 0.04).double())
+    assert descent.pairs
+    descent.restart(other=True)
+    x, _ = walk(descent, lambda x: units * (x - least).square().sum(), x, 1)
+    assert torch.allclose(x, least)
+
+
 def test_a_zero_gradient_leaves_the_point_where_it_is() -> None:
     x = torch.randn(5, generator=torch.Generator().manual_seed(0))
     for name in DESCENTS:
@@ -161,12 +173,16 @@ def test_a_normalised_step_is_as_long_as_asked_and_straight_down(scale: float) -
     assert torch.allclose(moved / moved.norm(), -slope / slope.norm())
 
 
-def test_adam_takes_smaller_steps_after_a_restart_nearer_the_bottom() -> None:
+@pytest.mark.parametrize(("other", "rate"), [(False, 0.1 * math.sqrt(1 / 4)), (True, 0.1)])
+def test_adam_takes_smaller_steps_after_a_restart_nearer_the_bottom(
+    other: bool, rate: float
+) -> None:
+    """Which losses of other units do not tell."""
     descent = Adam(0.1)
     descent.step(torch.zeros(3), 4.0, torch.ones(3))
-    descent.restart()
+    descent.restart(other=other)
     moved = descent.step(torch.zeros(3), 1.0, torch.ones(3))
-    assert float(moved.abs().max()) == pytest.approx(0.1 * math.sqrt(1 / 4), rel=1e-4)
+    assert float(moved.abs().max()) == pytest.approx(rate, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["lbfgs", "lbfgs-norm", "lbfgs-free"])
@@ -187,17 +203,22 @@ def test_on_the_shell_it_finds_the_nearest_point_of_the_shell() -> None:
 
 def test_the_shell_hides_the_gradient_along_the_radius() -> None:
     seen: list[Tensor] = []
+    told: list[bool] = []
 
     class Still:
-        def restart(self) -> None: ...
+        def restart(self, *, other: bool = False) -> None:
+            told.append(other)
 
         def step(self, x: Tensor, loss: float, gradient: Tensor) -> Tensor:
             seen.append(gradient)
             return 5 * x
 
-    x = torch.tensor([3.0, 4.0])
-    assert torch.allclose(OnShell(Still()).step(x, 1.0, torch.tensor([1.0, 1.0])), x)
+    x, shell = torch.tensor([3.0, 4.0]), OnShell(Still())
+    assert torch.allclose(shell.step(x, 1.0, torch.tensor([1.0, 1.0])), x)
     assert torch.allclose(seen[0], torch.tensor([0.16, -0.12]))
+    shell.restart()
+    shell.restart(other=True)
+    assert told == [False, True]
 
 
 @pytest.mark.parametrize("length", [1, 2, 7, 64, 281])

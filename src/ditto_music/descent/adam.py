@@ -24,7 +24,7 @@ class PlainAdam:
         self.lr = lr
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, *, other: bool = False) -> None:
         """Forget the moments, which are those of another function's gradients."""
         self.age = 0
         self.mean, self.square = torch.zeros(()), torch.zeros(())
@@ -73,10 +73,12 @@ class Adam(PlainAdam):
         self.first: float | None = None
         super().__init__(lr)
 
-    def restart(self) -> None:
-        """Forget the moments, and how near the bottom is."""
+    def restart(self, *, other: bool = False) -> None:
+        """Forget the moments, how near the bottom is, and what losses were in other units."""
         super().restart()
         self.boldness = 1.0
+        if other:
+            self.first = None
 
     @property
     def rate(self) -> float:

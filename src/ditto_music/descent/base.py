@@ -14,6 +14,11 @@ class Descent(Protocol):
         """The next point to try, the shape of `x`; all three are finite."""
         ...
 
-    def restart(self) -> None:
-        """What is minimised has changed a little: forget what does not carry over."""
+    def restart(self, *, other: bool = False) -> None:
+        """What is minimised has changed a little: forget what does not carry over.
+
+        Parameters
+        ----------
+        other : whether the sum has other units now, so that losses and slopes are no guide.
+        """
         ...

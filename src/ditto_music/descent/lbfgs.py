@@ -60,9 +60,11 @@ class LBFGS:
         self.pairs: list[Pair] = []
         self.restart()
 
-    def restart(self) -> None:
-        """Forget the last point; what is known of curvature and radius carries over."""
+    def restart(self, *, other: bool = False) -> None:
+        """Forget the last point; the radius carries over, and curvature unless units are others."""
         self.last: tuple[Tensor, float, Tensor] | None = None
+        if other:
+            self.pairs = []
 
     def step(self, x: Tensor, loss: float, gradient: Tensor) -> Tensor:
         """A step from `x`, or a shorter one from the point before where `x` is worse."""

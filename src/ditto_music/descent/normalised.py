@@ -11,7 +11,7 @@ class Normalised:
     def __init__(self, lr: float = 3e-2) -> None:
         self.lr = lr
 
-    def restart(self) -> None:
+    def restart(self, *, other: bool = False) -> None:
         """Nothing is remembered."""
 
     def step(self, x: Tensor, loss: float, gradient: Tensor) -> Tensor:

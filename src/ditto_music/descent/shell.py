@@ -35,9 +35,9 @@ class OnShell:
         self.way, self.split = way, split
         self.radii: list[Tensor] = []
 
-    def restart(self) -> None:
+    def restart(self, *, other: bool = False) -> None:
         """The spheres stay the first ones."""
-        self.way.restart()
+        self.way.restart(other=other)
 
     def step(self, x: Tensor, loss: float, gradient: Tensor) -> Tensor:
         """The next point to try, each part as far from zero as the first point's was."""
