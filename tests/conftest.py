@@ -30,7 +30,7 @@ def double_model() -> SmallModel:
 @pytest.fixture
 def double_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """The seeds' own noise in float64, for such a model."""
-    monkeypatch.setattr("ditto_music.problem.draw_noise", lambda *of: draw_noise(*of).double())
+    monkeypatch.setattr("ditto_music.start.draw_noise", lambda *of: draw_noise(*of).double())
 
 
 @pytest.fixture

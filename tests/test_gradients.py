@@ -115,7 +115,7 @@ def test_a_walk_with_momentum_cannot_be_undone(model: SmallModel) -> None:
 def test_what_a_step_keeps_is_reckoned_where_it_is_guided(model: SmallModel) -> None:
     def kept(guidance: Guidance) -> int:
         settings = Settings(duration=0.7, steps=6, guidance=guidance)
-        return Problem(model, "calm piano", None, 0, settings).bytes_a_step()
+        return Problem(model, "calm piano", None, 0, settings).room.bytes_a_step()
 
     late = kept(Guidance(3.0, interval=(0.0, 0.5)))
     assert late == kept(Guidance(3.0)) > 1.5 * kept(Guidance(1.0))
@@ -210,7 +210,7 @@ def test_the_last_steps_alone_move_the_noise_of_every_sampler_with_a_path(
     def slope(**more: bool) -> Tensor:
         settings = Settings(0.7, 4, sampler=sampler, gradient="last-2", **more)
         problem = Problem(model, "calm piano", Intensity([-35, -14]), 0, settings)
-        return gradient(problem, problem.start())
+        return gradient(problem, problem.variable)
 
     if sampler in SAMPLERS:
         assert bool((slope() != 0).all())

@@ -16,12 +16,13 @@ from ditto_music import Control, InputError, Intensity, Progress, generate, opti
 from ditto_music.baselines import METHODS
 from ditto_music.controls.base import Term
 from ditto_music.descent import DESCENTS, Normalised
+from ditto_music.goal import Goal
 from ditto_music.models.small import SmallModel
-from ditto_music.optimize import Track
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Form
 from ditto_music.result import Settings
 from ditto_music.sampling import Condition
+from ditto_music.track import Track, stages
 
 FAST = {"duration": 0.7, "steps": 3, "surrogate_steps": 3}
 
@@ -195,11 +196,32 @@ def test_after_the_time_no_stage_begins(model: SmallModel) -> None:
     assert result.report()["loss"]["best"] is None and result.report()["loss"]["initial_steps"] == 4
 
 
+def test_a_problem_on_fewer_steps_is_another(model: SmallModel) -> None:
+    """Of the same noises, of which it takes the first, and which may be given."""
+    settings = Settings(duration=0.7, steps=4, sampler="ping-pong")
+    given = torch.randn(1, 3, *model.latent_shape(0.7), generator=torch.Generator().manual_seed(0))
+    for x_T in (None, given):
+        problem = Problem(model, "calm", None, 0, settings, x_T)
+        few = problem.on(2)
+        assert (problem.settings.steps, few.settings.steps, len(few.seeds)) == (4, 2, 1)
+        with torch.no_grad():
+            one = problem.sample(problem.start.first, [0], 2)
+            two = few.sample(few.start.all, [0], 2)
+        assert torch.equal(one, two)
+    assert problem.start.changed(problem.start.first) is not None
+    assert torch.equal(problem.start.later[:, :2], given[:, 1:])
+    own = Problem(model, "calm", None, 0, settings).start
+    assert own.changed(own.first) is None and torch.equal(
+        own.later[:, 2:], problem.start.later[:, 2:]
+    )
+
+
 def test_what_meets_the_wish_is_kept_even_where_another_sum_is_lower() -> None:
-    track = Track(torch.zeros(2), DESCENTS["adam"](None))
-    track.see({"loss": 1.6}, 1.6, None, False)
-    track.move(1.6, torch.ones(2))
-    track.see({"loss": 1.8}, 1.8, None, True)
+    (stage,) = stages(Settings(steps=3, iterations=9))
+    track = Track(torch.zeros(2), DESCENTS["adam"](None), Goal([], tolerance=1.0), [stage])
+    track.see({"loss": 1.6}, 2.6, torch.zeros(2))
+    track.move(2.6, torch.ones(2))
+    track.see({"loss": 0.9}, 2.8, torch.zeros(2))
     assert track.stopped == "tolerance" and torch.equal(track.best, track.noise)
 
 
@@ -233,7 +255,13 @@ def test_an_items_stages_are_its_own(double_model: SmallModel) -> None:
     """Two controls are searched in two stages; a neighbour with one is not begun again."""
     one, two = Energy(50.0), Energy(60.0) + Energy(50.0)
     asked = {"duration": 0.7, "steps": 2, "surrogate_steps": 2, "iterations": 9}
-    both = optimize(double_model, "calm", [one, two], seed=[1, 2], **asked)
+    moved: list[list[int]] = []
+
+    def callback(progress: Progress) -> None:
+        moved.append(progress.items)
+
+    both = optimize(double_model, "calm", [one, two], seed=[1, 2], callback=callback, **asked)
+    assert moved == 9 * [[0, 1]]  # sampled together all the way
     alone = optimize(double_model, "calm", one, seed=1, **asked)
     losses = [[row["loss"] for row in each.items[0].history] for each in (both, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-9) and len(losses[0]) == 9
@@ -315,7 +343,7 @@ def test_one_noise_serves_all_prompts(model: SmallModel) -> None:
 
 def test_what_a_step_keeps_is_that_of_a_guided_item(model: SmallModel) -> None:
     def kept(prompts: list[str]) -> int:
-        return Problem(model, prompts, None, 0, Settings(0.7, 4, 3.0)).bytes_a_step()
+        return Problem(model, prompts, None, 0, Settings(0.7, 4, 3.0)).room.bytes_a_step()
 
     assert kept(["", "calm"]) == kept(["calm"]) > kept([""])
 

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,13 @@ from ditto_music.controls import Control, Match
 from ditto_music.editing import inpaint, invert, loop, loop_from_prompt, outpaint
 from ditto_music.editing.edit import Edit
 from ditto_music.editing.filling import Task, latent_of
+from ditto_music.ending import packed
 from ditto_music.features import intensity
 from ditto_music.models.small import SmallModel, debug_model
 from ditto_music.optimize import Progress
-from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Form
 from ditto_music.result import Result
+from ditto_music.room import Room
 from ditto_music.runs import load_run, run_of, save_run
 from ditto_music.sampling import Projection
 from ditto_music.vary import diversity, resume, resumed, vary
@@ -423,14 +425,14 @@ def test_interrupted_it_keeps_what_is_done(
         seen.append(progress.iteration)
         return way == "in a search"
 
-    start = Problem.start
+    expect = Room.expect
 
-    def begun(self: Problem, *args: Any) -> Tensor:
+    def begun(self: Room, *args: Any, **kwargs: Any) -> None:
         if seen:
             raise KeyboardInterrupt
-        return start(self, *args)
+        expect(self, *args, **kwargs)
 
-    monkeypatch.setattr(Problem, "start", begun)
+    monkeypatch.setattr(Room, "expect", begun)
     more = resume(model, run, callback=stop, iterations=2, tolerance=0.0)
     assert isinstance(more, Edit)
     assert [result.items[0].stopped for result in more.results] == ["interrupted"]
@@ -475,16 +477,16 @@ def test_variations_that_are_done_outlive_an_interrupt(
     model: SmallModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_of(generate(model, "calm", duration=1.0, steps=2))
-    count, packed = 0, Problem.packed
+    count = 0
 
-    def third(self: Problem, *args: Any) -> Result:
+    def third(*args: Any) -> Result:
         nonlocal count
         count += 1
         if count == 3:
             raise KeyboardInterrupt
-        return packed(self, *args)
+        return packed(*args)
 
-    monkeypatch.setattr(Problem, "packed", third)
+    monkeypatch.setattr(import_module("ditto_music.vary"), "packed", third)
     assert len(vary(model, run, count=4).results) == 2
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from ditto_music.ending import finished
 from ditto_music.memory import Estimate
 from ditto_music.modes import own_modes
 from ditto_music.problem import Problem
@@ -50,6 +51,6 @@ def generate(
     """
     steps = model.steps if steps is None else steps
     settings = Settings(duration, steps, guidance, sampler=sampler, negative_prompt=negative_prompt)
-    problem = Problem(model, prompt, control, seed, settings)
-    problem.expect(expect, searches=False)
-    return problem.finish("plain", problem.start(x_T))
+    problem = Problem(model, prompt, control, seed, settings, x_T)
+    problem.room.expect(expect, searches=False)
+    return finished(problem, "plain", problem.start.first)

@@ -137,14 +137,14 @@ def estimated(problem: Problem, steps: int, *, searches: bool = True) -> Estimat
 
     if not searches:
         with model.held("denoise"):
-            network = rehearsed(problem.called(everyone), noise, gradients=False)
+            network = rehearsed(problem.room.called(everyone), noise, gradients=False)
         with model.held("decode"):
             decoder = rehearsed(decode, noise, gradients=False)
         return Estimate(
             reading, weights, network.peak + to_denoise, 0, decoder.peak + more + to_decode
         )
-    plan, kept_steps = problem.plan(everyone, steps, noise.dtype)
-    network = problem.use(everyone, noise, sparing=plan == "blocks")
+    plan, kept_steps = problem.room.plan(everyone, steps, noise.dtype)
+    network = problem.room.use(everyone, noise, sparing=plan == "blocks")
     with model.held("decode"):
         decoder = rehearsed(decode, noise)
     controls = _controls(problem, noise, everyone)
@@ -212,7 +212,7 @@ def _controls(problem: Problem, noise: Tensor, items: Sequence[int]) -> int:
     audio = noise.new_empty(len(items), model.channels, form.frames).normal_(
         generator=torch.Generator(noise.device).manual_seed(0)
     )
-    if not any(problem.objectives[i] for i in items):
+    if not any(problem.goals[i].objectives for i in items):
         return 0
     ledger = Ledger()
     with torch.enable_grad(), ledger:

@@ -10,27 +10,22 @@ DITTO-2's surrogate; the last ones run on all of them, so that what comes out is
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypedDict
+from dataclasses import dataclass
+from typing import TypedDict
 
 import torch
 from torch import Tensor
 
-from ditto_music.descent import DESCENTS, Descent
-from ditto_music.ending import concluded
-from ditto_music.item import Row, Stopped, broken
+from ditto_music.descent import DESCENTS
+from ditto_music.ending import concluded, finished
+from ditto_music.item import Row, Stopped
 from ditto_music.modes import own_modes
 from ditto_music.problem import Problem
 from ditto_music.protocols import Clip, Control, Model
 from ditto_music.result import CEILING, Result, Settings, fewer
 from ditto_music.sampling.guidance import Guidance
-
-COARSE_FROM = 6  # sampler steps of a surrogate that is worth a coarser one before it
-COARSE_SLACK = 4.0  # times the tolerance: as near as the coarser one can tell
-STALLED_AFTER, LEAST_FALL = 10, 0.02  # iterations in which the loss has not fallen by this share
+from ditto_music.track import Clock, Track, stages
 
 
 class Search(TypedDict, total=False):
@@ -75,96 +70,6 @@ class Progress:
     clip: Clip
     seconds: float
     total: int | None = None
-
-
-@dataclass
-class Track:
-    """One item on its way: its noise, the best noise so far, and why it stopped.
-
-    Attributes
-    ----------
-    latent : what the best noise grew into, if that was on all steps.
-    """
-
-    noise: Tensor
-    descent: Descent
-    best: Tensor = field(init=False)
-    latent: Tensor | None = None
-    lowest: float = math.inf
-    mark: float = math.inf
-    idle: int = 0
-    limit: int = 0
-    stopped: Stopped | None = None
-    history: list[Row] = field(default_factory=list[Row])
-
-    def __post_init__(self) -> None:
-        self.best = self.noise
-
-    def enter(self, limit: int, *, anew: bool, other: bool) -> None:
-        """Begin a stage that ends at `limit` iterations: anew from the best noise of the one
-        before, whose losses are not comparable, and may be of `other` units, or as if there were
-        none before.
-        """
-        self.limit = limit
-        if self.stopped == "diverged":
-            return
-        if not anew:
-            self.stopped = None if self.stopped == "time" else self.stopped
-            return
-        self.noise, self.lowest, self.stopped = self.best, math.inf, None
-        self.latent = None
-        self.mark, self.idle = math.inf, 0
-        self.descent.restart(other=other)
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether another iteration is to be made in this stage."""
-        return self.stopped is None and len(self.history) < self.limit
-
-    def cut(self, why: Stopped, steps: int) -> None:
-        """Stop before the end: what was met or stalled on fewer than all `steps` does not count."""
-        early = self.stopped != "diverged" and self.history[-1]["steps"] < steps
-        self.stopped = why if early or self.stopped is None else self.stopped
-
-    def stalls(self, loss: float) -> bool:
-        """Whether a while has passed in which the loss has hardly fallen."""
-        falls = loss < (1 - LEAST_FALL) * self.mark
-        self.mark = loss if falls else self.mark
-        self.idle = 0 if falls else self.idle + 1
-        return self.idle >= STALLED_AFTER
-
-    @property
-    def start(self) -> Row:
-        """What was measured first; nothing yet before that."""
-        return self.history[0] if self.history else Row()
-
-    def see(self, row: Row, loss: float, latent: Tensor | None, met: bool) -> None:
-        """Keep the noise if it is the best yet or meets what is asked, which the lowest sum of
-        several losses may not; stop if it does or nothing is gained.
-
-        Raises
-        ------
-        FloatingPointError
-            If the very first loss is no number.
-        """
-        self.history.append(row)
-        if loss < self.lowest or met:
-            self.lowest, self.best, self.latent = loss, self.noise, latent
-        if not math.isfinite(loss):
-            if len(self.history) == 1:
-                raise broken(row)
-            self.stopped = "diverged"
-        elif met:
-            self.stopped = "tolerance"
-        elif self.stalls(loss):
-            self.stopped = "stalled"
-
-    def move(self, loss: float, gradient: Tensor) -> None:
-        """To the next noise to try, unless the numbers break."""
-        if bool(torch.isfinite(gradient).all()):
-            self.noise = self.descent.step(self.noise, loss, gradient)
-        else:
-            self.stopped = "diverged"
 
 
 @own_modes()
@@ -273,100 +178,47 @@ def optimize(
         later_noises,
         ceiling,
     )
-    problem = Problem(model, prompt, control, seed, settings)
-    start = problem.start(x_T)
-    problem.expect(getattr(callback, "expect", None))
-    tracks = [Track(noise, DESCENTS[optimizer](lr)) for noise in start]
-    count, pace = 0, 0.0  # seconds of an iteration for each of its sampler steps
+    problem = Problem(model, prompt, control, seed, settings, x_T)
+    problem.room.expect(getattr(callback, "expect", None))
+    tracks = [
+        Track(noise, DESCENTS[optimizer](lr), goal, stages(settings, several=goal.several))
+        for noise, goal in zip(problem.variable, problem.goals, strict=True)
+    ]
+    clock = Clock(problem.started)
     try:
-        parts = stages(settings, several=problem.several)
-        for before, stage in zip([None, *parts[:-1]], parts, strict=True):
-            made, began = 0, time.monotonic()
-            ahead = began - problem.started + pace * stage.steps
-            if count and ahead > (time_limit or math.inf):
-                for track in tracks:
-                    track.cut("time", steps)
-                break
-            for track, objectives in zip(tracks, problem.objectives, strict=True):
-                # One control alone is judged alike in both stages on all steps: they are one to it.
-                alike = stage.steps == steps and len(objectives) < 2
-                anew = not (alike and before and before.steps == steps)
-                other = len(objectives) > 1 and before is not None and before.far != stage.far
-                track.enter(iterations if alike else stage.limit, anew=anew, other=other)
-            while items := [i for i, track in enumerate(tracks) if track.goes_on]:
-                noise = torch.stack([tracks[i].noise for i in items]).requires_grad_()
-                clip = problem.clip(problem.sample(noise, items, stage.steps))
-                starts = [tracks[i].start for i in items] if stage.far else None
-                losses, measured = problem.measure(clip, items, starts, ceiling=ceiling)
-                rows = [row | {"steps": float(stage.steps)} for row in measured]
-                latents = clip.latent.detach() if stage.steps == steps else [None] * len(items)
-                for i, row, loss, latent in zip(items, rows, losses.tolist(), latents, strict=True):
-                    met = problem.met(i, row, stage.slack, few=stage.steps < steps)
-                    tracks[i].see(row, loss, latent, met)
-                if any(tracks[i].goes_on for i in items):
-                    (slopes,) = torch.autograd.grad(losses.sum(), noise)
-                    for i, loss, slope in zip(items, losses.tolist(), slopes, strict=True):
-                        if tracks[i].goes_on:
-                            tracks[i].move(loss, slope)
+        while going := {i: track.stage.steps for i, track in enumerate(tracks) if track.stage}:
+            coarsest = min(going.values())
+            items = [i for i in going if going[i] == coarsest]
+            here = [tracks[i] for i in items]
+            noise = torch.stack([track.begin() for track in here]).requires_grad_()
+            clip = problem.clip(problem.sample(noise, items, coarsest))
+            losses, rows = problem.measure(clip, items, [track.start for track in here], ceiling)
+            rows = [row | {"steps": float(coarsest)} for row in rows]
+            seen = zip(here, rows, losses.tolist(), clip.latent.detach(), strict=True)
+            for track, row, loss, latent in seen:
+                track.see(row, loss, latent)
+            if any(track.moves for track in here):
+                (slopes,) = torch.autograd.grad(losses.sum(), noise)
+                for track, loss, slope in zip(here, losses.tolist(), slopes, strict=True):
+                    if track.moves:
+                        track.move(loss, slope)
 
-                count, made, now = count + 1, made + 1, time.monotonic()
-                spent, each = now - problem.started, (now - began) / made
-                pace = each / stage.steps
-                if callback and callback(
-                    Progress(count, items, rows, noise.detach(), clip.apart(), spent)
-                ):
-                    raise KeyboardInterrupt
-                del clip, losses  # or the next stage's graph would be built beside this one's
-                if spent + each > stage.seconds:
-                    for track in tracks:
-                        track.stopped = track.stopped or "time"
+            clock.tick(coarsest)
+            if callback and callback(
+                Progress(clock.count, items, rows, noise.detach(), clip.apart(), clock.spent)
+            ):
+                raise KeyboardInterrupt
+            del clip, losses  # or the next stage's graph would be built beside this one's
+            for track in tracks:
+                track.heed(clock)
     except KeyboardInterrupt:
         if not all(track.history for track in tracks):
             raise
         for track in tracks:
-            track.cut("interrupted", steps)
+            track.cut("interrupted")
     best = torch.stack([track.best for track in tracks])
     stopped: list[Stopped] = [track.stopped or "iterations" for track in tracks]
     histories = [track.history for track in tracks]
     latents = [track.latent for track in tracks if track.latent is not None]
     grown = torch.stack(latents) if len(latents) == len(tracks) else None
-    return concluded(lambda: problem.finish("ditto", best, stopped, histories, grown), stopped)
-
-
-class Stage(NamedTuple):
-    """A part of a search.
-
-    Attributes
-    ----------
-    steps : of the sampler.
-    limit, seconds : iterations and time at its end, counted from the start of the search.
-    slack : times the tolerance, at which it ends early.
-    far : of several controls each counts by what it was at the start, not by what is met.
-    """
-
-    steps: int
-    limit: int
-    seconds: float
-    slack: float = 1.0
-    far: bool = True
-
-
-def stages(settings: Settings, several: bool = False) -> list[Stage]:
-    """The parts of a search.
-
-    What is found on few steps holds nearly on more: the coarsest stage goes to a few times the
-    tolerance, the surrogate to the tolerance itself, and iterations on all steps, most often a
-    single one, make sure of it. A third of iterations and time is kept for these, and a single
-    iteration is on all steps.
-    """
-    few, iterations = settings.sampled_steps, settings.iterations
-    seconds = settings.time_limit or math.inf
-    last = Stage(settings.steps, iterations, seconds, far=False)
-    most = min(math.ceil(2 * iterations / 3), max(0, iterations - 1))
-    before = Stage(few, most, 2 * seconds / 3)
-    if few == settings.steps:
-        return [before, last] if several else [last]
-    if few < COARSE_FROM:
-        return [before, last]
-    coarse = Stage(few // 2, min(math.ceil(0.4 * iterations), most), 0.4 * seconds, COARSE_SLACK)
-    return [coarse, before, last]
+    return concluded(lambda: finished(problem, "ditto", best, stopped, histories, grown), stopped)

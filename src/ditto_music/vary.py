@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from ditto_music.editing.edit import Edit, looped, measured
 from ditto_music.editing.filling import Callback, Task
 from ditto_music.editing.windows import rolled
+from ditto_music.ending import packed
 from ditto_music.errors import InputError
 from ditto_music.features.loudness import levelled
 from ditto_music.features.musicnn import embedding
@@ -216,7 +217,7 @@ def _no_farther(model: Model, take: Take, found: Result) -> Result:
         clip = problem.clip(one.latent[None].to(model.device))
         with torch.no_grad():
             (total,), (row,) = problem.measure(clip, [0], ceiling=settings.ceiling)
-        return not problem.met(0, row), float(total)
+        return not problem.goals[0].met(row), float(total)
 
     if standing(item) <= standing(began):
         return found
@@ -343,7 +344,7 @@ def _sample(
         (lambda x_0: problem.measure(problem.clip(x_0), [0])[0]) if guide > 0 else None,
         guide,
     )
-    return problem.packed("vary", x_T, latent)
+    return packed(problem, "vary", x_T, latent)
 
 
 def _placed(run: Run, takes: Sequence[tuple[int, Take]], results: Sequence[Result]) -> Edit:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from conftest import QUICK, RATE, Ditto
 
 from ditto_music import InputError, editing
 from ditto_music.cli.commands.outpaint import parse_plan
-from ditto_music.problem import Problem
+from ditto_music.ending import packed
 from ditto_music.result import Result
 
 EDIT = (*QUICK[:2], *QUICK[4:])
@@ -328,15 +329,15 @@ def test_variations_are_refused_and_interrupted_in_time(
     ditto: Ditto, take: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ditto("generate", "calm", "-o", "a.wav", "--save-run", "run", *QUICK).status == 0
-    packed, made = Problem.packed, list[None]()
+    made = list[None]()
 
-    def third(self: Problem, *args: Any) -> Any:
+    def third(*args: Any) -> Any:
         made.append(None)
         if len(made) == 3:
             raise KeyboardInterrupt
-        return packed(self, *args)
+        return packed(*args)
 
-    monkeypatch.setattr(Problem, "packed", third)
+    monkeypatch.setattr(import_module("ditto_music.vary"), "packed", third)
     ditto("vary", "run", "-o", "take.wav/takes").refused("take.wav is a file")
     assert made == []
     told = ditto("vary", "run", "-o", "takes")

@@ -68,7 +68,7 @@ def test_interrupted_before_there_is_anything(folder: Path, number: signal.Signa
 
 
 def test_a_second_interrupt_ends_at_once(folder: Path) -> None:
-    code = SLOW.format(module="ditto_music.problem", name="Problem.finish")
+    code = SLOW.format(module="ditto_music.ending", name="packed")
     process = start(*LONG, code=code)
     wait_for(process, "iteration 1/100000")
     process.send_signal(signal.SIGINT)
@@ -169,7 +169,7 @@ def test_memory_that_runs_out_is_one_line_with_what_mends_it(
 def test_a_search_that_diverged_late_is_warned_of(
     ditto: Ditto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_module("ditto_music.optimize").Track, "see", diverge)
+    monkeypatch.setattr(import_module("ditto_music.track").Track, "see", diverge)
     told = ditto("control", "calm", "--intensity", "-35:-14", "-o", "out.wav", *QUICK)
     assert told.status == 0
     assert "warning: the numbers broke after 1 iterations" in told.err
@@ -180,7 +180,7 @@ def test_a_region_whose_search_diverged_is_warned_of(
 ) -> None:
     """Be it not the last."""
     tracks: list[object] = []
-    kind = import_module("ditto_music.optimize").Track
+    kind = import_module("ditto_music.track").Track
     see = kind.see
 
     def first_diverges(track: object, *args: Any) -> None:

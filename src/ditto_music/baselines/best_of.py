@@ -27,10 +27,11 @@ from ditto_music.baselines.walking import (
     starts_of,
 )
 from ditto_music.modes import own_modes
-from ditto_music.optimize import Search, stages
+from ditto_music.optimize import Search
 from ditto_music.problem import Problem
 from ditto_music.protocols import Control, Model
 from ditto_music.result import Result, fewer
+from ditto_music.track import stages
 
 PASSES = 3  # of a checkpointed update, in samples of as many steps
 ITERATIONS = 60  # of `optimize`
@@ -66,7 +67,7 @@ def best_of(
     )
     settings = problem.settings
     most = draws or max(1, math.ceil(PASSES * steps_searched(problem) / settings.steps))
-    start = problem.fitted(x_T, later=problem.known() is None)
+    start = problem.start.fitted(x_T, later=problem.known() is None)
     redraw = starts_of(problem, start, generators(problem))
     noise = next(redraw)
     keeper = Keeper(problem, noise, most, callback)
@@ -86,7 +87,7 @@ def steps_searched(problem: Problem) -> int:
     """Sampler steps of all the iterations that DITTO would make of it."""
     settings = problem.settings
     few = settings.surrogate_steps or fewer(settings.steps)
-    parts = stages(replace(settings, surrogate_steps=few), several=problem.several)
+    parts = stages(replace(settings, surrogate_steps=few))
     limits = [0, *(part.limit for part in parts)]
     return sum(
         part.steps * (end - begin)

@@ -23,6 +23,7 @@ from ditto_music.baselines.walking import Callback, problem_of
 from ditto_music.controls import Intensity, Melody, Rhythm
 from ditto_music.controls.base import Aim
 from ditto_music.controls.part import Within
+from ditto_music.ending import packed
 from ditto_music.errors import InputError
 from ditto_music.item import Stopped
 from ditto_music.models.small.control_net import (
@@ -81,8 +82,8 @@ def control_net(
     controls = [*control] if isinstance(control, Sequence) else [control]
     told = torch.cat([told_of(each.objectives(form), form, small) for each in controls])
     listening = Branched(small, branch, told, files)
-    problem = problem_of(listening, prompt, control, seed, duration, search)
-    noise = problem.start(x_T)
+    problem = problem_of(listening, prompt, control, seed, duration, search, x_T)
+    noise = problem.start.first
     everyone = range(len(problem))
     steps = problem.settings.steps
     with torch.no_grad():
@@ -91,12 +92,12 @@ def control_net(
         _, rows = problem.measure(clip, everyone)
     rows = [row | {"steps": float(steps)} for row in rows]
     ended: list[Stopped] = [
-        "tolerance" if problem.met(i, row) else "iterations" for i, row in enumerate(rows)
+        "tolerance" if problem.goals[i].met(row) else "iterations" for i, row in enumerate(rows)
     ]
     if callback:
         spent = time.monotonic() - problem.started
         callback(Progress(1, [*everyone], rows, noise, clip, spent, 1))
-    return problem.packed("control-net", noise, latent, ended, [[row] for row in rows])
+    return packed(problem, "control-net", noise, latent, ended, [[row] for row in rows])
 
 
 def branched(model: Model, branch: ControlNet | None) -> tuple[SmallModel, ControlNet, list[Path]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, Unpack
 
 import torch
@@ -27,7 +27,7 @@ from ditto_music.baselines.walking import (
     generators,
     problem_of,
     seconds_of,
-    shorten,
+    shortened,
 )
 from ditto_music.item import Row
 from ditto_music.modes import own_modes
@@ -70,12 +70,13 @@ def doodl(
         iterations of so many, or for those asked, they are fewer, 8 at least.
     """
     asked: Search = {"iterations": 50, **search}
-    own = {"sampler": "edict", "surrogate_steps": None}
-    problem = problem_of(model, prompt, control, seed, duration, asked, **own)
-    x = problem.fitted(x_T, later=False).clone()
+    problem = problem_of(
+        model, prompt, control, seed, duration, asked, sampler="edict", surrogate_steps=None
+    )
+    x = problem.start.fitted(x_T, later=False).clone()
     limit = problem.settings.time_limit
     if limit is not None and problem.settings.steps > FEWEST:
-        fit(problem, x, limit)
+        problem = fit(problem, x, limit)
     length, fresh, clip = rms(x), generators(problem), problem.settings.lr or CLIP
     momentum, scale = torch.zeros_like(x), None
     keeper = Keeper(problem, x, problem.settings.iterations, callback)
@@ -95,22 +96,18 @@ def doodl(
     return keeper.finish("doodl")
 
 
-def fit(problem: Problem, x: Tensor, limit: float) -> None:
-    """Take fewer steps where `limit` seconds have room for few iterations.
+def fit(problem: Problem, x: Tensor, limit: float) -> Problem:
+    """On fewer steps where `limit` seconds have room for few iterations.
 
     Iterations of one step and of two are timed: what they differ by is a step, and the rest is to
     decode and to measure, whatever the steps.
     """
     asked, items = problem.settings, range(len(problem))
-    took: list[float] = []
-    for steps in (1, 2):
-        problem.settings = replace(asked, steps=steps)
-        took.append(seconds_of(lambda: tied_gradient(problem, x, items)))
-    problem.settings = asked
-    step = max(0.0, took[1] - took[0])
-    rest, looks = max(0.0, took[0] - step), min(LOOKS, asked.iterations)
+    one, two = (seconds_of(partial(tied_gradient, problem.on(steps), x, items)) for steps in (1, 2))
+    step = max(0.0, two - one)
+    rest, looks = max(0.0, one - step), min(LOOKS, asked.iterations)
     left = limit - (time.monotonic() - problem.started)
-    shorten(problem, looks * asked.steps * step, left - looks * rest)
+    return shortened(problem, looks * asked.steps * step, left - looks * rest)
 
 
 class Look(NamedTuple):
@@ -148,7 +145,7 @@ def tied_gradient(
 def chains(problem: Problem, noise: Tensor, items: Sequence[int]) -> Pair:
     """Both clean latents (n, ...) of these items' noise, by the plan of the settings."""
     schedule, steps = problem.model.schedule, problem.settings.steps
-    plan, kept = problem.plan(items, steps, noise.dtype)
+    plan, kept = problem.room.plan(items, steps, noise.dtype)
     denoise = problem.denoiser(items, sparing=plan == "blocks")
     walk = edict_pair
     if plan == "reversible":

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from ditto_music.baselines.walking import Callback
-from ditto_music.ending import concluded
+from ditto_music.ending import concluded, finished
 from ditto_music.item import Row, Stopped, broken
 from ditto_music.optimize import Progress
 from ditto_music.problem import Problem
@@ -62,7 +62,7 @@ class Keeper:
         problem = self.problem
         for item, loss, row, one in zip(items, losses.tolist(), rows, noise, strict=True):
             self.histories[item].append(row | {"steps": float(problem.settings.steps)})
-            met = problem.met(item, row)
+            met = problem.goals[item].met(row)
             if loss < self.lowest[item] or met:
                 self.lowest[item], self.best[item] = loss, one
             if met:
@@ -101,5 +101,5 @@ class Keeper:
                 raise broken(seen[0])
         ended: list[Stopped] = [why or "iterations" for why in self.stopped]
         return concluded(
-            lambda: self.problem.finish(method, self.best, ended, self.histories), ended
+            lambda: finished(self.problem, method, self.best, ended, self.histories), ended
         )

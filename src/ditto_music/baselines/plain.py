@@ -8,6 +8,7 @@ from typing import Unpack
 from torch import Tensor
 
 from ditto_music.baselines.walking import Callback, problem_of
+from ditto_music.ending import finished
 from ditto_music.modes import own_modes
 from ditto_music.optimize import Search
 from ditto_music.protocols import Control, Model
@@ -27,6 +28,6 @@ def plain(
     **search: Unpack[Search],
 ) -> Result:
     """Sample once. Arguments and errors as of `optimize`; what concerns a search is ignored."""
-    problem = problem_of(model, prompt, control, seed, duration, search)
-    problem.expect(getattr(callback, "expect", None), searches=False)
-    return problem.finish("plain", problem.start(x_T))
+    problem = problem_of(model, prompt, control, seed, duration, search, x_T)
+    problem.room.expect(getattr(callback, "expect", None), searches=False)
+    return finished(problem, "plain", problem.start.first)

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ditto_music.ending import concluded, once_more
+from ditto_music.ending import concluded, once_more, packed
 from ditto_music.errors import InputError
 from ditto_music.item import Row, Stopped, broken
 from ditto_music.memory import Weighed
@@ -110,7 +110,7 @@ class Walk:
         settings = self.problem.settings
         if settings.gradient == "auto" and not isinstance(self.problem.model, Weighed):
             return False
-        return self.problem.plan(self.items, 1, self.start.dtype)[0] == "blocks"
+        return self.problem.room.plan(self.items, 1, self.start.dtype)[0] == "blocks"
 
     @torch.no_grad()
     def clean(self, x_t: Tensor, place: Place) -> Tensor:
@@ -191,12 +191,14 @@ def problem_of(
     seed: int | Sequence[int],
     duration: float,
     search: Search,
+    x_T: Tensor | None = None,
     **own: Any,
 ) -> Problem:
     """The problem, with settings as `optimize` takes them.
 
     Parameters
     ----------
+    x_T : noise to begin with, for a method that takes any as `optimize` does.
     own : settings that the method has of its own, whatever was asked.
 
     Raises
@@ -207,7 +209,7 @@ def problem_of(
     asked: dict[str, Any] = {**search, **own}
     if asked.get("steps") is None:
         asked["steps"] = model.steps
-    return Problem(model, prompt, control, seed, Settings(duration=duration, **asked))
+    return Problem(model, prompt, control, seed, Settings(duration=duration, **asked), x_T)
 
 
 def check_size(name: str, value: float, least: float = 0.0, most: float = math.inf) -> None:
@@ -280,9 +282,11 @@ def steered(
     FloatingPointError
         If no walk of an item had a finite loss.
     """
-    start = problem.fitted(x_T, later=False)
+    start = problem.start.fitted(x_T, later=False)
     limit = problem.settings.time_limit if calls else None
-    end = fit(problem, rule, calls, limit) if limit is not None and calls else 0.0
+    end = 0.0
+    if limit is not None and calls:
+        problem, end = fit(problem, rule, calls, limit)
     total = sum(map(calls, places_of(problem))) if calls else None
     walk = Walk(problem, callback, total)
     redraw = starts_of(problem, start, walk.generators)
@@ -297,7 +301,7 @@ def steered(
         x, interrupted = walked(walk, rule, noise)
         (losses, rows), interrupted = once_more(lambda x=x: measured(problem, x), interrupted)
         losses = torch.nan_to_num(losses, nan=math.inf).cpu()
-        meets = torch.tensor([problem.met(i, row) for i, row in enumerate(rows)])
+        meets = torch.tensor([problem.goals[i].met(row) for i, row in enumerate(rows)])
         better = ~met & (meets | (losses < lowest))
         lowest = torch.where(better, losses, lowest)
         chosen = better.reshape(-1, *[1] * (x.ndim - 1)).to(x.device)
@@ -320,7 +324,8 @@ def steered(
         if not math.isfinite(loss):
             raise broken(row)
     stopped: list[Stopped] = ["tolerance" if each else ended for each in met.tolist()]
-    return concluded(lambda: problem.packed(method, starts, best, stopped, walk.histories), stopped)
+    histories = walk.histories
+    return concluded(lambda: packed(problem, method, starts, best, stopped, histories), stopped)
 
 
 @torch.no_grad()
@@ -342,12 +347,12 @@ def asked_of(
     histories : rows of each item so far; with them several controls each count in units of what
         they were at first.
     """
-    starts = histories and [(histories[item] or [Row()])[0] for item in items]
+    starts = [(histories[item] or [Row()])[0] for item in items] if histories else None
     return problem.measure(clip, items, starts, problem.settings.ceiling)
 
 
-def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> float:
-    """Take fewer steps where one walk would last longer than `limit` seconds.
+def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> tuple[Problem, float]:
+    """On fewer steps where one walk would last longer than `limit` seconds.
 
     One step of each kind is made twice, since a first is slower, and timed: with or without a look
     at the loss, and with or without the second pass of classifier-free guidance. So is the end, a
@@ -355,7 +360,7 @@ def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> float:
 
     Returns
     -------
-    Seconds that packing the result takes.
+    The problem, and seconds that packing the result takes.
     """
     places, probe, x = places_of(problem), Walk(problem), problem.noise()
     guidance, schedule = problem.settings.guiding, problem.model.schedule
@@ -369,19 +374,18 @@ def fit(problem: Problem, rule: Rule, calls: Calls, limit: float) -> float:
         name: seconds_of(lambda place=place: rule(probe, x, place)) / max(1, calls(place))
         for name, place in kinds.items()
     }
-    end = seconds_of(lambda: problem.packed("", x, x))
+    end = seconds_of(lambda: packed(problem, "", x, x))
     cost = sum(each[kind(place)] * max(1, calls(place)) for place in places)
     left = limit - (time.monotonic() - problem.started) - 2 * end  # a walk is measured, then packed
-    shorten(problem, cost, left)
-    return end
+    return shortened(problem, cost, left), end
 
 
-def shorten(problem: Problem, cost: float, left: float) -> None:
-    """Take fewer steps, `FEWEST` at least, where all of them cost more seconds than are left."""
-    if cost > left:
-        asked = problem.settings.steps
-        steps = max(FEWEST, math.floor(asked * left / cost))
-        problem.settings = replace(problem.settings, steps=min(steps, asked))
+def shortened(problem: Problem, cost: float, left: float) -> Problem:
+    """On fewer steps, `FEWEST` at least, where all of them cost more seconds than are left."""
+    if cost <= left:
+        return problem
+    asked = problem.settings.steps
+    return problem.on(min(asked, max(FEWEST, math.floor(asked * left / cost))))
 
 
 def seconds_of(work: Callable[[], object]) -> float:

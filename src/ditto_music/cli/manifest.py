@@ -178,8 +178,8 @@ class Commands:
         )
         # The longest, so that it is guided and no other takes more.
         prompt = max((str(order.job.fields.get("prompt", "")) for order in orders), key=len)
-        problem = Problem(model, prompt, None, 0, settings)
-        bytes_an_item = max(steps * problem.bytes_a_step(), problem.bytes_a_call())
+        room = Problem(model, prompt, None, 0, settings).room
+        bytes_an_item = max(steps * room.bytes_a_step(), room.bytes_a_call())
         budget = memory_budget(model.device, shared.memory_budget) // 2  # the rest is to decode
         return max(1, budget // max(1, bytes_an_item))
 

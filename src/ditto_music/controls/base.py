@@ -226,7 +226,7 @@ class Sum(Term):
 
     The total is ``sum_i w_i L_i / s_i`` with each control's `scale` s_i, what counts as met. Until
     a search is on all sampler steps, s_i is instead what L_i was at its start: see
-    `ditto_music.problem.Problem.measure`.
+    `ditto_music.goal.Goal.measure`.
     """
 
     def __init__(self, terms: Sequence[tuple[float, Term]]) -> None:

@@ -52,7 +52,7 @@ def test_the_gradient_reaches_the_later_noises(folders: dict[str, Path], name: s
     problem = Problem(
         model, "calm", None, 0, Settings(1.0, 3, sampler="ping-pong", later_noises=True)
     )
-    noise = problem.start().requires_grad_()
+    noise = problem.variable.requires_grad_()
     assert noise.shape == (1, 3, *model.latent_shape(1.0))
     weights = torch.linspace(-1, 1, noise.shape[-1])
 
@@ -73,7 +73,7 @@ def test_a_run_of_fewer_steps_takes_the_first_noises(folders: dict[str, Path], n
     model = model_of(folders, name)
     settings = Settings(1.0, 4, sampler="ping-pong", later_noises=True)
     problem = Problem(model, "calm", None, 0, settings)
-    noise = problem.start()
+    noise = problem.variable
     with torch.no_grad():
         few = problem.sample(noise, [0], 2)
         own = ping_pong(

@@ -206,7 +206,7 @@ def test_an_estimate_leaves_the_weights_as_they_are(
     estimates: list[Estimate] = []
     for each in (plain, model):
         problem = Problem(each, "calm", None, 0, Settings(SECONDS, 2, 2.0))
-        problem.expect(estimates.append, searches=searches)
+        problem.room.expect(estimates.append, searches=searches)
     ours, theirs = ((each.network, each.decoder - each.kept) for each in estimates)
     come = [model.parts.bytes_of(parts) for parts in ([model.NETWORK], model.DECODERS)]
     if offload == "all":
@@ -301,7 +301,8 @@ def test_blocks_give_the_same_bits_for_less_memory(folders: dict[str, Path], nam
     assert torch.equal(found[0], found[1])
     assert torch.equal(found[0], found[2])
     plain, blocks = (
-        rehearsed(problem.called([0], sparing=sparing), noise(model)) for sparing in (False, True)
+        rehearsed(problem.room.called([0], sparing=sparing), noise(model))
+        for sparing in (False, True)
     )
     assert blocks.kept < 0.6 * plain.kept
     assert blocks.peak < plain.peak
@@ -320,9 +321,9 @@ def test_auto_goes_by_blocks_where_no_step_fits(folders: dict[str, Path], offloa
         model.parts = Elsewhere(model.pipe, torch.device("cuda"), None, offload)
     plans: list[tuple[str, int]] = []
     problem = Problem(model, "calm", None, 0, Settings(SECONDS, 3))
-    for budget in (1.0, 0.9e-9 * problem.bytes_a_call()):
+    for budget in (1.0, 0.9e-9 * problem.room.bytes_a_call()):
         problem = Problem(model, "calm", None, 0, Settings(SECONDS, 3, memory_budget=budget))
-        plans.append(problem.plan([0], 3, torch.float32))
+        plans.append(problem.room.plan([0], 3, torch.float32))
     assert plans == [("auto", 3), ("blocks", 0)]
 
 
@@ -626,12 +627,12 @@ def test_weights_that_are_still_to_come_are_given_room(
     Elsewhere.here = set()
     told: list[Estimate] = []
     problem = Problem(model, "calm", None, 0, Settings(SECONDS, 2, gradient="blocks"))
-    problem.expect(told.append)
+    problem.room.expect(told.append)
     monkeypatch.setattr("ditto_music.memory.free_memory", lambda device: told[0].working / 0.94)
-    problem.expect(told.append)
+    problem.room.expect(told.append)
     model.parts = Copying(model.pipe, torch.device("cuda"), None, "all")
     with pytest.raises(InputError, match="beyond the weights that are there and"):
-        problem.expect(told.append)
+        problem.room.expect(told.append)
     assert told[2].network >= model.parts.bytes_of([model.NETWORK])
 
 

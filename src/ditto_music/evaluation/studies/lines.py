@@ -53,7 +53,10 @@ BPM = 120.0
 KEPT = 0.5  # of the clip that a match keeps
 OVERLAP = 0.125  # of the clip that a loop's ends share
 
-CORE = ("optimize.py", "problem.py", "descent", "sampling")
+CORE = (
+    *("optimize.py", "track.py", "problem.py", "start.py", "goal.py", "room.py", "ending.py"),
+    *("descent", "sampling"),
+)
 
 
 @dataclass(frozen=True)

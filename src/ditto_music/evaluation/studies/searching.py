@@ -58,7 +58,7 @@ def searched(
         if value < lowest:
             lowest, best = value, at.detach()
         whole = math.isfinite(value) and bool(torch.isfinite(slope).all())
-        if not whole or problem.met(0, rows[0]):
+        if not whole or problem.goals[0].met(rows[0]):
             break
         point = descent.step(at.detach(), value, slope)
     if not math.isfinite(lowest):

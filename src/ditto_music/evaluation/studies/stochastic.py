@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ditto_music.audio import plots
+from ditto_music.ending import packed
 from ditto_music.evaluation.studies.drawing import line_over
 from ditto_music.evaluation.studies.making import control_of, judged
 from ditto_music.evaluation.studies.searching import searched
@@ -83,10 +84,10 @@ def measure(model: Model, item: Item) -> list[Row]:
         chosen = int(np.nanargmin(losses))
         best = found.points[chosen].view_as(x_T)
         others = [
-            problem.packed("ditto", best, walked(best, seed, eta))
+            packed(problem, "ditto", best, walked(best, seed, eta))
             for seed in range(other, other + OTHERS)
         ]
-        still = problem.packed("ditto", best, walked(best, item.seed, 0.0))
+        still = packed(problem, "ditto", best, walked(best, item.seed, 0.0))
     ears = [judged(one, name, item) for one in others]
     heard = [ear for ear in ears if ear is not None]
     return [

@@ -15,6 +15,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ditto_music import ending
 from ditto_music.audio import plots
 from ditto_music.evaluation.studies.drawing import points
 from ditto_music.evaluation.studies.making import (
@@ -95,8 +96,8 @@ def measure(model: Model, item: Item) -> list[Row]:
     first = packed(start)
     found = searched(problem, first, make, item.scale.iterations, "lbfgs-free")
     with torch.no_grad():
-        before = problem.packed("plain", noises[:, 0], make(first, 0))
-        after = problem.packed("ditto", noises[:, 0], make(found.best, 0))
+        before = ending.packed(problem, "plain", noises[:, 0], make(first, 0))
+        after = ending.packed(problem, "ditto", noises[:, 0], make(found.best, 0))
     loss = after.items[0].final["loss"]
     return [
         {
