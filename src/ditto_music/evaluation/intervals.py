@@ -84,14 +84,14 @@ def of_ratio(
     groups : of each item, as of `of_mean`.
     """
     pairs = np.array([tops, bottoms], np.float64)
-    known = ~np.isnan(pairs).any(0)
+    known = ~np.isnan(pairs.sum(0))
     top, bottom = pairs[:, known]
     count = len(top)
     if not count or bottom.mean() <= 0:
         return Interval(math.nan, math.nan, math.nan, 0)
     if groups:
         which = numbered([group for group, kept in zip(groups, known, strict=True) if kept])
-        top, bottom = np.bincount(which, top), np.bincount(which, bottom)
+        top, bottom = (np.bincount(which, each).astype(np.float64) for each in (top, bottom))
 
     def ratio(top: Floats, bottom: Floats, axis: int = -1) -> Floats:
         below = bottom.mean(axis)
