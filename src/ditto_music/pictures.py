@@ -69,7 +69,8 @@ def draw_item(path: str | os.PathLike[str], item: Item, sample_rate: int) -> Non
         _draw_panel(ax, panel, seconds)
     plots.spectrogram(axes[len(item.panels)], item.audio.mean(0).numpy(), sample_rate)
     if searched:
-        plots.loss(axes[-1], losses, [row.get("steps", 0.0) for row in item.history])
+        steps = [row["steps"] for row in item.history if "steps" in row]
+        plots.loss(axes[-1], losses, steps, None if steps else item.final.get("loss"))
         axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     _save(picture, path, item.prompt, figures(item))
 

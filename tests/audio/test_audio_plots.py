@@ -91,6 +91,14 @@ def test_a_loss_marks_the_best_of_the_last_steps() -> None:
     assert figure is not None
 
 
+def test_of_estimates_on_the_way_the_clip_is_marked_at_the_end() -> None:
+    _, [ax] = plots.figure(1)
+    plots.loss(ax, [9.0, 0.1, 3.0], end=0.01)
+    assert (list(ax.lines[1].get_xdata()), list(ax.lines[1].get_ydata())) == ([3], [0.01])
+    assert ax.get_legend().get_texts()[0].get_text() == "the clip: 0.01"
+    assert ax.get_yscale() == "log"
+
+
 @pytest.mark.parametrize(
     ("history", "best", "scale"),
     [

@@ -261,7 +261,9 @@ def logarithmic(ax: Axes, places: Sequence[float]) -> None:
     ax.minorticks_off()
 
 
-def loss(ax: Axes, history: Sequence[float], steps: Sequence[float] = ()) -> None:
+def loss(
+    ax: Axes, history: Sequence[float], steps: Sequence[float] = (), end: float | None = None
+) -> None:
     """Draw the loss of each iteration, its best marked; logarithmic over more than a decade.
 
     Parameters
@@ -270,14 +272,18 @@ def loss(ax: Axes, history: Sequence[float], steps: Sequence[float] = ()) -> Non
     history : the loss of each iteration, at least one; NaN leaves a gap
     steps : sampler steps of each iteration, where they differ: a line is drawn where they change,
         and the best is that of the last, for losses on different steps do not compare
+    end : of the clip, where `history` is of estimates on the way to it: marked in place of the best
     """
     values, used = np.asarray(history, float), np.asarray(steps or [0.0] * len(history))
     last = values[used == used[-1]]
     if not np.isfinite(last).any():
         used, last = np.zeros(len(values)), values
     best = int(np.nanargmin(last)) + int(np.argmax(used == used[-1]))
+    at, marked, name = best, float(values[best]), "best"
+    if end is not None:
+        at, marked, name = len(values), end, "the clip"
     ax.plot(range(len(values)), values, color=BLUE, linewidth=1.6)
-    ax.plot([best], [values[best]], "o", color=ORANGE, label=f"best: {values[best]:.4g}")
+    ax.plot([at], [marked], "o", color=ORANGE, label=f"{name}: {marked:.4g}")
     changes = [int(place) + 1 for place in np.flatnonzero(np.diff(used))]
     for place in [0, *changes] if changes else []:
         ax.axvline(place, color=GRID, linewidth=1.6, zorder=0)
@@ -285,7 +291,8 @@ def loss(ax: Axes, history: Sequence[float], steps: Sequence[float] = ()) -> Non
             f"{used[place]:.0f} steps", (place, 1), (3, -3), xycoords=("data", "axes fraction"),
             textcoords="offset points", color=INK, fontsize="x-small", va="top",
         )  # fmt: skip
-    if values[best] > 0 and np.nanmax(values) > 10 * values[best]:
+    least = min(marked, float(values[best]))
+    if least > 0 and np.nanmax(values) > 10 * least:
         ax.set_yscale("log")
         low, high = ax.get_ylim()
         few = high < 100 * low  # tens alone would be one or two labels
