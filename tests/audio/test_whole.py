@@ -74,9 +74,9 @@ def test_a_body_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
         pass
 
 
-def test_the_file_is_flushed_before_it_is_renamed_and_its_folder_after(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is flushed and renamed, as it comes."""
     order: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
@@ -91,6 +91,12 @@ def test_the_file_is_flushed_before_it_is_renamed_and_its_folder_after(
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(Path, "replace", noted_replace)
+    return order
+
+
+def test_the_file_is_flushed_before_it_is_renamed_and_its_folder_after(
+    tmp_path: Path, order: list[str]
+) -> None:
     with whole(tmp_path / "a.json") as draft:
         draft.write_text("new")
     assert order == ["flush", "rename", "flush folder"]
@@ -228,21 +234,8 @@ def test_what_systems_drop_into_folders_is_nobodys(tmp_path: Path) -> None:
 
 
 def test_every_file_of_a_folder_is_flushed_before_it_is_renamed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, order: list[str]
 ) -> None:
-    order: list[str] = []
-    fsync, put = os.fsync, Path.replace
-
-    def noted_fsync(descriptor: int) -> None:
-        order.append("flush")
-        fsync(descriptor)
-
-    def noted_rename(path: Path, target: Path) -> Path:
-        order.append("rename")
-        return put(path, target)
-
-    monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(Path, "replace", noted_rename)
     with run_like(tmp_path / "run") as draft:
         (draft / "files").mkdir()
         (draft / "run.json").write_text("new")

@@ -265,6 +265,13 @@ def rows(model: SmallModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return count
 
 
+def test_a_step_too_short_to_be_timed_leaves_the_fewest(model: SmallModel) -> None:
+    problem = Problem(model, "calm", RISE, 0, Settings(0.7, 20))
+    assert walking.shortened(problem, 0.0, -1.0).settings.steps == walking.FEWEST
+    assert walking.shortened(problem, 2.0, 1.0).settings.steps == 10
+    assert walking.shortened(problem, 1.0, 1.0).settings.steps == 20
+
+
 def test_what_is_decoded_is_not_counted_for_each_step(model: SmallModel, rows: list[int]) -> None:
     """Twenty looks of twenty steps take 18 s of this clock: 80 latents and two decodes each."""
     more = {"duration": 0.7, "steps": 20, "iterations": 100, "tolerance": 0.0, "guidance": 3.0}

@@ -385,7 +385,8 @@ def shortened(problem: Problem, cost: float, left: float) -> Problem:
     if cost <= left:
         return problem
     asked = problem.settings.steps
-    return problem.on(min(asked, max(FEWEST, math.floor(asked * left / cost))))
+    share = max(0.0, left) / max(cost, LEAST)  # a step may be too short to be timed
+    return problem.on(min(asked, max(FEWEST, math.floor(asked * share))))
 
 
 def seconds_of(work: Callable[[], object]) -> float:
